@@ -1,0 +1,1 @@
+"""The Lambda functions: a folder is an operation, a module is shared."""

@@ -1,0 +1,189 @@
+"""The only module that talks to Cognito."""
+
+import hmac
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from aws_lambda_powertools import Tracer
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectionError,  # noqa: A004 - botocore's own name
+    HTTPClientError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+
+from functions import problems
+from functions.problems import Failure, Problem
+from functions.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+CONNECT_TIMEOUT: Final = 2
+READ_TIMEOUT: Final = 5
+"""Seconds; their sum, once for the client's secret and twice for the action, is below 29."""
+
+WRONG_SECRET_HASH: Final = "WrongSecretHash"  # noqa: S105 - the name of a failure
+UNKNOWN_MEANING: Final = "UnknownNotAuthorizedException"
+
+_NOT_AUTHORIZED: Final[tuple[tuple[str, str, Problem], ...]] = (
+    ("secret hash", WRONG_SECRET_HASH, problems.INTERNAL_ERROR),
+    ("secret_hash", WRONG_SECRET_HASH, problems.INTERNAL_ERROR),
+    ("incorrect username or password", "NotAuthorizedException", problems.WRONG_PASSWORD),
+    ("attempts exceeded", "NotAuthorizedException", problems.TOO_MANY_FAILED_ATTEMPTS),
+    ("revoked", "NotAuthorizedException", problems.NOT_SIGNED_IN),
+    ("expired", "NotAuthorizedException", problems.NOT_SIGNED_IN),
+    ("required scopes", "NotAuthorizedException", problems.NOT_SIGNED_IN),
+    ("verify signature", "NotAuthorizedException", problems.NOT_SIGNED_IN),
+    ("access token", "NotAuthorizedException", problems.NOT_SIGNED_IN),
+    ("disabled", "NotAuthorizedException", problems.NOT_ALLOWED),
+    ("current state", "NotAuthorizedException", problems.NOT_ALLOWED),
+)
+"""The meanings of `NotAuthorizedException`: only a part of Cognito's text tells them apart."""
+
+tracer = Tracer(auto_patch=False)
+
+
+@cache
+def client() -> "CognitoIdentityProviderClient":
+    """One attempt a call: a repeated change reports a failure although the first one worked."""
+    return boto3.client(
+        "cognito-idp",
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        ),
+    )
+
+
+def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
+    """Cognito's answer to one action, or a `Failure` with the problem that its error stands for."""
+    with tracer.provider.in_subsegment(name=action) as subsegment:
+        try:
+            answer: dict[str, Any] = getattr(client(), xform_name(action))(**parameters)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            failure = _failure(error, parameters)
+            subsegment.put_annotation("cause", failure.cause)
+        else:
+            if "RequestId" in answer["ResponseMetadata"]:
+                return answer
+            # botocore takes a body that it cannot read for an empty one, and so for success.
+            failure = Failure(problems.BAD_GATEWAY, cause="NotCognito")
+    # Outside the subsegment, which would record Cognito's text, and outside the handler of the
+    # exception, which would be chained to it.
+    raise failure
+
+
+def call_for(username: str, action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+    """`call` with what proves to Cognito that our app client asks.
+
+    A wrong secret hash stops Cognito before it acts, so that a secret which was rotated since it
+    was read is read again, once.
+    """
+    try:
+        return call(action, **_identity(username), **parameters)
+    except Failure as failure:
+        if failure.cause != WRONG_SECRET_HASH:
+            raise
+    client_secret.cache_clear()
+    return call(action, **_identity(username), **parameters)
+
+
+def attempt(action: str, incidents: list[str], **parameters: Any) -> None:  # noqa: ANN401
+    """`call` for what must not undo the answer: its failure is an incident."""
+    try:
+        call(action, **parameters)
+    except Failure:
+        incidents.append(f"{action}Failed")
+
+
+def end_sessions(username: str, incidents: list[str]) -> None:
+    """Revoke every token of a user whose password was reset, since Cognito leaves them valid."""
+    attempt(
+        "AdminUserGlobalSignOut",
+        incidents,
+        UserPoolId=settings().user_pool_id,
+        Username=_canonical(username),
+    )
+
+
+def _canonical(username: str) -> str:
+    return username.lower() if settings().lower_case_emails and "@" in username else username
+
+
+def _identity(username: str) -> dict[str, str]:
+    username = _canonical(username)
+    client_id, secret = settings().user_pool_client_id, client_secret()
+    identity = {"ClientId": client_id, "Username": username}
+    if secret:
+        digest = hmac.digest(secret.encode(), (username + client_id).encode(), "sha256")
+        identity["SecretHash"] = b64encode(digest).decode()
+    return identity
+
+
+@cache
+def client_secret() -> str | None:
+    """Read from Cognito once, so that it stands in no template and no environment variable."""
+    action = "DescribeUserPoolClient"
+    try:
+        answer = call(
+            action,
+            UserPoolId=settings().user_pool_id,
+            ClientId=settings().user_pool_client_id,
+        )
+    except Failure as failure:
+        # No account causes this, so its cause is never one of those that are kept silent.
+        raise Failure(
+            problems.INTERNAL_ERROR,
+            cause=f"{action}.{failure.cause}",
+            note=failure.note,
+        ) from None
+    secret: str | None = answer["UserPoolClient"].get("ClientSecret")
+    return secret
+
+
+def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
+    note = _redact(str(error), parameters)
+    match error:
+        case ClientError():
+            cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
+        case ReadTimeoutError() | ConnectionClosedError():
+            cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
+        case ConnectionError() | HTTPClientError() | ResponseParserError():
+            cause, problem = type(error).__name__, problems.BAD_GATEWAY
+        case ParamValidationError():
+            cause, problem = type(error).__name__, problems.INVALID_PARAMETER
+        case _:
+            cause, problem = type(error).__name__, problems.INTERNAL_ERROR
+    return Failure(problem, cause=cause, note=note)
+
+
+def _redact(text: str, parameters: dict[str, Any]) -> str:
+    """The text without anything that was sent, since Cognito's messages can echo it."""
+    sent: set[str] = set()
+    for value in parameters.values():
+        sent |= set(value.values()) if isinstance(value, dict) else {value}
+    for value in sorted(sent, key=len, reverse=True):
+        text = text.replace(value, "***") if value else text
+    return text
+
+
+def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
+    code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
+    if code == "NotAuthorizedException":
+        for part, cause, problem in _NOT_AUTHORIZED:
+            if part in text:
+                return cause, problem
+        return UNKNOWN_MEANING, problems.NOT_SIGNED_IN if signed_in else problems.NOT_ALLOWED
+    # Without a code of Cognito's own, botocore puts the HTTP status in its place.
+    fallback = problems.BAD_GATEWAY if code.startswith("5") else problems.INTERNAL_ERROR
+    return code, problems.COGNITO.get(code, fallback)

@@ -1,0 +1,64 @@
+"""Choose a new password with the code that was sent."""
+
+from typing import Final, Never
+
+from functions import cognito
+from functions.endpoint import Body, endpoint
+from functions.fields import ClientMetadata, ConfirmationCode, Password, Request, Username
+from functions.operations import Operation
+from functions.problems import (
+    CODE_REFUSED,
+    EMPTY_CONFIRM_CODE,
+    EMPTY_CONFIRM_NEW_PASSWORD,
+    EMPTY_CONFIRM_USERNAME,
+    Failure,
+)
+
+SILENT: Final = {
+    "CodeMismatchException",
+    "ExpiredCodeException",
+    "InvalidLambdaResponseException",
+    "InvalidParameterException",
+    "LimitExceededException",
+    "NotAuthorizedException",
+    "TooManyFailedAttemptsException",
+    "UnexpectedLambdaException",
+    "UnknownNotAuthorizedException",
+    "UserLambdaValidationException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+}
+"""What depends on the account, which an unknown user's wrong code must look like."""
+
+
+class ConfirmResetPassword(Request):
+    """Amplify's `ConfirmResetPasswordInput`."""
+
+    username = Username(empty=EMPTY_CONFIRM_USERNAME)
+    new_password = Password(empty=EMPTY_CONFIRM_NEW_PASSWORD)
+    confirmation_code = ConfirmationCode(empty=EMPTY_CONFIRM_CODE)
+    client_metadata = ClientMetadata(default={})
+
+
+def refuse(_: ConfirmResetPassword) -> Never:
+    """Answer any account that the code is not the right one."""
+    raise Failure(CODE_REFUSED)
+
+
+@endpoint(
+    Operation.CONFIRM_RESET_PASSWORD,
+    ConfirmResetPassword,
+    silent=SILENT,
+    instead=refuse,
+)
+def handler(request: ConfirmResetPassword) -> Body:
+    """Nothing to return: Amplify's function is void."""
+    cognito.call_for(
+        request.username,
+        "ConfirmForgotPassword",
+        ConfirmationCode=request.confirmation_code,
+        Password=request.new_password,
+        ClientMetadata=request.client_metadata,
+    )
+    cognito.end_sessions(request.username, request.incidents)
+    return None

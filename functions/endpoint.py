@@ -1,0 +1,219 @@
+"""Turns a function into an instrumented Lambda handler for one route of API Gateway.
+
+The only place with a Logger, Metrics and the handler's trace: one log line, one metric and one
+subsegment a request. A handler never raises, since the gateway cannot explain a failure.
+"""
+
+import base64
+import json
+import traceback
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
+from functions import problems
+from functions.fields import Request
+from functions.operations import Operation
+from functions.problems import Failure, FieldError
+from functions.settings import settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SERVICE: Final = "password-service"
+NAMESPACE: Final = "PasswordService"
+SUCCESS: Final = "Success"
+"""The outcome of a request that did what it asks for; any other is the code of its problem."""
+MAX_BODY: Final = 72 * 1024
+"""Characters; no valid request is larger, even with every character escaped."""
+
+type Body = dict[str, Any] | None
+type Event = dict[str, Any]
+type Answer = dict[str, Any]
+type Record = dict[str, Any]
+type Handler = Callable[[Event, "LambdaContext"], Answer]
+
+
+def endpoint[R: Request](
+    operation: Operation,
+    request_type: type[R],
+    *,
+    silent: AbstractSet[str] = frozenset(),
+    instead: Callable[[R], Body] | None = None,
+) -> Callable[[Callable[[R], Body]], Handler]:
+    """Decorate the function that carries out an operation; what it returns is the answer's body.
+
+    While user existence is hidden, a failure with one of the `silent` causes is answered by
+    `instead`, which sees the request alone and so cannot tell one account from another (OWASP
+    ASVS 6.3.8). The operator still sees the cause.
+    """
+
+    def decorate(operate: Callable[[R], Body]) -> Handler:
+        def attempt(request: R, record: Record) -> Body:
+            try:
+                return operate(request)
+            except Failure as failure:
+                record["cause"] = failure.cause
+                record["note"] = failure.note
+                hidden = failure.cause in silent and not settings().reveal_user_existence
+                if instead is None or not hidden:
+                    raise
+            finally:
+                record["incidents"] = request.incidents
+            record["absorbed"] = True
+            return instead(request)
+
+        def respond(event: Event, record: Record) -> Answer:
+            headers: dict[str, str] = {}
+            try:
+                record |= _origin(event)
+                headers = _cors_headers(event)
+                request = request_type(_read_body(event), _read_token(event, operation))
+                body = attempt(request, record)
+            except Failure as failure:
+                return _refuse(failure, headers, record)
+            except Exception as error:  # noqa: BLE001 - a handler never raises
+                # Neither the message nor the locals: both can hold a password.
+                record["stack"] = traceback.format_tb(error.__traceback__)
+                crash = Failure(problems.INTERNAL_ERROR, cause=type(error).__name__)
+                return _refuse(crash, headers, record)
+            record |= {"outcome": SUCCESS, "status": 204 if body is None else 200}
+            return _answer(record["status"], body, headers | {"Content-Type": "application/json"})
+
+        return _instrument(operation, respond)
+
+    return decorate
+
+
+def _instrument(operation: Operation, respond: Callable[[Event, Record], Answer]) -> Handler:
+    logger = Logger(service=SERVICE)
+    metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
+    tracer = Tracer(service=SERVICE, auto_patch=False)
+
+    @logger.inject_lambda_context(clear_state=True)
+    @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+    @metrics.log_metrics(capture_cold_start_metric=True)
+    def handler(event: Event, context: "LambdaContext") -> Answer:  # noqa: ARG001
+        record: Record = {"operation": operation.id, "request_id": ""}
+        answer = respond(event, record)
+        causes = [record["cause"]] if "cause" in record else []
+        metrics.add_dimension(name="operation", value=operation.id)
+        for name in {record["outcome"], *causes, *record.get("incidents", ())}:
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        tracer.put_annotation(key="outcome", value=record["outcome"])
+        if record["status"] >= 500:  # noqa: PLR2004 - HTTP's own number
+            logger.error(operation.id, extra=record)
+        elif record.get("absorbed") or record.get("incidents"):
+            logger.warning(operation.id, extra=record)
+        else:
+            logger.info(operation.id, extra=record)
+        return answer
+
+    instrumented: Handler = handler
+    return instrumented
+
+
+def _answer(status: int, body: Body, headers: dict[str, str]) -> Answer:
+    return {
+        "statusCode": status,
+        "headers": {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | headers,
+        "body": "" if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def _refuse(failure: Failure, headers: dict[str, str], record: Record) -> Answer:
+    problem = failure.problem
+    record |= {"outcome": problem.code, "status": problem.status}
+    record.setdefault("cause", failure.cause)
+    if failure.errors:
+        record["rules"] = sorted({error.rule for error in failure.errors})
+    document = problem.document(record["request_id"], failure.errors)
+    # Amplify reads this header first; CORS does not expose it, as the gateway has its own names.
+    headers = headers | problem.headers | {"x-amzn-errortype": problem.code}
+    return _answer(problem.status, document, headers)
+
+
+def _context(event: Event) -> dict[str, Any]:
+    return event.get("requestContext") or {}
+
+
+def _origin(event: Event) -> dict[str, Any]:
+    context = _context(event)
+    identity = context.get("identity") or {}
+    return {
+        "request_id": context.get("requestId", ""),
+        "source_ip": identity.get("sourceIp"),
+        "user_agent": identity.get("userAgent"),
+    }
+
+
+def _header(event: Event, name: str) -> str:
+    for key, value in (event.get("headers") or {}).items():
+        if key.lower() == name:
+            return str(value)
+    return ""
+
+
+def _cors_headers(event: Event) -> dict[str, str]:
+    """Name the origin only if it is allowed, and say to caches that the answer depends on it."""
+    headers = {"Vary": "Origin"}
+    origin = _header(event, "origin")
+    if origin in settings().allowed_origins:
+        headers |= {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After",
+        }
+    return headers
+
+
+def _read_body(event: Event) -> object:
+    if _header(event, "content-type").partition(";")[0].strip().lower() != "application/json":
+        raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)
+    text = event.get("body") or ""
+    if len(text) > MAX_BODY:
+        raise Failure(problems.TOO_LARGE)
+    try:
+        if event.get("isBase64Encoded"):
+            text = base64.b64decode(text, validate=True).decode()
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        pass
+    raise _malformed("json", "The body is not valid JSON in UTF-8.")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _malformed("uniqueNames", "A member of an object stands there twice.")
+    return members
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _malformed(rule: str, detail: str) -> Failure:
+    return Failure(problems.INVALID_PARAMETER, [FieldError("#", rule, detail)])
+
+
+def _read_token(event: Event, operation: Operation) -> str:
+    """The access token that the gateway's authorizer has verified, or none where none is asked.
+
+    The authorizer knows the pool, but neither the app client nor what the token is for.
+    """
+    if not operation.signed_in:
+        return ""
+    claims = (_context(event).get("authorizer") or {}).get("claims") or {}
+    scheme, _, token = _header(event, "authorization").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Failure(problems.NOT_SIGNED_IN, cause="NoBearerToken")
+    if claims.get("token_use") != "access":
+        raise Failure(problems.NOT_SIGNED_IN, cause="NoAccessToken")
+    if claims.get("client_id") not in settings().allowed_client_ids:
+        raise Failure(problems.NOT_SIGNED_IN, cause="ForeignClient")
+    return token

@@ -1,0 +1,263 @@
+"""A front for Cognito on loopback: plays what a test scripts and answers or forwards the rest.
+
+AWS documents answers that no emulator gives, and failures that nobody can cause at will. Point a
+client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER.
+"""
+
+import json
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+CLIENT_SECRET: Final = "the-client-secret-of-the-front"
+"""What DescribeUserPoolClient answers when there is no upstream."""
+
+_JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
+_HOP_BY_HOP: Final = {"connection", "content-length", "transfer-encoding"}
+
+_DELIVERY: Final = {
+    "Destination": "a***@e***",
+    "DeliveryMedium": "EMAIL",
+    "AttributeName": "email",
+}
+_SUCCESSES: Final[dict[str, dict[str, Any]]] = {
+    "AdminUserGlobalSignOut": {},
+    "ChangePassword": {},
+    "ConfirmForgotPassword": {},
+    "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
+    "GlobalSignOut": {},
+}
+
+
+@dataclass(frozen=True)
+class CognitoRequest:
+    """One call as it was sent; the names of `headers` are in lower case."""
+
+    action: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def action(self) -> str:
+        """Empty for what is no action, such as a download of the pool's public keys."""
+        return self.headers.get("x-amz-target", "").rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class _Script:
+    answer: _Answer | None
+    delay: float
+    reset: bool
+    forward: bool
+    times: int | None
+
+
+class CognitoFront:
+    """A context manager; without an `upstream` URL, the actions of this service just succeed."""
+
+    def __init__(self, upstream: str | None = None) -> None:
+        self._upstream = upstream
+        self._requests: list[CognitoRequest] = []
+        self._scripts: dict[str, list[_Script]] = {}
+        self._lock = Lock()
+        self._closing = Event()
+        self._server = _Server(self)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """The endpoint for a client; the port is free and chosen by the system."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def requests(self) -> list[CognitoRequest]:
+        """What was sent since the last `reset`, oldest first."""
+        with self._lock:
+            return list(self._requests)
+
+    def answer(
+        self,
+        action: str,
+        *,
+        error: str | None = None,
+        message: str = "",
+        status: int | None = None,
+        body: bytes | dict[str, Any] | None = None,
+        delay: float = 0.0,
+        reset: bool = False,
+        forward: bool = False,
+        times: int | None = None,
+    ) -> None:
+        """Script the next answers to an action, such as `"ForgotPassword"`.
+
+        `error` is the name of an exception (status 400) and `body` a whole answer (status 200),
+        which as bytes is sent without Cognito's headers;
+        with neither, the call goes on after `delay` seconds. `reset` drops the connection
+        instead of answering, and `forward` lets Cognito act before it. Scripts of one action play
+        in order, each `times` times; one without `times` plays until another replaces it.
+        """
+        headers: dict[str, str] = {} if isinstance(body, bytes) else {**_JSON}
+        if error is not None:
+            headers["x-amzn-ErrorType"] = f"{error}:"
+            body = {"__type": error, "message": message}
+        content = json.dumps(body).encode() if isinstance(body, dict) else body
+        script = _Script(
+            answer=None
+            if content is None
+            else _Answer(status or (200 if error is None else 400), headers, content),
+            delay=delay,
+            reset=reset,
+            forward=forward,
+            times=times,
+        )
+        with self._lock:
+            earlier = self._scripts.get(action, [])
+            self._scripts[action] = [one for one in earlier if one.times is not None] + [script]
+
+    def reset(self) -> None:
+        """Forget every script and every request."""
+        with self._lock:
+            self._scripts.clear()
+            self._requests.clear()
+
+    def _handle(self, call: _Call) -> _Answer | None:
+        """Return the answer to one call, or None to drop the connection."""
+        with self._lock:
+            if call.action:
+                request = CognitoRequest(call.action, json.loads(call.body), call.headers)
+                self._requests.append(request)
+            script = self._next_script(call.action)
+        if script is None:
+            return self._succeed(call)
+        if script.forward:
+            self._succeed(call)
+        self._closing.wait(script.delay)
+        if script.reset:
+            return None
+        return script.answer or self._succeed(call)
+
+    def _next_script(self, action: str) -> _Script | None:
+        for script in self._scripts.get(action, []):
+            if script.times is None:
+                return script
+            if script.times > 0:
+                script.times -= 1
+                return script
+        return None
+
+    def _succeed(self, call: _Call) -> _Answer:
+        if self._upstream is not None:
+            return _forward(self._upstream, call)
+        if call.action == "DescribeUserPoolClient":
+            client = json.loads(call.body) | {"ClientSecret": CLIENT_SECRET}
+            return _Answer(200, _JSON, json.dumps({"UserPoolClient": client}).encode())
+        if call.action in _SUCCESSES:
+            return _Answer(200, _JSON, json.dumps(_SUCCESSES[call.action]).encode())
+        unknown = {"__type": "UnknownOperationException", "message": call.action}
+        return _Answer(400, _JSON, json.dumps(unknown).encode())
+
+
+def _forward(upstream: str, call: _Call) -> _Answer:
+    connection = HTTPConnection(urlsplit(upstream).netloc, timeout=30)
+    try:
+        # The client's own Host goes on, since the signature covers it.
+        connection.putrequest(call.method, call.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in call.headers.items():
+            if name not in _HOP_BY_HOP:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(call.body)))
+        connection.endheaders(call.body)
+        response = connection.getresponse()
+        kept = {
+            name: value
+            for name, value in response.getheaders()
+            if name.lower() not in _HOP_BY_HOP | {"date", "server"}
+        }
+        return _Answer(response.status, kept, response.read())
+    finally:
+        connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, front: CognitoFront) -> None:
+        self.play = front._handle  # noqa: SLF001 - the server is a part of the front
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def shutdown_request(self, request: Any) -> None:
+        # Not shut down first: a lingering time of zero then makes the closing a reset.
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that gave up waiting is part of many tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in one packet; with Nagle's algorithm, two would cost 40 ms.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.play(_Call(self.command, self.path, headers, body))
+        if answer is None:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: `CognitoFront.requests` is the record."""

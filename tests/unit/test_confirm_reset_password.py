@@ -1,0 +1,76 @@
+import pytest
+
+from functions.operations import Operation
+from tests.cognito_front import CognitoFront
+from tests.unit.conftest import BODIES, Invoke
+
+CONFIRM = Operation.CONFIRM_RESET_PASSWORD
+
+
+def test_answers_success_with_nothing(invoke: Invoke) -> None:
+    reply = invoke(CONFIRM)
+
+    assert (reply.status, reply.text) == (204, "")
+    assert reply.metrics == {"Success"}
+
+
+def test_sends_the_code_and_the_password_to_cognito(cognito: CognitoFront, invoke: Invoke) -> None:
+    invoke(CONFIRM, BODIES[CONFIRM] | {"options": {"clientMetadata": {"a": "b"}}})
+
+    (request,) = (r for r in cognito.requests if r.action == "ConfirmForgotPassword")
+    assert request.body.pop("SecretHash")
+    assert request.body == {
+        "ClientId": "0client0of0the0tests0",
+        "Username": "ada@example.com",
+        "ConfirmationCode": "482916",
+        "Password": "a new and long password",
+        "ClientMetadata": {"a": "b"},
+    }
+
+
+def test_ends_every_session_of_the_user(cognito: CognitoFront, invoke: Invoke) -> None:
+    invoke(CONFIRM, BODIES[CONFIRM] | {"username": "Ada@Example.com"})
+
+    assert cognito.requests[-1].action == "AdminUserGlobalSignOut"
+    assert cognito.requests[-1].body == {
+        "UserPoolId": "us-east-1_Tests0000",
+        "Username": "ada@example.com",
+    }
+
+
+def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:
+    cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
+
+    invoke(CONFIRM)
+
+    assert "AdminUserGlobalSignOut" not in {request.action for request in cognito.requests}
+
+
+def test_counts_the_new_password_even_if_the_sessions_live_on(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException")
+
+    reply = invoke(CONFIRM)
+
+    assert reply.status == 204
+    assert reply.metrics == {"Success", "AdminUserGlobalSignOutFailed"}
+    assert (reply.log["level"], reply.log["incidents"]) == (
+        "WARNING",
+        ["AdminUserGlobalSignOutFailed"],
+    )
+
+
+@pytest.mark.parametrize("error", ["CodeMismatchException", "ExpiredCodeException"])
+def test_tells_the_owner_of_a_refused_code_what_may_be_wrong(
+    error: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("ConfirmForgotPassword", error=error)
+
+    reply = invoke(CONFIRM)
+
+    assert reply.body["code"] == "CodeMismatchException"
+    assert reply.body["detail"] == (
+        "The confirmation code is wrong, expired, or was tried too often."
+    )
+    assert "wait an hour" in reply.body["recoverySuggestion"]

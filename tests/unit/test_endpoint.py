@@ -1,0 +1,152 @@
+"""What every operation has in common: CORS, the client's secret, the log line, the metrics."""
+
+import hmac
+import json
+from base64 import b64encode
+
+import pytest
+
+from functions.operations import Operation
+from tests.cognito_front import CLIENT_SECRET, CognitoFront
+from tests.unit.conftest import CLIENT_ID, ORIGIN, REQUEST_ID, Configure, Invoke
+from tests.unit.test_problems import assert_is_problem, ids
+
+RESET, CONFIRM, UPDATE = Operation
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+public = pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=ids)
+
+
+@each_operation
+@pytest.mark.parametrize("raw", [None, "{"], ids=["success", "failure"])
+def test_lets_an_allowed_origin_read_the_answer(
+    operation: Operation, raw: str | None, invoke: Invoke
+) -> None:
+    headers = invoke(operation, raw=raw).headers
+
+    assert headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert headers["Vary"] == "Origin"
+    assert headers["Access-Control-Expose-Headers"] == "Retry-After"
+
+
+@each_operation
+@pytest.mark.parametrize(
+    "origin", ["", "null", "*", "https://evil.example", f"{ORIGIN}.evil.example", ORIGIN.upper()]
+)
+def test_lets_no_other_origin_read_the_answer(
+    operation: Operation, origin: str, invoke: Invoke
+) -> None:
+    headers = invoke(operation, headers={"Origin": origin}).headers
+
+    assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origins", [frozenset[str](), frozenset({"https://other.example"})])
+def test_allows_only_the_origins_of_the_settings(
+    origins: frozenset[str], configure: Configure, invoke: Invoke
+) -> None:
+    configure(allowed_origins=origins)
+
+    assert "Access-Control-Allow-Origin" not in invoke(RESET).headers
+
+
+@public
+def test_proves_to_cognito_that_the_client_asks(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    invoke(operation)
+
+    (request,) = (r for r in cognito.requests if r.action == operation.calls[0])
+    message = f"ada@example.com{CLIENT_ID}".encode()
+    expected = b64encode(hmac.digest(CLIENT_SECRET.encode(), message, "sha256")).decode()
+    assert request.body["SecretHash"] == expected
+    assert "authorization" not in request.headers
+
+
+REFUSAL = f"Unable to verify secret hash for client {CLIENT_ID}"
+
+
+@public
+def test_reads_the_secret_again_once_after_it_was_rotated(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    action = operation.calls[0]
+    cognito.answer(action, error="NotAuthorizedException", message=REFUSAL, times=1)
+    old = {"ClientId": CLIENT_ID, "ClientSecret": "rotated away"}
+    cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": old}, times=1)
+
+    reply = invoke(operation)
+
+    (first, second) = (r.body["SecretHash"] for r in cognito.requests if r.action == action)
+    assert reply.status < 300
+    assert first != second
+
+
+@public
+def test_a_secret_that_stays_wrong_is_our_fault_for_every_user(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    action = operation.calls[0]
+    cognito.answer(action, error="NotAuthorizedException", message=REFUSAL)
+
+    reply = invoke(operation)
+
+    assert_is_problem(reply, 500, "InternalErrorException")
+    assert reply.log["cause"] == "WrongSecretHash"
+    assert [r.action for r in cognito.requests] == ["DescribeUserPoolClient", action] * 2
+
+
+@public
+@pytest.mark.parametrize("error", ["AccessDeniedException", "InvalidParameterException"])
+def test_an_unreadable_secret_is_our_fault_for_every_user(
+    operation: Operation, error: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("DescribeUserPoolClient", error=error)
+
+    reply = invoke(operation)
+
+    assert_is_problem(reply, 500, "InternalErrorException")
+    assert reply.log["cause"] == f"DescribeUserPoolClient.{error}"
+    assert [r.action for r in cognito.requests] == ["DescribeUserPoolClient"]
+
+
+@public
+def test_asks_for_a_public_client_without_a_hash(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": {}})
+
+    reply = invoke(operation)
+
+    (request,) = (r for r in cognito.requests if r.action == operation.calls[0])
+    assert reply.status < 300
+    assert "SecretHash" not in request.body
+
+
+@each_operation
+def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
+    operation: Operation, invoke: Invoke
+) -> None:
+    log = invoke(operation).log
+
+    assert log["level"] == "INFO"
+    assert log["message"] == log["operation"] == operation.id
+    assert log["outcome"] == "Success"
+    assert log["request_id"] == REQUEST_ID
+    assert (log["source_ip"], log["user_agent"]) == ("192.0.2.7", "tests")
+
+
+@each_operation
+def test_counts_each_outcome_of_each_operation(operation: Operation, invoke: Invoke) -> None:
+    reply = invoke(operation)
+
+    blob = next(line for line in map(json.loads, reply.printed.splitlines()) if "Success" in line)
+    assert blob["operation"] == operation.id
+    assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "PasswordService"
+    assert set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {"service", "operation"}
+
+
+def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:
+    invoke(RESET, raw="{")
+
+    assert invoke(RESET).log.keys() & {"rules", "cause", "note"} == set()

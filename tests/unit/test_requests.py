@@ -1,0 +1,338 @@
+"""What is wrong with a request is named, all of it at once, before Cognito is asked."""
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.operations import Operation
+from tests.cognito_front import CognitoFront
+from tests.unit.conftest import BODIES, Configure, Invoke, Reply
+from tests.unit.test_problems import assert_is_problem, ids
+
+RESET, CONFIRM, UPDATE = Operation
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+
+MISSING = object()
+EMPTY = [
+    (RESET, "username", "EmptyResetPasswordUsername"),
+    (CONFIRM, "username", "EmptyConfirmResetPasswordUsername"),
+    (CONFIRM, "newPassword", "EmptyConfirmResetPasswordNewPassword"),
+    (CONFIRM, "confirmationCode", "EmptyConfirmResetPasswordConfirmationCode"),
+    (UPDATE, "oldPassword", "EmptyUpdatePassword"),
+    (UPDATE, "newPassword", "EmptyUpdatePassword"),
+]
+
+
+@pytest.mark.parametrize(("operation", "member", "code"), EMPTY, ids=ids)
+@pytest.mark.parametrize("value", [MISSING, None, ""], ids=["missing", "null", "empty"])
+def test_names_an_empty_field_as_amplify_does(
+    operation: Operation,
+    member: str,
+    code: str,
+    value: object,
+    cognito: CognitoFront,
+    invoke: Invoke,
+) -> None:
+    body = BODIES[operation] | {member: value}
+    if value is MISSING:
+        del body[member]
+
+    reply = invoke(operation, body)
+
+    assert_is_problem(reply, 400, code)
+    assert reply.rules == {(f"#/{member}", "required")}
+    assert cognito.requests == []
+
+
+def test_lists_everything_that_is_wrong_at_once(cognito: CognitoFront, invoke: Invoke) -> None:
+    reply = invoke(
+        CONFIRM,
+        {
+            "username": "two words",
+            "newPassword": "x" * 257 + "\0",
+            "confirmationCode": 482916,
+            "user/name~": "Ada",
+            "options": {"clientMetadata": {"a": 1}, "autoSignIn": True},
+        },
+    )
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {
+        ("#/username", "pattern"),
+        ("#/newPassword", "maxLength"),
+        ("#/newPassword", "pattern"),
+        ("#/confirmationCode", "type"),
+        ("#/user~1name~0", "additionalProperties"),
+        ("#/options/clientMetadata", "type"),
+        ("#/options/autoSignIn", "additionalProperties"),
+    }
+    assert all(error["detail"].endswith(".") for error in reply.body["errors"])
+    assert cognito.requests == []
+
+
+def test_the_first_empty_field_names_a_failure_with_several(invoke: Invoke) -> None:
+    reply = invoke(CONFIRM, {"username": "two words", "confirmationCode": ""})
+
+    assert_is_problem(reply, 400, "EmptyConfirmResetPasswordNewPassword")
+    assert reply.rules == {
+        ("#/username", "pattern"),
+        ("#/newPassword", "required"),
+        ("#/confirmationCode", "required"),
+    }
+
+
+BAD_BODIES = [
+    ("not JSON", "{", "#", "json"),
+    ("empty", "", "#", "json"),
+    ("a constant of JavaScript", '{"username": NaN}', "#", "json"),
+    ("a number too long to read", "9" * 5000, "#", "json"),
+    ("deep nesting", "[" * 20_000, "#", "json"),
+    ("deep nesting of objects", '{"a":' * 6_000, "#", "json"),
+    ("a byte order mark", "\ufeff{}", "#", "json"),
+    ("an array", "[]", "#", "type"),
+    ("null", "null", "#", "type"),
+    ("a string", '"username"', "#", "type"),
+    ("duplicate names", '{"username": "a", "username": "b"}', "#", "uniqueNames"),
+    ("options that are no object", '{"username": "a", "options": []}', "#/options", "type"),
+]
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer", "rule"), [case[1:] for case in BAD_BODIES], ids=[c[0] for c in BAD_BODIES]
+)
+def test_refuses_a_body_that_is_no_request(
+    raw: str, pointer: str, rule: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(RESET, raw=raw)
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {(pointer, rule)}
+    assert cognito.requests == []
+
+
+BAD_VALUES = [
+    (RESET, "username", 7, "type"),
+    (RESET, "username", ["ada"], "type"),
+    (RESET, "username", "a" * 129, "maxLength"),
+    (RESET, "username", "ada lovelace", "pattern"),
+    (RESET, "username", "ada\u2003lovelace", "pattern"),
+    (RESET, "username", "ada\x00", "pattern"),
+    (CONFIRM, "confirmationCode", "48 2916", "pattern"),
+    (CONFIRM, "confirmationCode", "4" * 2049, "maxLength"),
+    (CONFIRM, "newPassword", {"value": "x"}, "type"),
+    (CONFIRM, "newPassword", "half a pair \ud83d", "pattern"),
+    (CONFIRM, "newPassword", "a line\nand another", "pattern"),
+    (UPDATE, "oldPassword", "x" * 257, "maxLength"),
+    (UPDATE, "newPassword", True, "type"),
+]
+
+
+@pytest.mark.parametrize(("operation", "member", "value", "rule"), BAD_VALUES)
+def test_names_the_field_and_the_rule_that_it_breaks(
+    operation: Operation,
+    member: str,
+    value: object,
+    rule: str,
+    cognito: CognitoFront,
+    invoke: Invoke,
+) -> None:
+    reply = invoke(operation, BODIES[operation] | {member: value})
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {(f"#/{member}", rule)}
+    assert cognito.requests == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "rule"),
+    [
+        ("text", "type"),
+        ({"a": None}, "type"),
+        ({str(n): "" for n in range(11)}, "maxProperties"),
+        ({"n" * 65: ""}, "maxLength"),
+        ({"a": "v" * 257}, "maxLength"),
+        ({"a": "\x1b"}, "pattern"),
+    ],
+)
+@pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=ids)
+def test_bounds_what_reaches_the_triggers(
+    operation: Operation, metadata: object, rule: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(operation, BODIES[operation] | {"options": {"clientMetadata": metadata}})
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {("#/options/clientMetadata", rule)}
+    assert cognito.requests == []
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, {}], ids=repr)
+def test_takes_nothing_but_a_boolean_for_a_flag(value: object, invoke: Invoke) -> None:
+    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": value}})
+
+    assert reply.rules == {("#/options/globalSignOut", "type")}
+
+
+@pytest.mark.parametrize(
+    ("operation", "option"),
+    [(RESET, {"globalSignOut": True}), (UPDATE, {"clientMetadata": {}})],
+    ids=ids,
+)
+def test_refuses_the_option_of_another_operation(
+    operation: Operation, option: dict[str, object], invoke: Invoke
+) -> None:
+    reply = invoke(operation, BODIES[operation] | {"options": option})
+
+    assert [rule for _, rule in reply.rules] == ["additionalProperties"]
+
+
+@each_operation
+@pytest.mark.parametrize("options", [None, {}], ids=str)
+def test_takes_empty_options_for_none(
+    operation: Operation, options: object, invoke: Invoke
+) -> None:
+    assert invoke(operation, BODIES[operation] | {"options": options}).status < 300
+
+
+@each_operation
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
+)
+def test_refuses_what_a_foreign_page_can_post_without_a_preflight(
+    operation: Operation, content_type: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(operation, raw="{", headers={"Content-Type": content_type})
+
+    assert_is_problem(reply, 415, "InvalidParameterException")
+    assert cognito.requests == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/json; charset=utf-8"},
+        {"Content-Type": "", "content-type": "Application/JSON"},
+    ],
+)
+def test_reads_the_media_type_as_http_defines_it(headers: dict[str, str], invoke: Invoke) -> None:
+    headers = {name: value for name, value in headers.items() if value}
+
+    assert invoke(RESET, headers=headers).status == 200
+
+
+@pytest.mark.parametrize("missing", ["headers", "body", "requestContext"])
+def test_answers_an_event_that_lacks_a_part(missing: str, invoke: Invoke) -> None:
+    reply = invoke(RESET, **{missing: None})
+
+    assert reply.status in {200, 400, 415}
+
+
+@each_operation
+def test_refuses_megabytes_before_it_reads_them(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(operation, raw="[" * 3_000_000)
+
+    assert_is_problem(reply, 413, "InvalidParameterException")
+    assert cognito.requests == []
+
+
+def test_the_largest_valid_request_is_not_too_large(invoke: Invoke) -> None:
+    key = "\U0001f511"  # twelve bytes when escaped, the most that a character can take
+    body = {
+        "username": key * 128,
+        "newPassword": key * 256,
+        "confirmationCode": key * 2048,
+        "options": {"clientMetadata": {f"{n}" + key * 63: key * 256 for n in range(10)}},
+    }
+
+    assert invoke(CONFIRM, raw=json.dumps(body)).status == 204
+
+
+def test_reads_a_body_that_the_gateway_encoded(cognito: CognitoFront, invoke: Invoke) -> None:
+    raw = base64.b64encode(json.dumps(BODIES[RESET]).encode()).decode()
+
+    reply = invoke(RESET, raw=raw, isBase64Encoded=True)
+
+    assert (reply.status, cognito.requests[-1].body["Username"]) == (200, "ada@example.com")
+
+
+@pytest.mark.parametrize("raw", ["{}", base64.b64encode(b'"\xff"').decode()])
+def test_refuses_an_encoded_body_that_is_not_text(raw: str, invoke: Invoke) -> None:
+    reply = invoke(RESET, raw=raw, isBase64Encoded=True)
+
+    assert reply.rules == {("#", "json")}
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "parameter"),
+    [
+        (CONFIRM, "newPassword", "Password"),
+        (UPDATE, "oldPassword", "PreviousPassword"),
+        (UPDATE, "newPassword", "ProposedPassword"),
+    ],
+    ids=ids,
+)
+def test_passes_a_password_on_exactly_as_received(
+    operation: Operation, member: str, parameter: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    password = "  \uff46ull width, é and e\u0301, İ, 🔑 <script> ../../ {{7*7}}  "
+
+    invoke(operation, BODIES[operation] | {member: password})
+
+    (request,) = (r for r in cognito.requests if r.action == operation.calls[0])
+    assert request.body[parameter] == password
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=8,
+)
+members = st.sampled_from(
+    ["username", "newPassword", "oldPassword", "confirmationCode", "options", "clientMetadata"]
+)
+bodies = st.dictionaries(members | st.text(), json_values | st.text(min_size=1), max_size=5)
+DOCUMENTED = {200, 204, 400, 413, 415}
+
+
+@each_operation
+@given(raw=st.text() | bodies.map(json.dumps), encoded=st.booleans())
+def test_gives_any_body_a_documented_answer(
+    operation: Operation, invoke: Invoke, raw: str, *, encoded: bool
+) -> None:
+    reply = invoke(operation, raw=raw, isBase64Encoded=encoded)
+
+    assert reply.status in DOCUMENTED
+    if reply.status >= 400:
+        assert_is_problem(reply, reply.status, reply.body["code"])
+
+
+odd = json_values | st.dictionaries(
+    st.sampled_from(["headers", "body", "requestContext", "isBase64Encoded"]),
+    json_values | st.dictionaries(st.sampled_from(["identity", "authorizer"]), json_values),
+)
+
+
+@each_operation
+@given(event=odd)
+def test_gives_any_event_a_problem(
+    operation: Operation, call: Callable[[Operation, object], Reply], event: object
+) -> None:
+    reply = call(operation, event)
+
+    assert reply.body["status"] == reply.status
+    assert reply.status in {400, 401, 413, 415, 500}
+
+
+def test_tells_the_operator_which_rules_were_broken_but_not_by_what(
+    configure: Configure, invoke: Invoke
+) -> None:
+    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": "canary\0"})
+
+    assert reply.log["rules"] == ["pattern"]
+    assert "canary" not in reply.printed

@@ -1,0 +1,101 @@
+import pytest
+
+from functions.operations import Operation
+from tests.cognito_front import CognitoFront
+from tests.unit.conftest import Configure, Invoke
+
+RESET = Operation.RESET_PASSWORD
+
+
+def test_answers_what_amplify_returns(invoke: Invoke) -> None:
+    reply = invoke(RESET, {"username": "Ada@Example.com"})
+
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.body == {
+        "isPasswordReset": False,
+        "nextStep": {
+            "resetPasswordStep": "CONFIRM_RESET_PASSWORD_WITH_CODE",
+            "codeDeliveryDetails": {
+                "destination": "A***@E***",
+                "deliveryMedium": "EMAIL",
+                "attributeName": "email",
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize("username", ["ada", "+15555550100", "@example.com", "ada@"])
+def test_leaves_the_delivery_out_for_what_is_no_address(username: str, invoke: Invoke) -> None:
+    assert invoke(RESET, {"username": username}).body["nextStep"] == {
+        "resetPasswordStep": "CONFIRM_RESET_PASSWORD_WITH_CODE"
+    }
+
+
+def test_answers_alike_wherever_cognito_sends_the_code(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    usual = invoke(RESET)
+    delivery = {"Destination": "+*******4567", "DeliveryMedium": "SMS"}
+    cognito.answer("ForgotPassword", body={"CodeDeliveryDetails": delivery})
+
+    assert invoke(RESET)[:3] == usual[:3]
+
+
+@pytest.mark.parametrize("delivery", [{"Destination": "+*******4567"}, {}, None])
+def test_tells_where_the_code_went_when_users_are_revealed(
+    delivery: dict[str, str] | None,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+) -> None:
+    configure(reveal_user_existence=True)
+    answer = {} if delivery is None else {"CodeDeliveryDetails": delivery}
+    cognito.answer("ForgotPassword", body=answer)
+
+    step = invoke(RESET).body["nextStep"]
+
+    assert step.get("codeDeliveryDetails") == (
+        {"destination": "+*******4567"} if delivery else None
+    )
+
+
+def test_asks_cognito_for_one_code_in_the_name_of_the_client(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    metadata = {"campaign": "spring", "": "empty name"}
+
+    invoke(RESET, {"username": "Ada@Example.com", "options": {"clientMetadata": metadata}})
+
+    (request,) = (r for r in cognito.requests if r.action == "ForgotPassword")
+    assert request.body.pop("SecretHash")
+    assert request.body == {
+        "ClientId": "0client0of0the0tests0",
+        "Username": "ada@example.com",
+        "ClientMetadata": metadata,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lower_case_emails", "typed", "sent"),
+    [
+        (True, "ADA@Example.com", "ada@example.com"),
+        (True, "Ada", "Ada"),
+        (False, "ADA@Example.com", "ADA@Example.com"),
+    ],
+)
+def test_lower_cases_an_address_only_where_the_pool_ignores_case(
+    typed: str,
+    sent: str,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    *,
+    lower_case_emails: bool,
+) -> None:
+    configure(lower_case_emails=lower_case_emails)
+
+    invoke(RESET, {"username": typed})
+
+    assert cognito.requests[-1].body["Username"] == sent

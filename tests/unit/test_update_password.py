@@ -1,0 +1,105 @@
+import pytest
+
+from functions.operations import Operation
+from tests.cognito_front import CognitoFront
+from tests.unit.conftest import BODIES, CLIENT_ID, TOKEN, Configure, Invoke
+from tests.unit.test_problems import assert_is_problem
+
+UPDATE = Operation.UPDATE_PASSWORD
+
+
+def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> None:
+    reply = invoke(UPDATE)
+
+    assert (reply.status, reply.text) == (204, "")
+    (request,) = cognito.requests
+    assert (request.action, request.body) == (
+        "ChangePassword",
+        {
+            "AccessToken": TOKEN,
+            "PreviousPassword": "an old and long password",
+            "ProposedPassword": "a new and long password",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "actions"),
+    [
+        ({}, ["ChangePassword"]),
+        ({"globalSignOut": False}, ["ChangePassword"]),
+        ({"globalSignOut": True}, ["ChangePassword", "GlobalSignOut"]),
+    ],
+)
+def test_lets_the_caller_choose_whether_sessions_end(
+    options: dict[str, bool], actions: list[str], cognito: CognitoFront, invoke: Invoke
+) -> None:
+    invoke(UPDATE, BODIES[UPDATE] | {"options": options})
+
+    assert [request.action for request in cognito.requests] == actions
+
+
+def test_counts_the_new_password_even_if_the_sessions_live_on(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("GlobalSignOut", error="InternalErrorException", status=500)
+
+    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
+
+    assert (reply.status, reply.metrics) == (204, {"Success", "GlobalSignOutFailed"})
+
+
+def test_ends_no_session_when_the_old_password_is_wrong(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("ChangePassword", error="NotAuthorizedException", message="Incorrect username")
+
+    invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
+
+    assert [request.action for request in cognito.requests] == ["ChangePassword"]
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "cause"),
+    [
+        ("", {}, "NoBearerToken"),
+        ("Bearer", {}, "NoBearerToken"),
+        ("Bearer  ", {}, "NoBearerToken"),
+        ("Basic dXNlcjpwYXNz", {}, "NoBearerToken"),
+        (f"Bearer {TOKEN}", {"token_use": "id"}, "NoAccessToken"),
+        (f"Bearer {TOKEN}", {"client_id": "another"}, "ForeignClient"),
+    ],
+)
+def test_takes_only_an_access_token_of_an_allowed_client(
+    header: str,
+    claims: dict[str, str],
+    cause: str,
+    cognito: CognitoFront,
+    invoke: Invoke,
+) -> None:
+    reply = invoke(UPDATE, headers={"Authorization": header}, claims=claims)
+
+    assert_is_problem(reply, 401, "NotAuthorizedException")
+    assert reply.log["cause"] == cause
+    assert cognito.requests == []
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_takes_the_scheme_in_any_case(scheme: str, cognito: CognitoFront, invoke: Invoke) -> None:
+    assert invoke(UPDATE, headers={"Authorization": f"{scheme} {TOKEN}"}).status == 204
+    assert cognito.requests[0].body["AccessToken"] == TOKEN
+
+
+def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invoke) -> None:
+    configure(allowed_client_ids=frozenset({CLIENT_ID, "another"}))
+
+    assert invoke(UPDATE, claims={"client_id": "another"}).status == 204
+
+
+def test_does_not_trust_a_token_that_no_authorizer_has_seen(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(UPDATE, requestContext={"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"})
+
+    assert_is_problem(reply, 401, "NotAuthorizedException")
+    assert cognito.requests == []

@@ -1,0 +1,1 @@
+"""The CDK stack: one construct a file, wired in `stack.py`."""

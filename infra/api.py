@@ -1,0 +1,132 @@
+"""The REST API: a method for each operation, and answers for what never reaches one."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from functions import problems
+from functions.operations import Operation
+from functions.problems import Problem
+from infra.settings import Stage
+
+SCOPE: Final = "aws.cognito.signin.user.admin"
+"""What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
+
+
+class Api(Construct):
+    """The gateway in front of the functions."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        pool: cognito.IUserPool,
+        functions: Mapping[Operation, lambda_.IFunction],
+    ) -> None:
+        super().__init__(scope, id_)
+        self.rest_api = apigateway.RestApi(
+            self,
+            "RestApi",
+            rest_api_name=f"password-service-{stage.name}",
+            description="Reset, confirm and update passwords",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            cloud_watch_role=stage.cloud_watch_role,
+            cloud_watch_role_removal_policy=(
+                RemovalPolicy.RETAIN if stage.cloud_watch_role else None
+            ),
+            deploy_options=_deployment(self, stage),
+        )
+        authorizer = apigateway.CognitoUserPoolsAuthorizer(
+            self,
+            "Authorizer",
+            cognito_user_pools=[pool],
+            # Nothing is lost: a revoked token is Cognito's to refuse, which it does at once.
+            results_cache_ttl=Duration.minutes(5),
+        )
+        for operation in Operation:
+            resource = self.rest_api.root.resource_for_path(operation.path)
+            resource.add_method(
+                operation.method,
+                apigateway.LambdaIntegration(functions[operation]),
+                authorization_type=(
+                    apigateway.AuthorizationType.COGNITO
+                    if operation.signed_in
+                    else apigateway.AuthorizationType.NONE
+                ),
+                authorizer=authorizer if operation.signed_in else None,
+                authorization_scopes=[SCOPE] if operation.signed_in else None,
+            )
+            if stage.allowed_origins:
+                resource.add_cors_preflight(
+                    allow_origins=list(stage.allowed_origins),
+                    allow_methods=[operation.method],
+                    allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+                    max_age=Duration.hours(1),
+                )
+        for response_type, problem in problems.GATEWAY.items():
+            _add_response(self.rest_api, response_type, problem)
+
+
+def _deployment(scope: Construct, stage: Stage) -> apigateway.StageOptions:
+    access_logs = logs.LogGroup(
+        scope,
+        "AccessLogs",
+        retention=stage.log_retention,
+        removal_policy=stage.removal_policy,
+    )
+    return apigateway.StageOptions(
+        stage_name="v1",
+        tracing_enabled=True,
+        access_log_destination=apigateway.LogGroupLogDestination(access_logs),
+        # Neither bodies nor headers, nor $context.error.validationErrorString, which quotes them.
+        access_log_format=apigateway.AccessLogFormat.custom(
+            json.dumps(
+                {
+                    "requestId": "$context.requestId",
+                    "time": "$context.requestTime",
+                    "sourceIp": "$context.identity.sourceIp",
+                    "userAgent": "$context.identity.userAgent",
+                    "method": "$context.httpMethod",
+                    "path": "$context.resourcePath",
+                    "status": "$context.status",
+                    "failure": "$context.error.responseType",
+                    "sub": "$context.authorizer.claims.sub",
+                    "latency": "$context.responseLatency",
+                    "integrationLatency": "$context.integrationLatency",
+                    "traceId": "$context.xrayTraceId",
+                }
+            )
+        ),
+        method_options={
+            f"{operation.path}/{operation.method}": apigateway.MethodDeploymentOptions(
+                throttling_rate_limit=operation.requests_per_second,
+                throttling_burst_limit=operation.requests_per_second,
+            )
+            for operation in Operation
+        },
+    )
+
+
+def _add_response(api: apigateway.RestApi, response_type: str, problem: Problem) -> None:
+    # The gateway cannot choose an origin; what it says holds nothing private.
+    headers = problem.headers | {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+    }
+    api.add_gateway_response(
+        response_type.title().replace("_", ""),
+        type=apigateway.ResponseType.of(response_type),
+        status_code=str(problem.status),
+        response_headers={name: f"'{value}'" for name, value in headers.items()},
+        # Keyed by this type alone: one for application/problem+json is never chosen.
+        templates={"application/json": json.dumps(problem.document("$context.requestId"))},
+    )

@@ -1,0 +1,88 @@
+"""A Lambda function for each operation."""
+
+from functools import cache
+from typing import Final
+
+import botocore.session
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from botocore.model import ServiceModel
+from constructs import Construct
+
+from functions.operations import Operation
+from functions.settings import Settings
+from infra.bundle import LAMBDA, build
+from infra.settings import Stage
+from infra.user_pool import UserPool
+
+MEMORY: Final = 512
+"""MB; a processor's share grows with it, and a cold start is all computing."""
+TIMEOUT: Final = 25
+"""Seconds: above all of a function's own time-outs, below the 29 that API Gateway waits."""
+
+
+class Functions(Construct):
+    """Each operation's published version, behind the alias `live`."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, user_pool: UserPool) -> None:
+        super().__init__(scope, id_)
+        code = lambda_.Code.from_asset(str(build(platform=None if stage.native else LAMBDA)))
+        settings = Settings(
+            user_pool_id=user_pool.pool.user_pool_id,
+            user_pool_client_id=user_pool.client_id,
+            allowed_client_ids=frozenset({user_pool.client_id, *stage.allowed_client_ids}),
+            allowed_origins=frozenset(stage.allowed_origins),
+            reveal_user_existence=stage.reveal_user_existence,
+            # Whether a brought pool ignores case is not known here; Cognito itself knows.
+            lower_case_emails=not user_pool.brought,
+        )
+        self.by_operation: dict[Operation, lambda_.Alias] = {}
+        for operation in Operation:
+            name = _pascal(operation)
+            log_group = logs.LogGroup(
+                self,
+                f"{name}Logs",
+                retention=stage.log_retention,
+                removal_policy=stage.removal_policy,
+            )
+            role = iam.Role(
+                self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+            )
+            log_group.grant_write(role)
+            if signed := [call for call in operation.calls if _is_signed(call)]:
+                user_pool.pool.grant(role, *(f"cognito-idp:{call}" for call in signed))
+            function = lambda_.Function(
+                self,
+                name,
+                description=(
+                    operation.id.replace("_", " ") + " for a user of the pool"
+                ).capitalize(),
+                runtime=lambda_.Runtime.PYTHON_3_13,
+                architecture=lambda_.Architecture.ARM_64,
+                code=code,
+                handler=f"functions.{operation.id}.handler.handler",
+                environment=settings.environment(),
+                log_group=log_group,
+                memory_size=MEMORY,
+                role=role,
+                timeout=Duration.seconds(TIMEOUT),
+                tracing=lambda_.Tracing.ACTIVE,
+            )
+            self.by_operation[operation] = function.add_alias("live")
+
+
+def _pascal(operation: Operation) -> str:
+    return operation.name.title().replace("_", "")
+
+
+def _is_signed(call: str) -> bool:
+    """Whether IAM applies to a Cognito action; to those that end users call, it does not."""
+    model = _cognito().operation_model(call)
+    return "smithy.api#noAuth" not in (model.auth or [])
+
+
+@cache
+def _cognito() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("cognito-idp")

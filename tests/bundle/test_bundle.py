@@ -1,0 +1,146 @@
+"""Each packaged handler under AWS's own runtime client, with nothing beside it but the bundle."""
+
+import json
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from tests.bundle.runtime import Runtime, RuntimeFailure
+from tests.cognito_front import CLIENT_SECRET, CognitoFront
+from tests.unit.conftest import BODIES, SETTINGS, TOKEN, event
+from tests.unit.test_problems import ids
+
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+
+type Start = Callable[[Operation], AbstractContextManager[Runtime]]
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[CognitoFront]:
+    with CognitoFront() as front:
+        yield front
+
+
+@pytest.fixture
+def daemon() -> Iterator[socket.socket]:
+    """What receives the segments of X-Ray."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
+        received.bind(("127.0.0.1", 0))
+        received.settimeout(5)
+        yield received
+
+
+@pytest.fixture
+def environment(front: CognitoFront, daemon: socket.socket) -> dict[str, str]:
+    front.reset()
+    host, port = daemon.getsockname()
+    return SETTINGS.environment() | {
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url,
+        "AWS_SECRET_ACCESS_KEY": "tests",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    }
+
+
+@pytest.fixture
+def start(bundle: Path, runtime_client: Path, environment: dict[str, str]) -> Start:
+    def runtime(operation: Operation, bundle: Path = bundle) -> Runtime:
+        handler = f"functions.{operation.id}.handler.handler"
+        return Runtime(bundle, runtime_client, handler, environment)
+
+    return runtime
+
+
+def valid(operation: Operation) -> dict[str, object]:
+    return event(operation, json.dumps(BODIES[operation]))
+
+
+@each_operation
+def test_a_packaged_handler_answers(operation: Operation, start: Start) -> None:
+    with start(operation) as runtime:
+        answers = [runtime.invoke(valid(operation)) for _ in range(2)]
+
+    assert {answer["statusCode"] for answer in answers} <= {200, 204}
+
+
+@each_operation
+def test_a_packaged_handler_answers_what_it_cannot_read(operation: Operation, start: Start) -> None:
+    with start(operation) as runtime:
+        answer = runtime.invoke([])
+
+    assert json.loads(answer["body"])["code"] == "InternalErrorException"
+
+
+@pytest.mark.parametrize("package", ["botocore", "aws_lambda_powertools"])
+def test_a_dependency_that_is_missing_is_noticed(
+    package: str, bundle: Path, tmp_path: Path, start: Callable[..., Runtime]
+) -> None:
+    """The proof that the other tests see nothing of this machine's packages."""
+    shutil.copytree(bundle, tmp_path / "bundle", ignore=shutil.ignore_patterns(package))
+
+    with (
+        start(Operation.UPDATE_PASSWORD, bundle=tmp_path / "bundle") as runtime,
+        pytest.raises(RuntimeFailure, match=f"No module named '{package}"),
+    ):
+        runtime.invoke(valid(Operation.UPDATE_PASSWORD))
+
+
+def receive_trace(daemon: socket.socket) -> list[dict[str, Any]]:
+    """The subsegments of one invocation: that of the handler is finished, and sent, last."""
+    trace: list[dict[str, Any]] = []
+    while not trace or not trace[-1]["name"].startswith("## "):
+        header, _, document = daemon.recv(64 * 1024).partition(b"\n")
+        assert json.loads(header) == {"format": "json", "version": 1}
+        trace.append(json.loads(document))
+    return trace
+
+
+@each_operation
+def test_a_trace_names_the_actions_and_the_outcome(
+    operation: Operation, start: Start, daemon: socket.socket
+) -> None:
+    with start(operation) as runtime:
+        runtime.invoke(valid(operation))
+        *calls, handler = receive_trace(daemon)
+
+    assert {call["name"] for call in calls} <= set(operation.calls)
+    assert operation.calls[0] in {call["name"] for call in calls}
+    assert {call["parent_id"] for call in calls} == {handler["id"]}
+    assert handler["annotations"]["outcome"] == "Success"
+
+
+@each_operation
+def test_a_trace_names_what_went_wrong(
+    operation: Operation, start: Start, front: CognitoFront, daemon: socket.socket
+) -> None:
+    front.answer(operation.calls[0], error="TooManyRequestsException")
+
+    with start(operation) as runtime:
+        runtime.invoke(valid(operation))
+        *calls, handler = receive_trace(daemon)
+
+    assert calls[-1]["annotations"]["cause"] == "TooManyRequestsException"
+    assert handler["annotations"]["outcome"] == "TooManyRequestsException"
+
+
+@each_operation
+def test_no_secret_leaves_by_a_trace_or_at_debug(
+    operation: Operation, start: Start, front: CognitoFront, daemon: socket.socket
+) -> None:
+    body = {name: value for name, value in BODIES[operation].items() if name != "username"}
+    secrets = [*body.values(), *([TOKEN] if operation.signed_in else [])]
+    echo = f"You sent {' and '.join(secrets)}."
+    front.answer(operation.calls[0], error="NotAuthorizedException", message=echo)
+
+    with start(operation) as runtime:
+        answer = runtime.invoke(valid(operation))
+        everything = f"{answer}{receive_trace(daemon)}{runtime.printed}"
+
+    assert [secret for secret in (*secrets, CLIENT_SECRET) if secret in everything] == []

@@ -1,0 +1,76 @@
+"""The three operations in a row against moto, which is nobody's idea of Cognito but its own."""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+from functions.cognito import client
+from functions.operations import Operation
+from tests.unit.conftest import Configure, Invoke
+
+USERNAME = "ada@example.com"
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoIdentityProviderClient]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")
+    client.cache_clear()
+    with mock_aws():
+        yield boto3.client("cognito-idp")
+    client.cache_clear()
+
+
+def test_a_user_gets_a_new_password_and_changes_it(
+    moto: CognitoIdentityProviderClient, configure: Configure, invoke: Invoke
+) -> None:
+    pool = moto.create_user_pool(PoolName="pool", UsernameAttributes=["email"])["UserPool"]["Id"]
+    created = moto.create_user_pool_client(
+        UserPoolId=pool, ClientName="client", GenerateSecret=True
+    )["UserPoolClient"]
+    client_id, secret = created["ClientId"], created["ClientSecret"]
+    moto.admin_create_user(
+        UserPoolId=pool,
+        Username=USERNAME,
+        UserAttributes=[
+            {"Name": "email", "Value": USERNAME},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+    )
+    moto.admin_set_user_password(
+        UserPoolId=pool, Username=USERNAME, Password="The-first-passw0rd", Permanent=True
+    )
+    configure(
+        user_pool_id=pool,
+        user_pool_client_id=client_id,
+        allowed_client_ids=frozenset({client_id}),
+    )
+
+    def sign_in(password: str) -> str:
+        digest = hmac.digest(secret.encode(), (USERNAME + client_id).encode(), "sha256")
+        return moto.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={
+                "USERNAME": USERNAME,
+                "PASSWORD": password,
+                "SECRET_HASH": b64encode(digest).decode(),
+            },
+        )["AuthenticationResult"]["AccessToken"]
+
+    assert invoke(Operation.RESET_PASSWORD).status == 200
+    second = {"username": USERNAME, "newPassword": "The-second-passw0rd", "confirmationCode": "1"}
+    assert invoke(Operation.CONFIRM_RESET_PASSWORD, second).status == 204
+    token = sign_in("The-second-passw0rd")
+    third = {"oldPassword": "The-second-passw0rd", "newPassword": "The-third-passw0rd"}
+    signed_in = {
+        "headers": {"Authorization": f"Bearer {token}"},
+        "claims": {"client_id": client_id},
+    }
+    assert invoke(Operation.UPDATE_PASSWORD, third, **signed_in).status == 204
+    assert sign_in("The-third-passw0rd")

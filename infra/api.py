@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +18,10 @@ from infra.settings import Stage
 
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
+
+_PUSH_TO_CLOUD_WATCH: Final = (
+    "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+)
 
 
 class Api(Construct):
@@ -44,6 +48,29 @@ class Api(Construct):
                 RemovalPolicy.RETAIN if stage.cloud_watch_role else None
             ),
             deploy_options=_deployment(self, stage),
+        )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-APIG2",
+                reason="A body is judged by the function, which lists all that is wrong with it",
+            ),
+            Acknowledgment(id="AwsSolutions-APIG3", reason="A web ACL is a setting to come"),
+            Acknowledgment(
+                id="AwsSolutions-APIG4",
+                reason="Who has forgotten the password cannot be signed in",
+            ),
+            Acknowledgment(
+                id="AwsSolutions-APIG6",
+                reason="Execution logs can quote a body; the access log says what is needed",
+            ),
+            Acknowledgment(
+                id="AwsSolutions-COG4",
+                reason="Who has forgotten the password cannot be signed in",
+            ),
+            Acknowledgment(
+                id=f"AwsSolutions-IAM4[Policy::{_PUSH_TO_CLOUD_WATCH}]",
+                reason="The policy that AWS made for this purpose",
+            ),
         )
         authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,

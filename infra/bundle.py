@@ -1,6 +1,7 @@
 """The functions' code as Lambda gets it: built without Docker, the same on every machine."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,28 +13,29 @@ ROOT: Final = Path(__file__).parents[1]
 LAMBDA: Final = "manylinux2014_aarch64"
 """The platform of the deployed functions, as wheels name it."""
 
-_BUILDS: Final = ROOT / ".build"
 _NOT_SHIPPED: Final = shutil.ignore_patterns("__pycache__", "requirements.txt")
 
 
-def build(platform: str | None) -> Path:
+def build(platform: str | None, root: Path = ROOT) -> Path:
     """A folder with the packages of `functions/requirements.txt` and `functions/` itself.
 
     `platform` is that of the wheels, or None for the machine that builds. Packages are installed
-    anew only when the requirements or the platform change.
+    anew only when the requirements or the platform change. The folder's name comes from what it
+    holds, so that whoever else uses it is not disturbed.
     """
-    requirements = ROOT / "functions" / "requirements.txt"
+    requirements = root / "functions" / "requirements.txt"
     content = requirements.read_bytes() + str(platform or sys.platform).encode()
-    packages = _BUILDS / f"packages-{hashlib.sha256(content).hexdigest()[:16]}"
-    _BUILDS.mkdir(exist_ok=True)
+    builds = root / ".build"
+    packages = builds / f"packages-{hashlib.sha256(content).hexdigest()[:16]}"
+    builds.mkdir(exist_ok=True)
     if not packages.exists():
-        folder = Path(mkdtemp(dir=_BUILDS))
+        folder = Path(mkdtemp(dir=builds))
         install(requirements, folder, platform)
         _rename(folder, packages)
-    draft = Path(mkdtemp(dir=_BUILDS))
-    shutil.copytree(packages, draft, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "functions", draft / "functions", ignore=_NOT_SHIPPED)
-    bundle = _BUILDS / f"bundle-{_digest(draft)}"
+    draft = Path(mkdtemp(dir=builds))
+    shutil.copytree(packages, draft, copy_function=os.link, dirs_exist_ok=True)
+    shutil.copytree(root / "functions", draft / "functions", ignore=_NOT_SHIPPED)
+    bundle = builds / f"bundle-{_digest(draft)}"
     _rename(draft, bundle)
     return bundle
 

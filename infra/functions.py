@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 
 import botocore.session
-from aws_cdk import Duration
+from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -37,6 +37,16 @@ class Functions(Construct):
             reveal_user_existence=stage.reveal_user_existence,
             # Whether a brought pool ignores case is not known here; Cognito itself knows.
             lower_case_emails=not user_pool.brought,
+        )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="X-Ray's actions know no resources",
+            ),
+            Acknowledgment(
+                id="AwsSolutions-L1",
+                reason="Python 3.13 starts faster than 3.14, and is supported until 2029",
+            ),
         )
         self.by_operation: dict[Operation, lambda_.Alias] = {}
         for operation in Operation:

@@ -1,8 +1,8 @@
 """AWS's own Lambda runtime client, in an interpreter that sees a bundle and nothing else.
 
 A `Runtime` is one execution environment: a server of the Lambda Runtime API on loopback, and
-`awslambdaric` in a process with `python -I -S`, whose path holds the standard library, the bundle
-and the runtime client alone.
+`awslambdaric` in a process whose path holds the standard library, the bundle and the runtime client
+alone (`python -I -S`), and which writes no byte code, since Lambda's folder is read-only (`-B`).
 """
 
 import json
@@ -42,7 +42,7 @@ class Runtime:
         self._answers: Queue[tuple[str, Any]] = Queue()
         self._server = _RuntimeApi(self._events, self._answers)
         self._output = TemporaryFile()  # noqa: SIM115 - closed with the runtime
-        start = [sys.executable, "-I", "-S", "-c", _START]
+        start = [sys.executable, "-I", "-S", "-B", "-c", _START]
         self._command = [*start, str(bundle), str(client), handler]
         self._environment = {
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",

@@ -1,0 +1,54 @@
+"""Each stage, synthesized once."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk import App, assertions
+
+from infra.settings import STAGES, read_stage
+from infra.stack import PasswordService
+
+type Resources = dict[str, dict[str, Any]]
+type Find = Callable[[str], list[dict[str, Any]]]
+
+
+def synthesize(**context: str) -> dict[str, Any]:
+    """The template of the stack for this context."""
+    stage = read_stage(context.get)
+    stack = PasswordService(App(), f"password-service-{stage.name}", stage=stage)
+    template: dict[str, Any] = json.loads(
+        json.dumps(assertions.Template.from_stack(stack).to_json())
+    )
+    return template
+
+
+@cache
+def synthesize_stage(name: str) -> dict[str, Any]:
+    return synthesize(stage=name)
+
+
+@pytest.fixture(params=STAGES)
+def template(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every stage in turn."""
+    return synthesize_stage(request.param)
+
+
+@pytest.fixture
+def find(template: Mapping[str, Any]) -> Find:
+    """The properties of all resources of a type."""
+
+    def properties(resource_type: str) -> list[dict[str, Any]]:
+        return find_in(template, resource_type)
+
+    return properties
+
+
+def find_in(template: Mapping[str, Any], resource_type: str) -> list[dict[str, Any]]:
+    return [
+        resource.get("Properties", {})
+        for resource in template["Resources"].values()
+        if resource["Type"] == resource_type
+    ]

@@ -1,0 +1,85 @@
+"""What is uploaded is what is locked and nothing else, whoever builds it and when."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from infra.bundle import LAMBDA, ROOT, build
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def copy_old(target: Path, *names: str) -> None:
+    """Copy folders of the tree, with the modification times of another age."""
+    for name in names:
+        shutil.copytree(ROOT / name, target / name)
+    for path in target.rglob("*"):
+        os.utime(path, (1, 1))
+
+
+def test_the_bundle_holds_the_locked_packages_and_the_functions() -> None:
+    folder = build(LAMBDA)
+    lock = (ROOT / "functions/requirements.txt").read_text()
+    locked = {f"{n}-{v}" for n, v in re.findall(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)}
+    installed = {
+        path.name.removesuffix(".dist-info").replace("_", "-")
+        for path in folder.glob("*.dist-info")
+    }
+
+    assert installed == locked
+    tracked = subprocess.run(
+        ["git", "ls-files", "functions"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    ours = {name for name in contents(folder) if name.startswith("functions/")}
+    assert ours == {name for name in tracked if name.endswith(".py")}
+
+
+def test_the_bundle_has_no_code_for_another_processor() -> None:
+    libraries = [name for name in contents(build(LAMBDA)) if name.endswith(".so")]
+
+    assert libraries
+    assert all("aarch64" in name for name in libraries)
+
+
+@pytest.mark.parametrize("platform", [LAMBDA, None])
+def test_two_builds_are_the_same_to_the_byte(platform: str | None, tmp_path: Path) -> None:
+    first = build(platform)
+    copy_old(tmp_path, "functions")
+
+    second = build(platform, tmp_path)
+
+    assert second.name == first.name
+    assert contents(second) == contents(first)
+
+
+def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    copy_old(tmp_path, "functions")
+
+    with ThreadPoolExecutor(2) as builders:
+        first, second = builders.map(build, [None, None], [tmp_path, tmp_path])
+
+    assert first == second
+    assert len(list(first.parent.iterdir())) == 2  # the packages and the bundle, no drafts
+
+
+def test_the_template_is_the_same_from_another_copy_of_the_tree(tmp_path: Path) -> None:
+    copy_old(tmp_path, "functions", "infra")
+    shutil.copy(ROOT / "app.py", tmp_path)
+
+    def synthesize(folder: Path, output: str) -> bytes:
+        environment = {"PATH": os.environ["PATH"], "CDK_OUTDIR": str(tmp_path / output)}
+        subprocess.run(
+            [sys.executable, "app.py"], cwd=folder, env=environment, check=True, capture_output=True
+        )
+        return (tmp_path / output / "password-service-dev.template.json").read_bytes()
+
+    assert synthesize(tmp_path, "copied") == synthesize(ROOT, "original")

@@ -1,0 +1,355 @@
+"""What stands in the templates, which is what AWS will do."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.session
+import pytest
+from aws_cdk import App
+
+from functions import problems
+from functions.operations import Operation
+from functions.problems import JSON
+from infra.settings import STAGES
+from tests.infra.conftest import Find, find_in, synthesize, synthesize_stage
+from tests.unit.test_problems import ids
+
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+each_stage = pytest.mark.parametrize("stage", STAGES)
+
+
+def function(find: Find, operation: Operation) -> dict[str, Any]:
+    handler = f"functions.{operation.id}.handler.handler"
+    (found,) = (f for f in find("AWS::Lambda::Function") if f["Handler"] == handler)
+    return found
+
+
+def methods(find: Find, template: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The API's methods by HTTP method and path."""
+    resources = template["Resources"]
+    return {
+        (m["HttpMethod"], "/" + resources[m["ResourceId"]["Ref"]]["Properties"]["PathPart"]): m
+        for m in find("AWS::ApiGateway::Method")
+    }
+
+
+def statements(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    policies = find_in(template, "AWS::IAM::Policy")
+    return [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(statement: Mapping[str, Any]) -> set[str]:
+    action = statement["Action"]
+    return {action} if isinstance(action, str) else set(action)
+
+
+def test_there_is_a_method_for_each_operation_and_no_other(
+    find: Find, template: dict[str, Any]
+) -> None:
+    expected = {(operation.method, operation.path) for operation in Operation}
+    preflights = {("OPTIONS", path) for _, path in expected}
+
+    assert methods(find, template).keys() - preflights == expected
+
+
+@each_operation
+def test_a_method_calls_the_live_alias_of_its_function(
+    operation: Operation, find: Find, template: dict[str, Any]
+) -> None:
+    method = methods(find, template)[operation.method, operation.path]
+    aliases = {
+        name: alias["Properties"]
+        for name, alias in template["Resources"].items()
+        if alias["Type"] == "AWS::Lambda::Alias"
+    }
+
+    (alias,) = (name for name in aliases if name in json.dumps(method["Integration"]["Uri"]))
+
+    assert method["Integration"]["Type"] == "AWS_PROXY"
+    assert aliases[alias]["Name"] == "live"
+    assert operation.name.title().replace("_", "") in aliases[alias]["FunctionName"]["Ref"]
+
+
+@each_operation
+def test_only_who_is_signed_in_reaches_what_asks_for_it(
+    operation: Operation, find: Find, template: dict[str, Any]
+) -> None:
+    method = methods(find, template)[operation.method, operation.path]
+
+    if operation.signed_in:
+        assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+        assert method["AuthorizationScopes"] == ["aws.cognito.signin.user.admin"]
+        assert "AuthorizerId" in method
+    else:
+        assert method["AuthorizationType"] == "NONE"
+
+
+def test_no_request_validator_answers_in_the_place_of_a_function(find: Find) -> None:
+    assert find("AWS::ApiGateway::RequestValidator") == []
+    assert all("RequestValidatorId" not in method for method in find("AWS::ApiGateway::Method"))
+
+
+def test_the_throttles_leave_room_below_cognitos_quota(find: Find) -> None:
+    (stage,) = find("AWS::ApiGateway::Stage")
+    limits = {
+        (s["HttpMethod"], s["ResourcePath"].replace("/~1", "/")): s for s in stage["MethodSettings"]
+    }
+
+    for operation in Operation:
+        assert limits[operation.method, operation.path]["ThrottlingRateLimit"] == (
+            operation.requests_per_second
+        )
+    assert sum(limit["ThrottlingRateLimit"] for limit in limits.values()) < 30
+    assert sum(limit["ThrottlingBurstLimit"] for limit in limits.values()) < 30
+
+
+def test_the_gateway_writes_access_logs_without_any_body(find: Find) -> None:
+    (stage,) = find("AWS::ApiGateway::Stage")
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+
+    assert stage["TracingEnabled"] is True
+    assert line["requestId"] == "$context.requestId"
+    assert not [v for v in line.values() if "validationError" in v or "$input" in v]
+    assert not [v for v in line.values() if "message" in v or "authorizer.claims.email" in v]
+    assert not any(s.get("DataTraceEnabled") for s in stage["MethodSettings"])
+
+
+@pytest.mark.parametrize("response_type", problems.GATEWAY)
+def test_the_gateway_answers_its_own_failures_with_the_same_problems(
+    response_type: str, find: Find
+) -> None:
+    problem = problems.GATEWAY[response_type]
+    (response,) = (
+        r for r in find("AWS::ApiGateway::GatewayResponse") if r["ResponseType"] == response_type
+    )
+    document = json.loads(response["ResponseTemplates"]["application/json"])
+    headers = {
+        name.removeprefix("gatewayresponse.header."): value.strip("'")
+        for name, value in response["ResponseParameters"].items()
+    }
+
+    assert response["StatusCode"] == str(problem.status) == str(document["status"])
+    assert response["ResponseTemplates"].keys() == {"application/json"}
+    assert document["code"] == problem.code
+    assert document["requestId"] == "$context.requestId"
+    assert headers["Content-Type"] == JSON
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert ("Retry-After" in headers) == (problem.status == 429)
+    assert (headers.get("WWW-Authenticate") == "Bearer") == (problem.status == 401)
+
+
+def test_a_failure_of_a_function_has_an_answer_of_the_gateway() -> None:
+    """A killed or timed-out function cannot answer; the emulator does not show what AWS does."""
+    assert {"INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "DEFAULT_5XX"} <= problems.GATEWAY.keys()
+
+
+@each_operation
+def test_a_preflight_is_answered_only_for_allowed_origins(
+    operation: Operation, find: Find, template: dict[str, Any]
+) -> None:
+    preflight = methods(find, template).get(("OPTIONS", operation.path))
+    origins = function(find, operation)["Environment"]["Variables"]["ALLOWED_ORIGINS"]
+
+    assert (preflight is not None) == bool(origins)
+
+
+def test_a_preflight_allows_what_the_operations_read() -> None:
+    template = synthesize(stage="dev", allowedOrigins="https://app.example")
+    preflights = [
+        m for m in find_in(template, "AWS::ApiGateway::Method") if m["HttpMethod"] == "OPTIONS"
+    ]
+
+    assert len(preflights) == len(Operation)
+    for preflight in preflights:
+        (answer,) = preflight["Integration"]["IntegrationResponses"]
+        headers = answer["ResponseParameters"]
+        prefix = "method.response.header.Access-Control-Allow-"
+        assert headers[f"{prefix}Origin"] == "'https://app.example'"
+        assert headers[f"{prefix}Headers"] == "'Authorization,Content-Type,Idempotency-Key'"
+        assert headers[f"{prefix}Methods"] == "'POST'"
+
+
+@each_operation
+def test_a_function_is_traced_bounded_in_time_and_has_its_own_log(
+    operation: Operation, find: Find, template: dict[str, Any]
+) -> None:
+    properties = function(find, operation)
+    log_group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]
+
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == ["arm64"]
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert 3 * 7 < properties["Timeout"] < 29
+    assert log_group["Properties"]["RetentionInDays"] in {30, 365}
+
+
+def test_no_two_functions_share_a_role_or_a_log(find: Find) -> None:
+    functions = find("AWS::Lambda::Function")
+
+    assert len({json.dumps(f["Role"]) for f in functions}) == len(Operation)
+    assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(Operation)
+
+
+def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
+    template: dict[str, Any],
+) -> None:
+    granted = {
+        (action, json.dumps(statement["Resource"]))
+        for statement in statements(template)
+        for action in actions(statement)
+        if action.startswith("cognito-idp:")
+    }
+    (pool,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::Cognito::UserPool")
+
+    assert {action.removeprefix("cognito-idp:") for action, _ in granted} == {
+        "DescribeUserPoolClient",
+        "AdminUserGlobalSignOut",
+    }
+    assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
+
+
+def test_the_signed_actions_are_those_of_botocores_model() -> None:
+    model = botocore.session.get_session().get_service_model("cognito-idp")
+    unsigned = {"ForgotPassword", "ConfirmForgotPassword", "ChangePassword", "GlobalSignOut"}
+
+    for call in {call for operation in Operation for call in operation.calls}:
+        signed = "smithy.api#noAuth" not in (model.operation_model(call).auth or [])
+        assert signed == (call not in unsigned)
+
+
+def test_a_role_may_log_trace_and_nothing_else(template: dict[str, Any]) -> None:
+    allowed = {
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+        *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+        *("cognito-idp:DescribeUserPoolClient", "cognito-idp:AdminUserGlobalSignOut"),
+    }
+
+    for statement in statements(template):
+        assert actions(statement) <= allowed
+        if not actions(statement) <= {a for a in allowed if a.startswith("xray:")}:
+            assert statement["Resource"] != "*"
+
+
+def test_only_the_gateway_may_call_a_function(find: Find) -> None:
+    permissions = find("AWS::Lambda::Permission")
+
+    assert {p["Principal"] for p in permissions} == {"apigateway.amazonaws.com"}
+    assert all("execute-api" in json.dumps(p["SourceArn"]) for p in permissions)
+
+
+def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
+    (pool,) = find("AWS::Cognito::UserPool")
+
+    assert pool["Policies"]["PasswordPolicy"] == {
+        "MinimumLength": 15,
+        "RequireLowercase": False,
+        "RequireNumbers": False,
+        "RequireSymbols": False,
+        "RequireUppercase": False,
+    }
+    assert pool["UsernameAttributes"] == ["email"]
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
+    assert pool["AccountRecoverySetting"]["RecoveryMechanisms"] == [
+        {"Name": "verified_email", "Priority": 1}
+    ]
+    assert pool["MfaConfiguration"] == "OPTIONAL"
+    assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+
+
+def test_the_client_has_a_secret_and_hides_who_exists(find: Find, template: dict[str, Any]) -> None:
+    (client,) = find("AWS::Cognito::UserPoolClient")
+
+    assert client["GenerateSecret"] is True
+    assert client["PreventUserExistenceErrors"] == "ENABLED"
+    assert client["EnableTokenRevocation"] is True
+    assert "ClientSecret" not in json.dumps(template)
+
+
+@each_stage
+def test_only_local_tools_may_sign_a_user_in_with_the_bare_password(stage: str) -> None:
+    (client,) = find_in(synthesize_stage(stage), "AWS::Cognito::UserPoolClient")
+
+    flows = set(client["ExplicitAuthFlows"]) - {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+    assert flows == ({"ALLOW_ADMIN_USER_PASSWORD_AUTH"} if stage == "local" else set())
+
+
+@each_stage
+def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
+    template = synthesize_stage(stage)
+    kept = [
+        resource["DeletionPolicy"] == "Retain"
+        for resource in template["Resources"].values()
+        if resource["Type"] in {"AWS::Cognito::UserPool", "AWS::Logs::LogGroup"}
+    ]
+    (pool,) = find_in(template, "AWS::Cognito::UserPool")
+
+    assert set(kept) == {stage == "prod"}
+    assert pool["DeletionProtection"] == ("ACTIVE" if stage == "prod" else "INACTIVE")
+
+
+def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
+    assert {"ApiUrl", "UserPoolId", "UserPoolClientId"} <= template["Outputs"].keys()
+
+
+def test_a_brought_pool_is_used_and_none_is_made() -> None:
+    template = synthesize(
+        stage="prod",
+        userPoolId="eu-west-1_Brought00",
+        userPoolClientId="the-brought-client",
+        allowedClientIds="web, mobile",
+    )
+    function = find_in(template, "AWS::Lambda::Function")[0]
+    variables = function["Environment"]["Variables"]
+
+    assert find_in(template, "AWS::Cognito::UserPool") == []
+    assert variables["USER_POOL_ID"] == "eu-west-1_Brought00"
+    assert variables["USER_POOL_CLIENT_ID"] == "the-brought-client"
+    assert variables["ALLOWED_CLIENT_IDS"] == "mobile,the-brought-client,web"
+    assert variables["LOWER_CASE_EMAILS"] == "false"
+    granted = [s for s in statements(template) if any("cognito" in a for a in actions(s))]
+    assert all("userpool/eu-west-1_Brought00" in json.dumps(s["Resource"]) for s in granted)
+
+
+def test_the_account_may_own_the_role_for_access_logs() -> None:
+    template = synthesize(stage="prod", cloudWatchRole="false")
+
+    assert find_in(template, "AWS::ApiGateway::Account") == []
+    assert find_in(synthesize_stage("prod"), "AWS::ApiGateway::Account") != []
+
+
+@pytest.mark.parametrize(("value", "variable"), [("true", "true"), ("false", "false")])
+def test_revealing_users_is_a_choice(value: str, variable: str) -> None:
+    template = synthesize(stage="dev", revealUserExistence=value)
+    function = find_in(template, "AWS::Lambda::Function")[0]
+
+    assert function["Environment"]["Variables"]["REVEAL_USER_EXISTENCE"] == variable
+
+
+def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
+    for function in find("AWS::Lambda::Function"):
+        assert function["Environment"]["Variables"]["REVEAL_USER_EXISTENCE"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("context", "sentence"),
+    [
+        ({"stage": "staging"}, "There is no stage 'staging': choose one of local, dev, prod."),
+        ({"userPoolId": "eu-west-1_Brought00"}, "Bring a pool with both"),
+        ({"userPoolClientId": "client"}, "Bring a pool with both"),
+        ({"revealUserExistence": "yes"}, "revealUserExistence must be true or false, not 'yes'."),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence):
+        synthesize(**context)
+
+
+def test_the_default_stage_is_dev() -> None:
+    assert synthesize() == synthesize_stage("dev")
+
+
+def test_the_stack_is_the_same_whenever_it_is_synthesized() -> None:
+    assert synthesize(stage="prod") == synthesize_stage("prod")
+    assert App().node.try_get_context("stage") is None

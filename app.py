@@ -6,6 +6,6 @@ from infra.settings import read_stage
 from infra.stack import PasswordService
 
 app = App()
-stage = read_stage(app.node.try_get_context)
+stage = read_stage(app.node.get_all_context())
 PasswordService(app, f"password-service-{stage.name}", stage=stage)
 app.synth()

@@ -5,38 +5,45 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 LAMBDA: Final = "manylinux2014_aarch64"
 """The platform of the deployed functions, as wheels name it."""
 
-_NOT_SHIPPED: Final = shutil.ignore_patterns("__pycache__", "requirements.txt")
-
 
 def build(platform: str | None, root: Path = ROOT) -> Path:
-    """A folder with the packages of `functions/requirements.txt` and `functions/` itself.
+    """A folder with the packages of `functions/requirements.txt` and the modules of `functions/`.
 
-    `platform` is that of the wheels, or None for the machine that builds. Packages are installed
-    anew only when the requirements or the platform change. The folder's name comes from what it
-    holds, so that whoever else uses it is not disturbed.
+    `platform` is that of the wheels, or None for the machine that builds. The folder is named for
+    what goes into it, so that nothing is built twice, nor changed while another process reads it.
     """
     requirements = root / "functions" / "requirements.txt"
-    content = requirements.read_bytes() + str(platform or sys.platform).encode()
+    modules = {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted((root / "functions").rglob("*.py"))
+    }
     builds = root / ".build"
-    packages = builds / f"packages-{hashlib.sha256(content).hexdigest()[:16]}"
+    machine = platform or sysconfig.get_platform()
+    packages = builds / _name("packages", machine, requirements.read_bytes())
+    bundle = builds / _name("bundle", packages.name, modules)
     builds.mkdir(exist_ok=True)
-    if not packages.exists():
-        folder = Path(mkdtemp(dir=builds))
-        install(requirements, folder, platform)
-        _rename(folder, packages)
-    draft = Path(mkdtemp(dir=builds))
-    shutil.copytree(packages, draft, copy_function=os.link, dirs_exist_ok=True)
-    shutil.copytree(root / "functions", draft / "functions", ignore=_NOT_SHIPPED)
-    bundle = builds / f"bundle-{_digest(draft)}"
-    _rename(draft, bundle)
+    with TemporaryDirectory(dir=builds) as name:
+        draft = Path(name)
+        if not packages.exists():
+            install(requirements, draft / "packages", platform)
+            _publish(draft / "packages", packages)
+        if not bundle.exists():
+            # Links, since a copy of the packages for each edit would fill the disk.
+            shutil.copytree(packages, draft / "bundle", copy_function=os.link)
+            for module, content in modules.items():
+                (draft / "bundle" / module).parent.mkdir(exist_ok=True)
+                (draft / "bundle" / module).write_bytes(content)
+            _publish(draft / "bundle", bundle)
     return bundle
 
 
@@ -44,30 +51,28 @@ def install(requirements: Path, target: Path, platform: str | None) -> None:
     """Install locked wheels, without what differs between two installations of the same ones."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     locked = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
-    foreign = ["--platform", platform, "--python-version", "3.13"] if platform else []
+    foreign = (
+        ["--platform", platform, "--implementation", "cp", "--python-version", "3.13"]
+        if platform
+        else []
+    )
     paths = ["--target", str(target), "--requirement", str(requirements)]
-    subprocess.run([*pip, *locked, *foreign, *paths], check=True)  # noqa: S603 - pip's own options
+    installed = subprocess.run(  # noqa: S603 - pip's own options
+        [*pip, *locked, *foreign, *paths], check=False
+    )
+    if installed.returncode:
+        raise SystemExit(f"The packages of {requirements} could not be installed: pip says why.")
     shutil.rmtree(target / "bin", ignore_errors=True)
     for metadata in target.glob("*.dist-info"):
         for name in ("RECORD", "REQUESTED", "INSTALLER"):
             (metadata / name).unlink(missing_ok=True)
 
 
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder)}:{len(content)}:".encode() + content)
-    return digest.hexdigest()[:16]
+def _name(kind: str, *contents: object) -> str:
+    return f"{kind}-{hashlib.sha256(repr(contents).encode()).hexdigest()[:16]}"
 
 
-def _rename(draft: Path, final: Path) -> None:
+def _publish(draft: Path, final: Path) -> None:
     """Put a finished folder in its place; one that another process has put there is the same."""
-    if final.exists():
-        shutil.rmtree(draft)
-        return
-    draft.chmod(0o755)
-    try:
+    with suppress(OSError):
         draft.rename(final)
-    except OSError:
-        shutil.rmtree(draft)

@@ -1,5 +1,6 @@
 """The stages, and what the context of one deployment changes of them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -19,6 +20,7 @@ class Stage:
     allowed_client_ids: tuple[str, ...] = ()
     """App clients, besides the service's own, whose access tokens `update_password` accepts."""
     allowed_origins: tuple[str, ...] = ()
+    """The origins whose scripts may call the API, as a browser sends them."""
     reveal_user_existence: bool = False
     cloud_watch_role: bool = True
     """Make the role with which API Gateway writes access logs: one for a whole account."""
@@ -46,40 +48,65 @@ STAGES: Final = {
 }
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def read_stage(context: Mapping[str, Any]) -> Stage:
+    """The stage that the context names, with its changes; `SystemExit` says in a sentence why not.
 
-
-def _flag(text: str) -> bool:
-    return {"true": True, "false": False}[text]
-
-
-CONTEXT: Final[Mapping[str, tuple[str, Callable[[str], Any], str]]] = {
-    "userPoolId": ("user_pool_id", str, "text"),
-    "userPoolClientId": ("user_pool_client_id", str, "text"),
-    "allowedClientIds": ("allowed_client_ids", _names, "names with commas between them"),
-    "allowedOrigins": ("allowed_origins", _names, "origins with commas between them"),
-    "revealUserExistence": ("reveal_user_existence", _flag, "true or false"),
-    "cloudWatchRole": ("cloud_watch_role", _flag, "true or false"),
-}
-"""The settings that `cdk -c name=value` changes: their field, how they are read, what they are."""
-
-
-def read_stage(context: Callable[[str], Any]) -> Stage:
-    """The stage that `-c stage=` names, changed by the context; `SystemExit` says why not."""
-    name = context("stage") or "dev"
+    A value is text from `cdk -c name=value`, or JSON from `cdk.json`.
+    """
+    name = context.get("stage", "dev")
     if name not in STAGES:
         raise SystemExit(f"There is no stage {name!r}: choose one of {', '.join(STAGES)}.")
-    changes = {}
-    for key, (field, read, expected) in CONTEXT.items():
-        value = context(key)
-        if value is None:
-            continue
-        try:
-            changes[field] = read(str(value))
-        except KeyError:
-            raise SystemExit(f"{key} must be {expected}, not {value!r}.") from None
+    changes: dict[str, Any] = {}
+    for key, value in context.items():
+        if key in CONTEXT:
+            field, read = CONTEXT[key]
+            try:
+                changes[field] = read(value)
+            except ValueError as expected:
+                raise SystemExit(f"{key} must be {expected}, not {value!r}.") from None
+        elif key.isidentifier() and key != "stage":  # CDK's own keys have colons or hyphens
+            raise SystemExit(f"There is no setting {key!r}: choose one of {', '.join(CONTEXT)}.")
     stage = replace(STAGES[name], **changes)
     if bool(stage.user_pool_id) != bool(stage.user_pool_client_id):
         raise SystemExit("Bring a pool with both userPoolId and userPoolClientId, or with neither.")
     return stage
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("text")
+
+
+def _flag(value: object) -> bool:
+    if value in ("true", "false"):
+        return value == "true"
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return tuple(name.strip() for name in names if name.strip())
+    raise ValueError("names with commas between them")
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    origins = _names(value)
+    # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
+    if all(re.fullmatch(r"https?://[^/*\s]+", origin) for origin in origins):
+        return origins
+    raise ValueError("origins like https://example.com with commas between them")
+
+
+CONTEXT: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
+    "userPoolId": ("user_pool_id", _text),
+    "userPoolClientId": ("user_pool_client_id", _text),
+    "allowedClientIds": ("allowed_client_ids", _names),
+    "allowedOrigins": ("allowed_origins", _origins),
+    "revealUserExistence": ("reveal_user_existence", _flag),
+    "cloudWatchRole": ("cloud_watch_role", _flag),
+}
+"""The settings that the context changes: the field of `Stage`, and how its value is read."""

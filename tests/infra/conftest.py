@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, assertions
 
+from infra.bundle import ROOT
 from infra.settings import STAGES, read_stage
 from infra.stack import PasswordService
 
@@ -15,10 +16,20 @@ type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
 
 
-def synthesize(**context: str) -> dict[str, Any]:
-    """The template of the stack for this context."""
-    stage = read_stage(context.get)
-    stack = PasswordService(App(), f"password-service-{stage.name}", stage=stage)
+def make_app(**settings: Any) -> App:
+    """An app with what stands in `cdk.json`, whose feature flags change the templates."""
+    return App(context=json.loads((ROOT / "cdk.json").read_text())["context"] | settings)
+
+
+def make_stack(app: App) -> PasswordService:
+    """What `app.py` makes."""
+    stage = read_stage(app.node.get_all_context())
+    return PasswordService(app, f"password-service-{stage.name}", stage=stage)
+
+
+def synthesize(**settings: Any) -> dict[str, Any]:
+    """The template of the stack with these settings."""
+    stack = make_stack(make_app(**settings))
     template: dict[str, Any] = json.loads(
         json.dumps(assertions.Template.from_stack(stack).to_json())
     )

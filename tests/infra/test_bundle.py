@@ -54,6 +54,7 @@ def test_the_bundle_has_no_code_for_another_processor() -> None:
 def test_two_builds_are_the_same_to_the_byte(platform: str | None, tmp_path: Path) -> None:
     first = build(platform)
     copy_old(tmp_path, "functions")
+    (tmp_path / "functions" / "notes.swp").write_text("what an editor leaves")
 
     second = build(platform, tmp_path)
 
@@ -69,6 +70,16 @@ def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
     assert first == second
     assert len(list(first.parent.iterdir())) == 2  # the packages and the bundle, no drafts
+
+
+def test_a_package_without_a_hash_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    copy_old(tmp_path, "functions")
+    (tmp_path / "functions/requirements.txt").write_text("six==1.17.0\n")
+
+    with pytest.raises(SystemExit, match=r"requirements\.txt could not be installed"):
+        build(None, tmp_path)
+
+    assert list((tmp_path / ".build").iterdir()) == []
 
 
 def test_the_template_is_the_same_from_another_copy_of_the_tree(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_the_gateway_writes_access_logs_without_any_body(find: Find) -> None:
     assert line["requestId"] == "$context.requestId"
     assert not [v for v in line.values() if "validationError" in v or "$input" in v]
     assert not [v for v in line.values() if "message" in v or "authorizer.claims.email" in v]
+    assert "userAgent" not in stage["AccessLogSetting"]["Format"]
     assert not any(s.get("DataTraceEnabled") for s in stage["MethodSettings"])
 
 
@@ -136,6 +137,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     assert headers["Content-Type"] == JSON
     assert headers["Cache-Control"] == "no-store"
     assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert ("Retry-After" in headers) == (problem.status == 429)
     assert (headers.get("WWW-Authenticate") == "Bearer") == (problem.status == 401)
 
@@ -182,7 +184,7 @@ def test_a_function_is_traced_bounded_in_time_and_has_its_own_log(
     assert properties["Architectures"] == ["arm64"]
     assert properties["TracingConfig"] == {"Mode": "Active"}
     assert 3 * 7 < properties["Timeout"] < 29
-    assert log_group["Properties"]["RetentionInDays"] in {30, 365}
+    assert log_group["Type"] == "AWS::Logs::LogGroup"
 
 
 def test_no_two_functions_share_a_role_or_a_log(find: Find) -> None:
@@ -219,6 +221,13 @@ def test_the_signed_actions_are_those_of_botocores_model() -> None:
         assert signed == (call not in unsigned)
 
 
+def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
+    roles = find("AWS::IAM::Role")
+    managed = [arn for role in roles for arn in role.get("ManagedPolicyArns", [])]
+
+    assert ["AmazonAPIGatewayPushToCloudWatchLogs" in json.dumps(arn) for arn in managed] == [True]
+
+
 def test_a_role_may_log_trace_and_nothing_else(template: dict[str, Any]) -> None:
     allowed = {
         *("logs:CreateLogStream", "logs:PutLogEvents"),
@@ -232,9 +241,11 @@ def test_a_role_may_log_trace_and_nothing_else(template: dict[str, Any]) -> None
             assert statement["Resource"] != "*"
 
 
-def test_only_the_gateway_may_call_a_function(find: Find) -> None:
+def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
     permissions = find("AWS::Lambda::Permission")
 
+    assert len(permissions) == len(Operation)
+    assert "test-invoke-stage" not in json.dumps(permissions)
     assert {p["Principal"] for p in permissions} == {"apigateway.amazonaws.com"}
     assert all("execute-api" in json.dumps(p["SourceArn"]) for p in permissions)
 
@@ -256,6 +267,8 @@ def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
     ]
     assert pool["MfaConfiguration"] == "OPTIONAL"
     assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+    assert pool["AutoVerifiedAttributes"] == ["email"]
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
 
 
 def test_the_client_has_a_secret_and_hides_who_exists(find: Find, template: dict[str, Any]) -> None:
@@ -264,6 +277,7 @@ def test_the_client_has_a_secret_and_hides_who_exists(find: Find, template: dict
     assert client["GenerateSecret"] is True
     assert client["PreventUserExistenceErrors"] == "ENABLED"
     assert client["EnableTokenRevocation"] is True
+    assert client["AllowedOAuthFlowsUserPoolClient"] is False
     assert "ClientSecret" not in json.dumps(template)
 
 
@@ -283,14 +297,27 @@ def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
         for resource in template["Resources"].values()
         if resource["Type"] in {"AWS::Cognito::UserPool", "AWS::Logs::LogGroup"}
     ]
+    retentions = {g["RetentionInDays"] for g in find_in(template, "AWS::Logs::LogGroup")}
     (pool,) = find_in(template, "AWS::Cognito::UserPool")
 
     assert set(kept) == {stage == "prod"}
+    assert retentions == {365 if stage == "prod" else 30}
     assert pool["DeletionProtection"] == ("ACTIVE" if stage == "prod" else "INACTIVE")
 
 
+def test_the_api_is_regional(find: Find) -> None:
+    (api,) = find("AWS::ApiGateway::RestApi")
+
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+def test_user_names_are_lower_cased_for_the_pool_that_ignores_case(find: Find) -> None:
+    for function in find("AWS::Lambda::Function"):
+        assert function["Environment"]["Variables"]["LOWER_CASE_EMAILS"] == "true"
+
+
 def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
-    assert {"ApiUrl", "UserPoolId", "UserPoolClientId"} <= template["Outputs"].keys()
+    assert template["Outputs"].keys() == {"ApiUrl", "UserPoolId", "UserPoolClientId"}
 
 
 def test_a_brought_pool_is_used_and_none_is_made() -> None:
@@ -339,11 +366,28 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"userPoolId": "eu-west-1_Brought00"}, "Bring a pool with both"),
         ({"userPoolClientId": "client"}, "Bring a pool with both"),
         ({"revealUserExistence": "yes"}, "revealUserExistence must be true or false, not 'yes'."),
+        ({"cloudWatchRole": ["true"]}, "cloudWatchRole must be true or false, not"),
+        ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
+        ({"allowedClientIds": 1}, "allowedClientIds must be names with commas between them, not 1"),
+        ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be origins like"),
+        ({"allowedOrigins": "*"}, "allowedOrigins must be origins like"),
+        ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
     ],
 )
-def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, str], sentence: str) -> None:
+def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SystemExit, match=sentence):
         synthesize(**context)
+
+
+def test_a_setting_may_stand_in_cdk_json_as_what_it_is() -> None:
+    origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
+
+    as_json = synthesize(allowedOrigins=origins, allowedClientIds=clients, cloudWatchRole=False)
+    as_text = synthesize(
+        allowedOrigins=",".join(origins), allowedClientIds="web, mobile", cloudWatchRole="false"
+    )
+
+    assert as_json == as_text
 
 
 def test_the_default_stage_is_dev() -> None:

@@ -81,7 +81,9 @@ def endpoint[R: Request](
                 crash = Failure(problems.INTERNAL_ERROR, cause=type(error).__name__)
                 return _refuse(crash, headers, record)
             record |= {"outcome": SUCCESS, "status": 204 if body is None else 200}
-            return _answer(record["status"], body, headers | {"Content-Type": "application/json"})
+            if body is not None:
+                headers |= {"Content-Type": "application/json"}
+            return _answer(record["status"], body, headers)
 
         return _instrument(operation, respond)
 

@@ -11,6 +11,7 @@ def test_answers_success_with_nothing(invoke: Invoke) -> None:
     reply = invoke(CONFIRM)
 
     assert (reply.status, reply.text) == (204, "")
+    assert "Content-Type" not in reply.headers
     assert reply.metrics == {"Success"}
 
 

@@ -12,6 +12,7 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
     reply = invoke(UPDATE)
 
     assert (reply.status, reply.text) == (204, "")
+    assert "Content-Type" not in reply.headers
     (request,) = cognito.requests
     assert (request.action, request.body) == (
         "ChangePassword",

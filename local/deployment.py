@@ -1,0 +1,105 @@
+"""The stage `local`, deployed to an emulator by the CDK CLI as it would be to AWS."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from local import emulator
+from local.emulator import ACCOUNT, REGION
+from local.processes import ROOT, Child, Processes
+from local.stack import Stack
+
+STACK: Final = "password-service-local"
+
+_CDK: Final = ROOT / "node_modules" / ".bin" / "cdk"
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+@contextmanager
+def local_stack(
+    port: int,
+    *,
+    say: Callable[[str], None],
+    functions: Mapping[str, str] = _NOTHING,
+) -> Iterator[Stack]:
+    """Deploy the stack to an emulator of its own, and stop and remove both in the end.
+
+    `say` gets a line before each slow step, and `functions` is added to the environment of the
+    Lambda functions.
+    """
+    emulator.check_port(port)
+    with (
+        TemporaryDirectory(prefix="password-service-", ignore_cleanup_errors=True) as name,
+        Processes(Path(name)) as processes,
+    ):
+        folder = Path(name)
+        say(f"starting the emulator on port {port}")
+        endpoint, child = emulator.start(processes, port=port, folder=folder, functions=functions)
+
+        def cdk(command: str, *arguments: str | Path, directory: Path = folder) -> Child:
+            return processes.start(
+                f"cdk {command}",
+                _CDK,
+                command,
+                *arguments,
+                "--no-notices",
+                environment=_environment(endpoint, folder),
+                working_directory=directory,
+            )
+
+        say("synthesizing the stack and bootstrapping the account")
+        assembly = folder / "cdk.out"
+        # Only here does the CLI find cdk.json; elsewhere it does not run the app a second time.
+        synthesis = cdk(
+            "synth",
+            *("--quiet", "--no-staging", "--output", assembly, "--context", "stage=local"),
+            directory=ROOT,
+        )
+        emulator.wait(endpoint, child)
+        cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}").finish()
+        # The policy asks for TLS, which the emulator does not speak.
+        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+        emulator.client(endpoint, "s3").delete_bucket_policy(Bucket=bucket)
+        synthesis.finish()
+
+        say("deploying the stack")
+        outputs = folder / "outputs.json"
+        cdk(
+            "deploy",
+            STACK,
+            *("--app", assembly),
+            *("--outputs-file", outputs),
+            *("--require-approval", "never"),
+            *("--method", "direct"),
+        ).finish()
+        stack = _describe(endpoint, json.loads(outputs.read_text())[STACK])
+        stack.create(stack.demo_user)
+        yield stack
+
+
+def _environment(endpoint: str, folder: Path) -> dict[str, str]:
+    return emulator.environment(endpoint) | {
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_HOME": str(folder / "cdk"),
+        "NO_COLOR": "1",
+        "TMPDIR": str(folder),
+    }
+
+
+def _describe(endpoint: str, outputs: dict[str, str]) -> Stack:
+    address = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)/?", outputs["ApiUrl"])
+    if address is None:
+        sys.exit(f"The stack's output ApiUrl is no address of API Gateway: {outputs['ApiUrl']}")
+    return Stack(
+        url=f"{endpoint}/_aws/execute-api/{address[1]}/{address[2]}",
+        endpoint=endpoint,
+        user_pool_id=outputs["UserPoolId"],
+        user_pool_client_id=outputs["UserPoolClientId"],
+    )

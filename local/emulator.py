@@ -1,0 +1,148 @@
+"""The emulator of AWS, and how to reach it and nothing else."""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import urllib3
+
+from local.processes import ROOT, Child, Processes
+
+ACCOUNT: Final = "000000000000"
+REGION: Final = "us-east-1"
+HOST: Final = "127.0.0.1"
+KEY: Final = "test"
+"""The access key, and its secret, of the emulated account's root user."""
+
+_PROGRAM: Final = ROOT / ".local" / "emulator" / "bin" / "ministack"
+_START_UP: Final = 60.0
+"""Seconds; on a cold disk the first start takes several."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def check_port(port: int) -> None:
+    """Exit unless the emulator could listen there."""
+    with socket.socket() as caller:
+        if caller.connect_ex((HOST, port)) == 0:
+            sys.exit(f"Port {port} is in use: choose another with PORT=.")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another with PORT=.")
+
+
+def environment(endpoint: str | None = None) -> dict[str, str]:
+    """The environment of a program that is to find this endpoint in the place of AWS.
+
+    Nothing of the user's own AWS settings is left in it: a profile, an endpoint or a CA bundle
+    would lead to a real account. The rest is kept, since pip needs the user's index, proxy and
+    certificates.
+    """
+    foreign = ("AWS_", "CDK_", "POWERTOOLS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    direct = ",".join(filter(None, [kept.get("no_proxy", kept.get("NO_PROXY")), HOST]))
+    return (
+        kept
+        | {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": direct,
+            "no_proxy": direct,
+        }
+        | ({"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint} if endpoint else {})
+    )
+
+
+def isolate(endpoint: str | None = None) -> None:
+    """Give this process, too, the environment that leads to no real account."""
+    variables = environment(endpoint)
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+    """A boto3 client that acts as the root user of the emulated account."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+    )
+
+
+def start(
+    processes: Processes, *, port: int, folder: Path, functions: Mapping[str, str]
+) -> tuple[str, Child]:
+    """Start the emulator; `functions` is added to the environment of the Lambda functions.
+
+    Returns the endpoint before it answers: see `wait`.
+    """
+    if not _PROGRAM.exists():
+        sys.exit("The emulator is not installed: start through make, which sets it up.")
+    temporary = folder / "emulator"
+    temporary.mkdir()
+    child = processes.start(
+        "the emulator",
+        _PROGRAM,
+        environment={
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "BIND_HOST": HOST,
+            # It would remove containers of another emulator of its kind.
+            "DOCKER_HOST": f"unix://{temporary}/none",
+            "GATEWAY_PORT": str(port),
+            "HOME": str(temporary),
+            "IOT_MTLS_ENABLED": "0",
+            "LANG": "C.UTF-8",
+            "PATH": os.environ["PATH"],
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(temporary),
+            "TMPDIR": str(temporary),
+            **functions,
+        },
+    )
+    return f"http://{HOST}:{port}", child
+
+
+def wait(endpoint: str, child: Child) -> None:
+    """Return when the emulator answers, or exit with what it said."""
+    deadline = time.monotonic() + _START_UP
+    while not answers(endpoint):
+        if child.ended or time.monotonic() > deadline:
+            child.fail()
+        time.sleep(0.05)
+
+
+def answers(endpoint: str) -> bool:
+    """Whether an emulator is alive there."""
+    health = f"{endpoint}/_ministack/health"
+    try:
+        response = urllib3.request("GET", health, retries=False, timeout=5)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return response.status == HTTPStatus.OK

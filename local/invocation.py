@@ -1,0 +1,135 @@
+"""`make invoke`: one handler in this process, with an event as API Gateway sends it."""
+
+import base64
+import io
+import json
+import os
+import sys
+import uuid
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from functions.operations import Operation
+from local import emulator
+from local.deployment import local_stack
+from local.processes import ROOT
+from local.stack import Stack
+
+CODE: Final = "{{code}}"
+ACCESS_TOKEN: Final = "{{accessToken}}"  # noqa: S105 - a placeholder
+REVOKED_ACCESS_TOKEN: Final = "{{revokedAccessToken}}"  # noqa: S105 - a placeholder
+"""What a sample event holds in the place of what only a live user pool can give."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the handlers and Powertools read of Lambda's context."""
+
+    function_name: str
+    memory_limit_in_mb: int
+    invoked_function_arn: str
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def invoke(name: str, path: Path | None) -> None:
+    """Invoke an operation's handler and print the answer, the log lines and the metrics."""
+    operations = {operation.id: operation for operation in Operation}
+    if name not in operations:
+        sys.exit(f"Say which operation: OPERATION={'|'.join(operations)}.")
+    text = _read(path or ROOT / "events" / f"{name}.json")
+    stack = Stack.running()
+    if stack:
+        _invoke(operations[name], text, stack)
+        return
+    with local_stack(emulator.free_port(), say=lambda line: print(line, file=sys.stderr)) as stack:
+        _invoke(operations[name], text, stack)
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text()
+        json.loads(text)
+    except OSError as error:
+        sys.exit(f"The event {path} cannot be read: {error.strerror}.")
+    except ValueError as error:
+        sys.exit(f"The event {path} is not valid JSON: {error}.")
+    return text
+
+
+def _invoke(operation: Operation, text: str, stack: Stack) -> None:
+    event = _fill(text, stack)
+    handler = f"functions.{operation.id}.handler"
+    function = _function(stack, f"{handler}.handler")
+    emulator.isolate(stack.endpoint)
+    os.environ.update(function["Environment"]["Variables"])
+    context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
+    with redirect_stdout(io.StringIO()) as printed:
+        # Imported late: Powertools takes its settings and its output stream at import.
+        answer = import_module(handler).handler(event, context)
+    if "{{" in text:
+        stack.create(stack.demo_user)
+    _print_answer(answer)
+    _print_records(printed.getvalue())
+
+
+def _function(stack: Stack, handler: str) -> dict[str, Any]:
+    pages = stack.client("lambda").get_paginator("list_functions").paginate()
+    functions = [function for page in pages for function in page["Functions"]]
+    return next(function for function in functions if function["Handler"] == handler)
+
+
+def _fill(text: str, stack: Stack) -> dict[str, Any]:
+    """The event with what its placeholders stand for; all belong to the demo user."""
+    claims: dict[str, str] = {}
+    if "{{" in text:
+        # An earlier invocation, or the user, may have changed the password.
+        stack.create(stack.demo_user)
+    if CODE in text:
+        text = text.replace(CODE, stack.request_code(stack.demo_user.username))
+    for placeholder in (ACCESS_TOKEN, REVOKED_ACCESS_TOKEN):
+        if placeholder in text:
+            token = stack.sign_in(stack.demo_user)["AccessToken"]
+            if placeholder == REVOKED_ACCESS_TOKEN:
+                stack.client("cognito-idp").global_sign_out(AccessToken=token)
+            text = text.replace(placeholder, token)
+            claims = _claims(token)
+    event: dict[str, Any] = json.loads(text)
+    if claims:
+        event["requestContext"]["authorizer"] = {"claims": claims}
+    return event
+
+
+def _claims(token: str) -> dict[str, str]:
+    """What the gateway's authorizer reads in a token: every value is text there."""
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return {name: str(value) for name, value in claims.items()}
+
+
+def _print_answer(answer: dict[str, Any]) -> None:
+    print(f"Answer\n\n{answer['statusCode']}")
+    for name, value in answer["headers"].items():
+        print(f"{name}: {value}")
+    if answer["body"]:
+        print(f"\n{json.dumps(json.loads(answer['body']), indent=2, ensure_ascii=False)}")
+
+
+def _print_records(printed: str) -> None:
+    """Powertools prints both kinds as JSON lines; CloudWatch knows the metrics by `_aws`."""
+    records = [json.loads(line) for line in printed.splitlines()]
+    print("\nLog")
+    for record in records:
+        if "_aws" not in record:
+            print(f"\n{json.dumps(record, indent=2, ensure_ascii=False)}")
+    print("\nMetrics\n")
+    for record in records:
+        for group in record.get("_aws", {}).get("CloudWatchMetrics", ()):
+            dimensions = [
+                f"{name}={record[name]}" for names in group["Dimensions"] for name in names
+            ]
+            for metric in group["Metrics"]:
+                values = ", ".join(f"{value:g}" for value in record[metric["Name"]])
+                print(group["Namespace"], *dimensions, f"{metric['Name']}={values}", metric["Unit"])

@@ -1,0 +1,96 @@
+"""`make run`: a stack to try the service on, until it is stopped."""
+
+import json
+import shlex
+import sys
+import time
+from typing import Final
+
+from urllib3.exceptions import HTTPError
+
+from local.deployment import local_stack
+from local.processes import ROOT
+from local.stack import Stack
+
+CHOSEN: Final = "second-quiet-harbour-42"
+UPDATED: Final = "third-quiet-harbour-43"
+"""The passwords that the printed commands set, one after the other."""
+
+_PAUSE: Final = 0.3
+"""Seconds between two looks at the mailbox."""
+
+
+def run(port: int) -> None:
+    """Start, explain, and print codes as they are mailed; a signal ends it."""
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - started:5.1f} s  {line}", flush=True)
+
+    with local_stack(port, say=say) as stack:
+        try:
+            stack.save()
+            say("started")
+            print(f"\n{_introduction(stack)}\n\nready {stack.url}", flush=True)
+            _report_mails(stack)
+        except KeyboardInterrupt:
+            print("stopping", flush=True)
+        finally:
+            stack.forget()
+
+
+def _report_mails(stack: Stack) -> None:
+    seen = 0
+    while True:
+        try:
+            mails = stack.mails()
+        except HTTPError:
+            sys.exit("The emulator does not answer any more.")
+        for mail in mails[seen:]:
+            what = f"code {mail.code}" if mail.code else mail.subject
+            print(f"{time.strftime('%X')}  mailed to {mail.to}: {what}", flush=True)
+        seen = len(mails)
+        time.sleep(_PAUSE)
+
+
+def _introduction(stack: Stack) -> str:
+    user = stack.demo_user
+    reset = _curl(stack, "/reset-password", {"username": user.username})
+    confirm = _curl(
+        stack,
+        "/confirm-reset-password",
+        {"username": user.username, "confirmationCode": "CODE", "newPassword": CHOSEN},
+    ).replace("CODE", f"""'"$({_make("code")})"'""")
+    update = _curl(
+        stack,
+        "/update-password",
+        {"oldPassword": CHOSEN, "newPassword": UPDATED},
+        f"""-H "Authorization: Bearer $({_make(f"token PASSWORD={CHOSEN}")})" """,
+    )
+    return f"""\
+Base URL   {stack.url}
+Demo user  {user.username}
+Password   {user.password}
+Mailbox    {stack.mailbox}
+
+Ask for a code, choose a new password with it, and change that one (paste in this order):
+
+{reset}
+
+{confirm}
+
+{update}
+
+Codes appear below as they are mailed. Ctrl-C stops everything."""
+
+
+def _curl(stack: Stack, path: str, body: dict[str, str], headers: str = "") -> str:
+    return (
+        f"curl -si -w '\\n' {stack.url}{path} {headers}"
+        f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'"
+    )
+
+
+def _make(target: str) -> str:
+    """A command for the project's folder that works in any other one too."""
+    return f"make -sC {shlex.quote(str(ROOT))} {target}"

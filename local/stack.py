@@ -1,0 +1,173 @@
+"""The deployed local stack, as tools see it: its addresses, its users and their mail."""
+
+import hmac
+import json
+import os
+import re
+import sys
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import emulator
+from local.processes import ROOT
+
+FILE: Final = Path(os.environ.get("STACK_FILE", ROOT / ".local" / "stack.json"))
+"""Where `make run` says which stack is alive; tests have one of their own."""
+
+
+class User(NamedTuple):
+    """A user of the pool who signs in with an e-mail address."""
+
+    username: str
+    password: str
+
+
+class Mail(NamedTuple):
+    """A mail that nobody delivered."""
+
+    id: str
+    to: str
+    subject: str
+    code: str | None
+
+
+DEMO: Final = User("demo@example.com", "first-quiet-harbour-41")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What stands in `.local/stack.json`."""
+
+    url: str
+    endpoint: str
+    user_pool_id: str
+    user_pool_client_id: str
+    region: str = emulator.REGION
+    demo_user: User = DEMO
+
+    @property
+    def mailbox(self) -> str:
+        """The address of a JSON document with every mail so far."""
+        return f"{self.endpoint}/_ministack/ses/messages"
+
+    @classmethod
+    def running(cls) -> Self | None:
+        """The stack of the file, if it is alive."""
+        try:
+            document = json.loads(FILE.read_text())
+            stack = cls(
+                url=document["url"],
+                endpoint=document["endpoint"],
+                region=document["region"],
+                user_pool_id=document["userPoolId"],
+                user_pool_client_id=document["userPoolClientId"],
+                demo_user=User(**document["demoUser"]),
+            )
+            stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.user_pool_id)
+        except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError):
+            return None
+        return stack
+
+    def save(self) -> None:
+        """Write the file, all of it at once."""
+        document = {
+            "url": self.url,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "userPoolId": self.user_pool_id,
+            "userPoolClientId": self.user_pool_client_id,
+            "demoUser": self.demo_user._asdict(),
+            "mailbox": self.mailbox,
+        }
+        FILE.parent.mkdir(exist_ok=True)
+        draft = FILE.with_suffix(".draft")
+        draft.write_text(json.dumps(document, indent=2) + "\n")
+        draft.replace(FILE)
+
+    def forget(self) -> None:
+        """Remove the file, unless a stack that was started later has written it."""
+        if FILE.exists() and json.loads(FILE.read_text())["endpoint"] == self.endpoint:
+            FILE.unlink()
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+        """A boto3 client with every right in the emulated account."""
+        return emulator.client(self.endpoint, service)
+
+    def create(self, user: User) -> None:
+        """Add a user with a verified address; one that exists gets this password again."""
+        cognito = self.client("cognito-idp")
+        with suppress(cognito.exceptions.UsernameExistsException):
+            cognito.admin_create_user(
+                UserPoolId=self.user_pool_id,
+                Username=user.username,
+                UserAttributes=[
+                    {"Name": "email", "Value": user.username},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+                TemporaryPassword=user.password,
+                MessageAction="SUPPRESS",
+            )
+        cognito.admin_set_user_password(
+            UserPoolId=self.user_pool_id,
+            Username=user.username,
+            Password=user.password,
+            Permanent=True,
+        )
+
+    def sign_in(self, user: User) -> dict[str, str]:
+        """The user's tokens: `AccessToken`, `IdToken` and `RefreshToken`."""
+        answer = self.client("cognito-idp").admin_initiate_auth(
+            UserPoolId=self.user_pool_id,
+            ClientId=self.user_pool_client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={
+                "USERNAME": user.username,
+                "PASSWORD": user.password,
+                "SECRET_HASH": self.secret_hash(user.username),
+            },
+        )
+        tokens: dict[str, str] = answer["AuthenticationResult"]
+        return tokens
+
+    def secret_hash(self, username: str) -> str:
+        """What proves to Cognito that the pool's own app client asks."""
+        described = self.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
+        )
+        secret: str = described["UserPoolClient"]["ClientSecret"]
+        text = username + self.user_pool_client_id
+        return b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
+
+    def request_code(self, username: str) -> str:
+        """Let Cognito mail a code, and read the mail."""
+        self.client("cognito-idp").forgot_password(
+            ClientId=self.user_pool_client_id,
+            Username=username,
+            SecretHash=self.secret_hash(username),
+        )
+        return self.code(username) or sys.exit(f"No code was mailed to {username}.")
+
+    def mails(self) -> list[Mail]:
+        """Every mail so far, oldest first."""
+        answer = urllib3.request("GET", self.mailbox, retries=False, timeout=30).json()
+        return [
+            Mail(mail["MessageId"], ", ".join(mail["To"]), mail["Subject"], _code(mail["BodyText"]))
+            for mails in answer["messages"].values()
+            for mail in mails
+        ]
+
+    def code(self, username: str) -> str | None:
+        """The latest code that was mailed to a user."""
+        codes = [mail.code for mail in self.mails() if mail.to == username and mail.code]
+        return codes[-1] if codes else None
+
+
+def _code(text: str) -> str | None:
+    found = re.search(r"\b\d{6}\b", text)
+    return found[0] if found else None

@@ -1,0 +1,120 @@
+"""The real stack, deployed to an emulator, with a front between its functions and Cognito."""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Any, NamedTuple
+
+import pytest
+import urllib3
+
+from functions.operations import Operation
+from functions.problems import JSON, Problem
+from local import emulator
+from local.deployment import local_stack
+from local.stack import Stack, User
+from tests.cognito_front import CognitoFront
+
+OLD = "an-old-quiet-harbour-51"
+NEW = "a-new-quiet-harbour-52"
+
+_numbers = count(1)
+
+
+class Reply(NamedTuple):
+    """What a client sees."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.text)
+        return body
+
+    def check(self, problem: Problem) -> dict[str, Any]:
+        """Assert that this is the problem, whole, and return the document."""
+        assert (self.status, self.body["code"]) == (problem.status, problem.code), self.text
+        for name, value in problem.headers.items():
+            if name != "Cache-Control":
+                assert self.headers[name] == value
+        expected = problem.document(self.body["requestId"])
+        assert {name: self.body[name] for name in expected} == expected
+        assert self.headers["Content-Type"] == JSON
+        assert self.body["requestId"]
+        return self.body
+
+
+class Api:
+    """The deployed API over HTTP."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._url = stack.url
+        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        response = self._pool.request(method, self._url + path, body=content, headers=headers)
+        return Reply(response.status, response.headers, response.data.decode())
+
+    def post(
+        self,
+        operation: Operation,
+        body: object = None,
+        *,
+        content: bytes | str | None = None,
+        token: str | None = None,
+        **headers: str,
+    ) -> Reply:
+        """Post JSON, or the content as it is; underscores in the headers' names stand for `-`."""
+        sent = {"Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        content = json.dumps(body) if content is None else content
+        return self.send("POST", operation.path, content, sent)
+
+
+@pytest.fixture(scope="package")
+def deployment() -> Iterator[tuple[Stack, CognitoFront]]:
+    """One for all the tests here: it takes most of their time."""
+    port = emulator.free_port()
+    with pytest.MonkeyPatch.context() as patch, CognitoFront(f"http://127.0.0.1:{port}") as front:
+        for name, value in emulator.environment().items():
+            patch.setenv(name, value)
+        reach_front = {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url}
+        with local_stack(port, say=print, functions=reach_front) as stack:
+            yield stack, front
+
+
+@pytest.fixture(scope="package")
+def stack(deployment: tuple[Stack, CognitoFront]) -> Stack:
+    return deployment[0]
+
+
+@pytest.fixture
+def front(deployment: tuple[Stack, CognitoFront]) -> Iterator[CognitoFront]:
+    """What stands before Cognito; scripts end with the test."""
+    front = deployment[1]
+    front.reset()
+    yield front
+    front.reset()
+
+
+@pytest.fixture(scope="package")
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+@pytest.fixture
+def user(stack: Stack) -> User:
+    """A user whom no other test knows."""
+    user = User(f"ada{next(_numbers)}@example.com", OLD)
+    stack.create(user)
+    return user

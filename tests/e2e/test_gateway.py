@@ -1,0 +1,187 @@
+"""What the gateway adds: its own failures, CORS and limits; and bodies that pass through it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from functions.problems import (
+    INVALID_PARAMETER,
+    NOT_FOUND,
+    NOT_SIGNED_IN,
+    TOO_LARGE,
+    TOO_MANY_REQUESTS,
+    UNSUPPORTED_MEDIA_TYPE,
+)
+from infra.settings import STAGES
+from local.stack import Stack, User
+from tests.cognito_front import CognitoFront
+from tests.e2e.conftest import NEW, OLD, Api
+
+ORIGIN = STAGES["local"].allowed_origins[0]
+FOREIGN = "https://attacker.example"
+
+
+@pytest.fixture
+def token(stack: Stack, user: User) -> str:
+    return stack.sign_in(user)["AccessToken"]
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-up", "/reset-password/again"])
+def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
+    api.send("POST", path, "{}").check(NOT_FOUND)
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_another_method_is_a_problem(api: Api, operation: Operation) -> None:
+    api.send("GET", operation.path).check(NOT_FOUND)
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_a_browser_may_ask_before_it_sends(api: Api, operation: Operation) -> None:
+    headers = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+    }
+
+    preflight = api.send("OPTIONS", operation.path, headers=headers)
+
+    assert preflight.status in {200, 204}
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert operation.method in preflight.headers["Access-Control-Allow-Methods"]
+    allowed = preflight.headers["Access-Control-Allow-Headers"].lower().split(",")
+    assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
+    assert "Access-Control-Allow-Credentials" not in preflight.headers
+
+
+def test_an_allowed_origin_is_echoed_and_no_other(api: Api) -> None:
+    body = {"username": "nobody@example.com"}
+
+    allowed = api.post(Operation.RESET_PASSWORD, body, Origin=ORIGIN)
+    foreign = api.post(Operation.RESET_PASSWORD, body, Origin=FOREIGN)
+
+    assert allowed.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+    assert allowed.headers["Vary"] == foreign.headers["Vary"] == "Origin"
+    assert allowed.body == foreign.body
+
+
+def test_a_script_may_read_the_gateways_own_failures(api: Api) -> None:
+    refused = api.post(Operation.UPDATE_PASSWORD, {}, Origin=ORIGIN)
+
+    refused.check(NOT_SIGNED_IN)
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.fixture
+def one_reset_a_minute(stack: Stack) -> Iterator[None]:
+    """The emulator takes limits from UpdateStage alone, not from the template."""
+    api_id, stage = stack.url.rsplit("/", 2)[1:]
+    path = f"/{Operation.RESET_PASSWORD.path.replace('/', '~1')}/POST"
+
+    def patch(*operations: dict[str, str]) -> None:
+        stack.client("apigateway").update_stage(
+            restApiId=api_id, stageName=stage, patchOperations=operations
+        )
+
+    patch(
+        {"op": "replace", "path": f"{path}/throttling/rateLimit", "value": "0.016"},
+        {"op": "replace", "path": f"{path}/throttling/burstLimit", "value": "1"},
+    )
+    yield
+    patch({"op": "remove", "path": path})
+
+
+@pytest.mark.usefixtures("one_reset_a_minute")
+def test_a_caller_above_the_limit_is_told_when_to_return(api: Api, front: CognitoFront) -> None:
+    body = {"username": "nobody@example.com"}
+
+    assert api.post(Operation.RESET_PASSWORD, body).status == 200
+    for _ in range(3):
+        throttled = api.post(Operation.RESET_PASSWORD, body)
+
+    throttled.check(TOO_MANY_REQUESTS)
+    assert [request.action for request in front.requests].count("ForgotPassword") == 1
+
+
+MALFORMED: dict[str, tuple[str | bytes, str]] = {
+    "no JSON": (b"username=ada", "json"),
+    "nothing": (b"", "json"),
+    "half of it": (b'{"username": "ada', "json"),
+    "a list": (b"[]", "type"),
+    "a string": (b'"ada@example.com"', "type"),
+    "null": (b"null", "type"),
+    "deep nesting": (b"[" * 20_000, "json"),
+    "not a number of JSON": (b'{"username": NaN}', "json"),
+    "a name twice": (b'{"username": "a", "username": "b"}', "uniqueNames"),
+}
+
+
+@pytest.mark.parametrize(("content", "rule"), MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_a_malformed_body_is_a_problem(
+    api: Api, front: CognitoFront, token: str, operation: Operation, content: bytes, rule: str
+) -> None:
+    refused = api.post(operation, content=content, token=token if operation.signed_in else None)
+
+    document = refused.check(INVALID_PARAMETER)
+    assert [error["rule"] for error in document["errors"]] == [rule]
+    assert front.requests == []
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_every_field_that_is_wrong_is_named(
+    api: Api, front: CognitoFront, token: str, operation: Operation
+) -> None:
+    bodies: dict[Operation, dict[str, Any]] = {
+        Operation.RESET_PASSWORD: {"username": "a\0b", "options": {"clientMetadata": {"a": 1}}},
+        Operation.CONFIRM_RESET_PASSWORD: {
+            "username": "a b",
+            "newPassword": ["x"],
+            "confirmationCode": "\ud800",
+        },
+        Operation.UPDATE_PASSWORD: {"oldPassword": 1, "newPassword": "x" * 257},
+    }
+    body = bodies[operation] | {"rememberMe": True}
+
+    refused = api.post(operation, body, token=token if operation.signed_in else None)
+
+    document = refused.check(INVALID_PARAMETER)
+    named = {error["pointer"].split("/")[1] for error in document["errors"]}
+    assert named == set(body)
+    assert front.requests == []
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_a_body_of_megabytes_is_a_problem(
+    api: Api, front: CognitoFront, token: str, operation: Operation
+) -> None:
+    content = json.dumps({"username": "a" * 2_000_000})
+
+    refused = api.post(operation, content=content, token=token if operation.signed_in else None)
+
+    refused.check(TOO_LARGE)
+    assert front.requests == []
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/json5"]
+)
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_only_json_is_taken_since_other_posts_need_no_preflight(
+    api: Api, front: CognitoFront, token: str, operation: Operation, media_type: str
+) -> None:
+    body = {"username": "ada@example.com", "oldPassword": OLD, "newPassword": NEW}
+
+    refused = api.post(
+        operation,
+        body,
+        token=token if operation.signed_in else None,
+        Content_Type=media_type,
+    )
+
+    refused.check(UNSUPPORTED_MEDIA_TYPE)
+    assert front.requests == []

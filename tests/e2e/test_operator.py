@@ -1,0 +1,204 @@
+"""What the operator sees, and what nobody may see: faults of ours, and secrets."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from functions.problems import (
+    BAD_GATEWAY,
+    INTERNAL_ERROR,
+    OUTCOME_UNKNOWN,
+    TOO_MANY_REQUESTS,
+)
+from local.stack import Stack, User
+from tests.cognito_front import CognitoFront
+from tests.e2e.conftest import NEW, Api
+
+GRANT = "cognito-idp:DescribeUserPoolClient"
+
+
+def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = document["Statement"]
+    return found if isinstance(found, list) else [found]
+
+
+def grants(statement: dict[str, Any]) -> bool:
+    actions = statement["Action"]
+    return GRANT in ([actions] if isinstance(actions, str) else actions)
+
+
+@pytest.fixture
+def no_grant(stack: Stack) -> Iterator[None]:
+    """The functions' roles without the right to read the client's secret."""
+    iam = stack.client("iam")
+    removed = []
+    for role in iam.list_roles()["Roles"]:
+        for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            policy = {"RoleName": role["RoleName"], "PolicyName": name}
+            document = iam.get_role_policy(**policy)["PolicyDocument"]
+            kept = [one for one in statements(document) if not grants(one)]
+            if len(kept) < len(statements(document)):
+                removed.append((policy, document))
+                put_policy(stack, policy, document | {"Statement": kept})
+    assert removed
+    yield
+    for policy, document in removed:
+        put_policy(stack, policy, document)
+
+
+def put_policy(stack: Stack, policy: dict[str, str], document: dict[str, Any]) -> None:
+    iam = stack.client("iam")
+    if document["Statement"]:
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
+    else:
+        iam.delete_role_policy(**policy)
+
+
+def forget_the_secret(front: CognitoFront, action: str) -> None:
+    """Let the function read the client's secret again, as it does when Cognito refuses its use."""
+    front.answer(
+        action,
+        error="NotAuthorizedException",
+        message="Unable to verify secret hash for client 1example",
+        times=1,
+    )
+
+
+PUBLIC = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD)
+ACTIONS = {operation: operation.calls[0] for operation in Operation}
+
+
+def body_of(operation: Operation, user: User) -> dict[str, str]:
+    return {
+        Operation.RESET_PASSWORD: {"username": user.username},
+        Operation.CONFIRM_RESET_PASSWORD: {
+            "username": user.username,
+            "confirmationCode": "000000",
+            "newPassword": NEW,
+        },
+        Operation.UPDATE_PASSWORD: {"oldPassword": user.password, "newPassword": NEW},
+    }[operation]
+
+
+@pytest.mark.parametrize("operation", PUBLIC, ids=lambda operation: operation.id)
+def test_a_missing_grant_is_our_fault_and_nobody_is_told_which(
+    api: Api, front: CognitoFront, no_grant: None, user: User, operation: Operation
+) -> None:
+    forget_the_secret(front, ACTIONS[operation])
+
+    refused = api.post(operation, body_of(operation, user))
+
+    document = refused.check(INTERNAL_ERROR)
+    assert "errors" not in document
+    for told in ("AccessDenied", "DescribeUserPoolClient", "secret", "arn:"):
+        assert told not in refused.text
+
+
+@pytest.mark.parametrize("operation", PUBLIC, ids=lambda operation: operation.id)
+def test_a_grant_that_is_back_is_used_without_a_new_deployment(
+    api: Api, front: CognitoFront, user: User, operation: Operation
+) -> None:
+    forget_the_secret(front, ACTIONS[operation])
+
+    assert api.post(operation, body_of(operation, user)).status < 500
+    assert "DescribeUserPoolClient" in {request.action for request in front.requests}
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_what_no_account_causes_is_not_silent(
+    api: Api, front: CognitoFront, stack: Stack, user: User, operation: Operation
+) -> None:
+    token = stack.sign_in(user)["AccessToken"] if operation.signed_in else None
+    front.answer(ACTIONS[operation], error="TooManyRequestsException", message="Rate exceeded")
+
+    throttled = api.post(operation, body_of(operation, user), token=token)
+
+    throttled.check(TOO_MANY_REQUESTS)
+    front.reset()
+    front.answer(ACTIONS[operation], status=503, body=b"<html>Service Unavailable</html>")
+    api.post(operation, body_of(operation, user), token=token).check(BAD_GATEWAY)
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_a_lost_answer_is_an_unknown_outcome(
+    api: Api, front: CognitoFront, stack: Stack, user: User, operation: Operation
+) -> None:
+    token = stack.sign_in(user)["AccessToken"] if operation.signed_in else None
+    front.answer(ACTIONS[operation], reset=True, forward=True)
+
+    api.post(operation, body_of(operation, user), token=token).check(OUTCOME_UNKNOWN)
+
+    calls = [request for request in front.requests if request.action == ACTIONS[operation]]
+    assert len(calls) == 1
+
+
+def logged(stack: Stack) -> str:
+    """Everything in every log group of the account."""
+    logs = stack.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    return "\n".join(
+        event["message"]
+        for group in groups
+        for event in logs.filter_log_events(logGroupName=group)["events"]
+    )
+
+
+def test_no_secret_stands_in_any_log(
+    api: Api, front: CognitoFront, stack: Stack, user: User
+) -> None:
+    token = stack.sign_in(user)["AccessToken"]
+    secret = stack.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=stack.user_pool_id, ClientId=stack.user_pool_client_id
+    )["UserPoolClient"]["ClientSecret"]
+    canaries = {
+        "old password": user.password,
+        "new password": "canary-new-password-61",
+        "code": "canary-code-62",
+        "access token": token,
+        "client secret": secret,
+        "secret hash": stack.secret_hash(user.username),
+        "metadata": "canary-metadata-63",
+    }
+    reset = {
+        "username": user.username,
+        "options": {"clientMetadata": {"note": canaries["metadata"]}},
+    }
+    confirmation = reset | {
+        "confirmationCode": canaries["code"],
+        "newPassword": canaries["new password"],
+    }
+    update = {"oldPassword": user.password, "newPassword": canaries["new password"]}
+    sent = {
+        Operation.RESET_PASSWORD: (reset, None),
+        Operation.CONFIRM_RESET_PASSWORD: (confirmation, None),
+        Operation.UPDATE_PASSWORD: (update, token),
+    }
+    marks = []
+    for operation, (body, own_token) in sent.items():
+        for error in (None, "InvalidParameterException", "SomethingUnheardOfException"):
+            if error:
+                echo = f"1 validation error: {body} {own_token}"
+                front.answer(ACTIONS[operation], error=error, message=echo)
+            for one in (body, body | {"rememberMe": list(canaries.values())}):
+                reply = api.post(operation, one, token=own_token)
+                assert not [name for name, canary in canaries.items() if canary in reply.text]
+                marks += [reply.body["requestId"]] if "requestId" in reply.text else []
+
+    text = wait_for_logs(stack, marks)
+
+    assert not [name for name, canary in canaries.items() if canary in text]
+
+
+def wait_for_logs(stack: Stack, marks: list[str]) -> str:
+    """The logs, once each of these requests stands in them."""
+    deadline = time.monotonic() + 10
+    while True:
+        text = logged(stack)
+        if all(mark in text for mark in marks):
+            return text
+        assert time.monotonic() < deadline, "The functions' log lines are not in their log groups."
+        time.sleep(0.2)

@@ -1,0 +1,31 @@
+"""The commands of the README, word for word, against the deployed stack."""
+
+import json
+import os
+import re
+import subprocess
+
+from local.processes import ROOT
+from local.stack import Stack, User
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
+    reset, confirm, update, failure = re.findall(r"```sh\n(curl .*?)\n```", README, re.DOTALL)
+    shown, problem = map(json.loads, re.findall(r"```json\n(.*?)\n```", README, re.DOTALL))
+    user = stack.demo_user
+
+    def run(command: str, **variables: str) -> str:
+        environment = {"PATH": os.environ["PATH"], "URL": stack.url, **variables}
+        shell = ["bash", "-euc", command]
+        return subprocess.run(
+            shell, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert json.loads(run(reset)) == shown
+    assert run(confirm, CODE=stack.code(user.username) or "") == ""
+    token = stack.sign_in(User(user.username, "second-quiet-harbour-42"))["AccessToken"]
+    assert run(update, TOKEN=token) == ""
+    assert stack.sign_in(User(user.username, "third-quiet-harbour-43"))
+    assert json.loads(run(failure)) | {"requestId": "…"} == problem

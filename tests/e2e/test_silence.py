@@ -1,0 +1,167 @@
+"""Under `hide`, no kind of account answers unlike another (OWASP ASVS 6.3.8).
+
+The emulator alone answers alike for all of them. So the front plays what AWS documents, for a pool
+that prevents user existence errors and for one that does not.
+"""
+
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from functions.problems import CODE_REFUSED
+from local.stack import User
+from tests.cognito_front import CognitoFront
+from tests.e2e.conftest import NEW, Api, Reply
+
+TRIGGERS: dict[str, dict[str, Any]] = {
+    "a trigger refuses": {
+        "error": "UserLambdaValidationException",
+        "message": "CustomMessage failed with error no.",
+    },
+    "a trigger fails": {
+        "error": "UnexpectedLambdaException",
+        "message": "CustomMessage failed with error Task timed out.",
+    },
+    "a trigger answers nonsense": {
+        "error": "InvalidLambdaResponseException",
+        "message": "Unrecognizable lambda output",
+    },
+}
+LIMITED: dict[str, dict[str, Any]] = {
+    "over the limit": {
+        "error": "LimitExceededException",
+        "message": "Attempt limit exceeded, please try after some time.",
+    },
+}
+UNKNOWN: dict[str, dict[str, Any]] = {
+    "unknown": {
+        "error": "UserNotFoundException",
+        "message": "Username/client id combination not found.",
+    },
+}
+UNCONFIRMED: dict[str, dict[str, Any]] = {
+    "unconfirmed": {"error": "UserNotConfirmedException", "message": "User is not confirmed."},
+}
+DISABLED: dict[str, dict[str, Any]] = {
+    "disabled": {"error": "NotAuthorizedException", "message": "User is disabled."},
+}
+RESETS: dict[str, dict[str, Any]] = {
+    **UNKNOWN,
+    **UNCONFIRMED,
+    **DISABLED,
+    **LIMITED,
+    **TRIGGERS,
+    "invited": {
+        "error": "NotAuthorizedException",
+        "message": "User password cannot be reset in the current state.",
+    },
+    "unverified": {
+        "error": "InvalidParameterException",
+        "message": "Cannot reset password for the user as there is no registered/verified email "
+        "or phone_number",
+    },
+    "in a state that nobody documents": {
+        "error": "NotAuthorizedException",
+        "message": "Something that is not in the documentation.",
+    },
+    "out of reach": {
+        "error": "CodeDeliveryFailureException",
+        "message": "Failed to deliver the code.",
+    },
+    "with a telephone": {
+        "body": {
+            "CodeDeliveryDetails": {
+                "Destination": "+*******4567",
+                "DeliveryMedium": "SMS",
+                "AttributeName": "phone_number",
+            }
+        },
+    },
+    "without delivery details": {"body": {}},
+    "with a slow trigger": {"delay": 8.0},
+}
+CONFIRMATIONS: dict[str, dict[str, Any]] = {
+    **UNKNOWN,
+    **UNCONFIRMED,
+    **DISABLED,
+    **LIMITED,
+    **TRIGGERS,
+    "expired": {
+        "error": "ExpiredCodeException",
+        "message": "Invalid code provided, please request a code again.",
+    },
+    "mistyped": {
+        "error": "CodeMismatchException",
+        "message": "Invalid verification code provided, please try again.",
+    },
+    "invited": {
+        "error": "NotAuthorizedException",
+        "message": "User password cannot be reset in the current state.",
+    },
+    "tried too often": {
+        "error": "TooManyFailedAttemptsException",
+        "message": "Too many failed attempts.",
+    },
+    "unverified": {
+        "error": "InvalidParameterException",
+        "message": "Cannot reset password for the user as there is no registered/verified email "
+        "or phone_number",
+    },
+}
+OF_ONE_REQUEST = {"date", "x-amz-request-id", "x-amzn-requestid", "x-amzn-trace-id"}
+
+
+def what_an_attacker_sees(reply: Reply) -> tuple[int, dict[str, str], str]:
+    """Everything but what names the request."""
+    headers = {
+        name.lower(): value
+        for name, value in reply.headers.items()
+        if name.lower() not in OF_ONE_REQUEST
+    }
+    identity = reply.body.get("requestId")
+    return reply.status, headers, reply.text.replace(identity, "") if identity else reply.text
+
+
+@pytest.mark.parametrize("answer", RESETS.values(), ids=RESETS)
+def test_a_reset_answers_every_account_alike(
+    api: Api, front: CognitoFront, user: User, answer: dict[str, Any]
+) -> None:
+    body = {"username": user.username}
+    ordinary = api.post(Operation.RESET_PASSWORD, body)
+    assert ordinary.status == 200
+    front.answer("ForgotPassword", **answer)
+
+    other = api.post(Operation.RESET_PASSWORD, body)
+
+    assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
+    assert len([request for request in front.requests if request.action == "ForgotPassword"]) == 2
+
+
+@pytest.mark.parametrize("answer", CONFIRMATIONS.values(), ids=CONFIRMATIONS)
+def test_a_confirmation_answers_every_account_alike(
+    api: Api, front: CognitoFront, user: User, answer: dict[str, Any]
+) -> None:
+    body = {"username": user.username, "confirmationCode": "000000", "newPassword": NEW}
+    ordinary = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
+    ordinary.check(CODE_REFUSED)
+    front.answer("ConfirmForgotPassword", **answer)
+
+    other = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
+
+    assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
+
+
+def test_nobody_learns_from_the_emulated_pool_either(api: Api, user: User) -> None:
+    stranger = user.username.replace("ada", "eve")
+    body = {"confirmationCode": "000000", "newPassword": NEW}
+
+    assert (
+        api.post(Operation.RESET_PASSWORD, {"username": stranger}).text.replace("e***@", "a***@", 1)
+        == api.post(Operation.RESET_PASSWORD, {"username": user.username}).text
+    )
+    assert what_an_attacker_sees(
+        api.post(Operation.CONFIRM_RESET_PASSWORD, body | {"username": stranger})
+    ) == what_an_attacker_sees(
+        api.post(Operation.CONFIRM_RESET_PASSWORD, body | {"username": user.username})
+    )

@@ -1,6 +1,8 @@
 """The only module that talks to Cognito."""
 
 import hmac
+import json
+import time
 from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -21,15 +23,18 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from functions import problems
+from functions.fields import Caller
 from functions.problems import Failure, Problem
 from functions.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-CONNECT_TIMEOUT: Final = 2
-READ_TIMEOUT: Final = 5
-"""Seconds; their sum, once for the client's secret and twice for the action, is below 29."""
+CONNECT_TIMEOUT: Final = 1
+READ_TIMEOUT: Final = 4
+"""Seconds for each call."""
+POLICY_KEPT_FOR: Final = 300
+"""Seconds."""
 
 WRONG_SECRET_HASH: Final = "WrongSecretHash"  # noqa: S105 - the name of a failure
 UNKNOWN_MEANING: Final = "UnknownNotAuthorizedException"
@@ -83,12 +88,20 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
     raise failure
 
 
-def call_for(username: str, action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+def call_for(
+    username: str,
+    caller: Caller,
+    action: str,
+    **parameters: Any,  # noqa: ANN401 - as boto3 has it
+) -> dict[str, Any]:
     """`call` with what proves to Cognito that our app client asks.
 
     A wrong secret hash stops Cognito before it acts, so that a secret which was rotated since it
     was read is read again, once.
     """
+    if settings().threat_protection and caller.source_ip:
+        # Otherwise Cognito rates the risk of Lambda's own address.
+        parameters["UserContextData"] = {"IpAddress": caller.source_ip}
     try:
         return call(action, **_identity(username), **parameters)
     except Failure as failure:
@@ -98,12 +111,17 @@ def call_for(username: str, action: str, **parameters: Any) -> dict[str, Any]:  
     return call(action, **_identity(username), **parameters)
 
 
-def attempt(action: str, incidents: list[str], **parameters: Any) -> None:  # noqa: ANN401
-    """`call` for what must not undo the answer: its failure is an incident."""
+def attempt(
+    action: str,
+    incidents: list[str],
+    **parameters: Any,  # noqa: ANN401 - as boto3 has it
+) -> dict[str, Any]:
+    """`call` for what must not undo the answer: its failure is an incident, its answer empty."""
     try:
-        call(action, **parameters)
+        return call(action, **parameters)
     except Failure:
         incidents.append(f"{action}Failed")
+        return {}
 
 
 def end_sessions(username: str, incidents: list[str]) -> None:
@@ -114,6 +132,34 @@ def end_sessions(username: str, incidents: list[str]) -> None:
         UserPoolId=settings().user_pool_id,
         Username=_canonical(username),
     )
+
+
+def password_policy(incidents: list[str]) -> dict[str, Any]:
+    """The pool's own policy, as Cognito names its rules; empty if it was never readable.
+
+    It is read every five minutes, so that it follows the pool. A failure leaves the old one.
+    """
+    if time.monotonic() >= kept_policy["expires"]:
+        pool = attempt("DescribeUserPool", incidents, UserPoolId=settings().user_pool_id)
+        if pool:
+            kept_policy["rules"] = pool["UserPool"].get("Policies", {}).get("PasswordPolicy", {})
+            kept_policy["expires"] = time.monotonic() + POLICY_KEPT_FOR
+    rules: dict[str, Any] = kept_policy["rules"]
+    return rules
+
+
+kept_policy: dict[str, Any] = {"expires": 0.0, "rules": {}}
+
+
+def pseudonym(purpose: str, *parts: str) -> str:
+    """A name for what the parts say, the same each time, from which nobody learns the parts.
+
+    The key comes from the client's secret, so that there is no other one to keep; a new secret
+    gives new pseudonyms.
+    """
+    key = (client_secret() or settings().user_pool_client_id).encode()
+    message = json.dumps([purpose, *parts]).encode()
+    return hmac.digest(key, message, "sha256").hex()
 
 
 def _canonical(username: str) -> str:
@@ -141,9 +187,11 @@ def client_secret() -> str | None:
             ClientId=settings().user_pool_client_id,
         )
     except Failure as failure:
-        # No account causes this, so its cause is never one of those that are kept silent.
+        # No account causes this, so its cause is never one of those that are kept silent; and
+        # nothing was done, so the outcome is known.
+        unreachable = failure.problem in (problems.BAD_GATEWAY, problems.OUTCOME_UNKNOWN)
         raise Failure(
-            problems.INTERNAL_ERROR,
+            problems.BAD_GATEWAY if unreachable else problems.INTERNAL_ERROR,
             cause=f"{action}.{failure.cause}",
             note=failure.note,
         ) from None

@@ -1,11 +1,15 @@
 """The members of a request's body, each declared once with what it accepts."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 from functions.problems import INVALID_PARAMETER, Failure, FieldError, Problem
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 class Field[T]:
@@ -100,6 +104,25 @@ class ClientMetadata(Field[dict[str, str]]):
             yield "pattern", f"must not contain {Text.refused_are}."
 
 
+class Caller(NamedTuple):
+    """Who asks, as the gateway and its authorizer have it."""
+
+    request_id: str = ""
+    source_ip: str = ""
+    user_agent: str = ""
+    sub: str = ""
+    """Of the user who is signed in."""
+    username: str = ""
+    """In the access token: what Cognito calls the user, which is not an alias."""
+    access_token: str = ""
+    idempotency_key: str = ""
+    context: "LambdaContext | None" = None
+
+    def __repr__(self) -> str:
+        """Without the token, which a tuple would show."""
+        return f"Caller(request_id={self.request_id!r})"
+
+
 class Request:
     """What a caller asks for: an operation's request is a subclass with fields.
 
@@ -107,9 +130,9 @@ class Request:
     failure.
     """
 
-    def __init__(self, body: object, access_token: str = "") -> None:
+    def __init__(self, body: object, caller: Caller) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""
-        self.access_token = access_token
+        self.caller = caller
         self.incidents: list[str] = []
         """What failed beside the operation, without undoing it: metrics for the operator."""
         fields = {f.pointer: f for f in vars(type(self)).values() if isinstance(f, Field)}
@@ -136,6 +159,12 @@ class Request:
                 ]
         if errors:
             raise Failure(empty or INVALID_PARAMETER, errors)
+
+    @property
+    def user(self) -> str:
+        """Who it is about, to count and to compare by, not to send to Cognito."""
+        name: str = self.values.get("username", "")
+        return self.caller.sub or unicodedata.normalize("NFC", name).lower()
 
 
 def _members(body: object, group: str | None) -> dict[str, object]:

@@ -5,10 +5,11 @@ from enum import Enum, unique
 
 @unique
 class Operation(Enum):
-    """A route, the Cognito actions behind it, whether its caller is signed in, and its limit.
+    """A route, the Cognito actions behind it, whether its caller is signed in, and its limits.
 
-    The limit is in requests a second. Cognito allows 30 calls a second for each account and
-    region, over all three of these actions and all user pools, and the limits stay below it.
+    The last two are requests a second, for all callers together, and attempts an hour, for one
+    user. Cognito allows 30 calls a second for each account and region, over all three of these
+    actions and all user pools; the sum stays below it.
     """
 
     RESET_PASSWORD = (
@@ -17,35 +18,50 @@ class Operation(Enum):
         ("ForgotPassword", "DescribeUserPoolClient"),
         False,
         10,
+        5,
     )
     CONFIRM_RESET_PASSWORD = (
         "POST",
         "/confirm-reset-password",
-        ("ConfirmForgotPassword", "DescribeUserPoolClient", "AdminUserGlobalSignOut"),
+        (
+            "ConfirmForgotPassword",
+            "DescribeUserPoolClient",
+            "DescribeUserPool",
+            "AdminUserGlobalSignOut",
+        ),
         False,
+        10,
         10,
     )
     UPDATE_PASSWORD = (
         "POST",
         "/update-password",
-        ("ChangePassword", "GlobalSignOut"),
+        ("ChangePassword", "DescribeUserPoolClient", "DescribeUserPool", "GlobalSignOut"),
         True,
         5,
+        10,
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - an enum's members are declared by position
         self,
         method: str,
         path: str,
         calls: tuple[str, ...],
-        signed_in: bool,  # noqa: FBT001 - an enum's members are declared by position
+        signed_in: bool,  # noqa: FBT001
         requests_per_second: int,
+        attempts_per_hour: int,
     ) -> None:
         self.method = method
         self.path = path
         self.calls = calls
         self.signed_in = signed_in
         self.requests_per_second = requests_per_second
+        self.attempts_per_hour = attempts_per_hour
+
+    @property
+    def changes_password(self) -> bool:
+        """Only then is there a policy to read, an answer to repeat, and something to tell."""
+        return "DescribeUserPool" in self.calls
 
     @property
     def id(self) -> str:

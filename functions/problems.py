@@ -213,13 +213,13 @@ LIMIT_EXCEEDED = Problem(
     "LimitExceededException",
     429,
     "Too many attempts",
-    "There were too many attempts for this account.",
+    "There were too many attempts for this user.",
     _LATER,
     retry_after=3600,
 )
 TOO_MANY_FAILED_ATTEMPTS = LIMIT_EXCEEDED._replace(
     code="TooManyFailedAttemptsException",
-    detail="There were too many failed attempts for this account.",
+    detail="There were too many failed attempts for this user.",
 )
 TOO_MANY_REQUESTS = Problem(
     "TooManyRequestsException",
@@ -228,6 +228,13 @@ TOO_MANY_REQUESTS = Problem(
     "The service is asked more often than it may answer.",
     _LATER,
     retry_after=1,
+)
+IN_PROGRESS = Problem(
+    "RequestInProgressException",
+    409,
+    "Request in progress",
+    "The same request, with the same Idempotency-Key, is still being carried out.",
+    "Send it again in a few seconds, with the same Idempotency-Key, to get its answer.",
 )
 USER_LAMBDA_VALIDATION = Problem(
     "UserLambdaValidationException",

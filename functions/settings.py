@@ -1,8 +1,9 @@
 """The environment of a function, typed: the stack writes it, the functions read it once."""
 
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 
 class Settings(NamedTuple):
@@ -18,33 +19,45 @@ class Settings(NamedTuple):
     """Answer with Cognito's own error names, which tell whether an account exists."""
     lower_case_emails: bool
     """The pool compares user names without their case."""
+    threat_protection: bool
+    """Cognito rates the risk of a request, for which it needs the caller's address."""
+    answer_step: float
+    """Seconds; who is not signed in gets an answer at the next multiple, whatever happened."""
+    limits: bool
+    """Count attempts by user and address, in the table."""
+    table_name: str
+    breach_endpoint: str
+    """The range API that knows breached passwords, up to the hash's prefix; empty for none."""
+    event_bus_name: str
+    """Where others learn that a password was changed; empty for nowhere."""
 
     def environment(self) -> dict[str, str]:
         """The variables that `from_environment` reads back as the same settings."""
-        return {
-            name.upper(): value
-            if isinstance(value, str)
-            else str(value).lower()
-            if isinstance(value, bool)
-            else ",".join(sorted(value))
-            for name, value in self._asdict().items()
-        }
+        return {name.upper(): _write(value) for name, value in self._asdict().items()}
 
     @classmethod
     def from_environment(cls) -> Self:
         """The settings that the stack gave to this function; `KeyError` names a missing one."""
-
-        def names(variable: str) -> frozenset[str]:
-            return frozenset(filter(None, os.environ[variable].split(",")))
-
         return cls(
-            user_pool_id=os.environ["USER_POOL_ID"],
-            user_pool_client_id=os.environ["USER_POOL_CLIENT_ID"],
-            allowed_client_ids=names("ALLOWED_CLIENT_IDS"),
-            allowed_origins=names("ALLOWED_ORIGINS"),
-            reveal_user_existence=os.environ["REVEAL_USER_EXISTENCE"] == "true",
-            lower_case_emails=os.environ["LOWER_CASE_EMAILS"] == "true",
+            **{
+                name: _READ[kind](os.environ[name.upper()])
+                for name, kind in cls.__annotations__.items()
+            }
         )
+
+
+_READ: Final[dict[Any, Callable[[str], Any]]] = {
+    str: str,
+    bool: "true".__eq__,
+    float: float,
+    frozenset[str]: lambda text: frozenset(filter(None, text.split(","))),
+}
+
+
+def _write(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 settings = cache(Settings.from_environment)

@@ -5,6 +5,8 @@ from typing import Final
 
 import botocore.session
 from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -19,14 +21,23 @@ from infra.user_pool import UserPool
 
 MEMORY: Final = 512
 """MB; a processor's share grows with it, and a cold start is all computing."""
-TIMEOUT: Final = 25
+TIMEOUT: Final = 28
 """Seconds: above all of a function's own time-outs, below the 29 that API Gateway waits."""
 
 
 class Functions(Construct):
     """Each operation's published version, behind the alias `live`."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage, user_pool: UserPool) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        user_pool: UserPool,
+        table: dynamodb.ITable,
+        event_bus: events.IEventBus | None,
+    ) -> None:
         super().__init__(scope, id_)
         code = lambda_.Code.from_asset(str(build(platform=None if stage.native else LAMBDA)))
         settings = Settings(
@@ -37,6 +48,12 @@ class Functions(Construct):
             reveal_user_existence=stage.reveal_user_existence,
             # Whether a brought pool ignores case is not known here; Cognito itself knows.
             lower_case_emails=not user_pool.brought,
+            threat_protection=stage.threat_protection,
+            answer_step=stage.answer_step,
+            limits=stage.limits,
+            table_name=table.table_name,
+            breach_endpoint=stage.breach_endpoint,
+            event_bus_name=event_bus.event_bus_name if event_bus else "",
         )
         Validations.of(self).acknowledge(
             Acknowledgment(
@@ -61,8 +78,13 @@ class Functions(Construct):
                 self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
             )
             log_group.grant_write(role)
-            if signed := [call for call in operation.calls if _is_signed(call)]:
-                user_pool.pool.grant(role, *(f"cognito-idp:{call}" for call in signed))
+            signed = [f"cognito-idp:{call}" for call in operation.calls if _is_signed(call)]
+            user_pool.pool.grant(role, *signed)
+            table.grant(role, "dynamodb:UpdateItem")
+            if operation.changes_password:
+                table.grant(role, "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem")
+                if event_bus:
+                    event_bus.grant_put_events_to(role)
             function = lambda_.Function(
                 self,
                 name,

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
+
+MAX_STEP: Final = 1
+"""Seconds; a step is waited for in full, and the gateway does not wait long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,15 @@ class Stage:
     allowed_origins: tuple[str, ...] = ()
     """The origins whose scripts may call the API, as a browser sends them."""
     reveal_user_existence: bool = False
+    threat_protection: bool = False
+    """The pool rates the risk of a request (its Plus plan), and so gets the caller's address."""
+    answer_step: float = 1.0
+    """Seconds; longer than most answers take, since every answer waits for the next multiple."""
+    limits: bool = True
+    events: bool = True
+    """Have an event bus that tells of changed passwords."""
+    breach_endpoint: str = "https://api.pwnedpasswords.com/range"
+    """Of the range API of breached passwords; empty for none."""
     cloud_watch_role: bool = True
     """Make the role with which API Gateway writes access logs: one for a whole account."""
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
@@ -36,6 +49,8 @@ STAGES: Final = {
         Stage(
             name="local",
             native=True,
+            answer_step=0.05,
+            breach_endpoint="",
             allowed_origins=("http://localhost:3000", "http://127.0.0.1:3000"),
         ),
         Stage(name="dev"),
@@ -101,12 +116,26 @@ def _origins(value: object) -> tuple[str, ...]:
     raise ValueError("origins like https://example.com with commas between them")
 
 
+def _seconds(value: object) -> float:
+    with suppress(ValueError):
+        seconds = float(str(value))
+        # The function's own time is bounded.
+        if 0 <= seconds <= MAX_STEP:
+            return seconds
+    raise ValueError(f"a number of seconds from 0 to {MAX_STEP}")
+
+
 CONTEXT: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "userPoolId": ("user_pool_id", _text),
     "userPoolClientId": ("user_pool_client_id", _text),
     "allowedClientIds": ("allowed_client_ids", _names),
     "allowedOrigins": ("allowed_origins", _origins),
     "revealUserExistence": ("reveal_user_existence", _flag),
+    "threatProtection": ("threat_protection", _flag),
+    "answerStep": ("answer_step", _seconds),
+    "limits": ("limits", _flag),
+    "events": ("events", _flag),
+    "breachEndpoint": ("breach_endpoint", _text),
     "cloudWatchRole": ("cloud_watch_role", _flag),
 }
 """The settings that the context changes: the field of `Stage`, and how its value is read."""

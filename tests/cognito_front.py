@@ -30,6 +30,19 @@ _DELIVERY: Final = {
 _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     "AdminUserGlobalSignOut": {},
     "ChangePassword": {},
+    "DescribeUserPool": {
+        "UserPool": {
+            "Policies": {
+                "PasswordPolicy": {
+                    "MinimumLength": 15,
+                    "RequireLowercase": False,
+                    "RequireNumbers": False,
+                    "RequireSymbols": False,
+                    "RequireUppercase": False,
+                }
+            }
+        }
+    },
     "ConfirmForgotPassword": {},
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
     "GlobalSignOut": {},

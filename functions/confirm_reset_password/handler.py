@@ -2,7 +2,7 @@
 
 from typing import Final, Never
 
-from functions import cognito
+from functions import cognito, events, limits, passwords, repeats
 from functions.endpoint import Body, endpoint
 from functions.fields import ClientMetadata, ConfirmationCode, Password, Request, Username
 from functions.operations import Operation
@@ -53,12 +53,21 @@ def refuse(_: ConfirmResetPassword) -> Never:
 )
 def handler(request: ConfirmResetPassword) -> Body:
     """Nothing to return: Amplify's function is void."""
+    passwords.check(request, request.new_password, name=request.username)
+    repeats.once(Operation.CONFIRM_RESET_PASSWORD, request, lambda: confirm(request))
+    return None
+
+
+def confirm(request: ConfirmResetPassword) -> None:
+    """Change the password, end every session, and tell."""
+    limits.count(Operation.CONFIRM_RESET_PASSWORD, request)
     cognito.call_for(
         request.username,
+        request.caller,
         "ConfirmForgotPassword",
         ConfirmationCode=request.confirmation_code,
         Password=request.new_password,
         ClientMetadata=request.client_metadata,
     )
     cognito.end_sessions(request.username, request.incidents)
-    return None
+    events.put(request, "Password Reset Confirmed", username=request.username)

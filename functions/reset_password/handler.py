@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from functions import cognito
+from functions import cognito, limits
 from functions.endpoint import Body, endpoint
 from functions.fields import ClientMetadata, Request, Username
 from functions.operations import Operation
@@ -49,8 +49,10 @@ def simulate(request: ResetPassword) -> Body:
 @endpoint(Operation.RESET_PASSWORD, ResetPassword, silent=SILENT, instead=simulate)
 def handler(request: ResetPassword) -> Body:
     """Amplify's `ResetPasswordOutput`."""
+    limits.count(Operation.RESET_PASSWORD, request)
     answer = cognito.call_for(
         request.username,
+        request.caller,
         "ForgotPassword",
         ClientMetadata=request.client_metadata,
     )

@@ -1,6 +1,6 @@
 """Exchange the password of the user who is signed in."""
 
-from functions import cognito
+from functions import cognito, events, limits, passwords, repeats
 from functions.endpoint import Body, endpoint
 from functions.fields import Flag, Password, Request
 from functions.operations import Operation
@@ -18,12 +18,26 @@ class UpdatePassword(Request):
 @endpoint(Operation.UPDATE_PASSWORD, UpdatePassword)
 def handler(request: UpdatePassword) -> Body:
     """Nothing to return: Amplify's function is void."""
+    passwords.check(
+        request,
+        request.new_password,
+        name=request.caller.username,
+        old=request.old_password,
+    )
+    repeats.once(Operation.UPDATE_PASSWORD, request, lambda: update(request))
+    return None
+
+
+def update(request: UpdatePassword) -> None:
+    """Change the password, end the sessions if that is wished, and tell."""
+    limits.count(Operation.UPDATE_PASSWORD, request)
     cognito.call(
         "ChangePassword",
-        AccessToken=request.access_token,
+        AccessToken=request.caller.access_token,
         PreviousPassword=request.old_password,
         ProposedPassword=request.new_password,
     )
     if request.global_sign_out:
-        cognito.attempt("GlobalSignOut", request.incidents, AccessToken=request.access_token)
-    return None
+        token = request.caller.access_token
+        cognito.attempt("GlobalSignOut", request.incidents, AccessToken=token)
+    events.put(request, "Password Updated", sub=request.caller.sub)

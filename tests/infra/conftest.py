@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,9 +18,12 @@ type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
 
 
-def make_app(**settings: Any) -> App:
+def make_app(folder: str, **settings: Any) -> App:
     """An app with what stands in `cdk.json`, whose feature flags change the templates."""
-    return App(context=json.loads((ROOT / "cdk.json").read_text())["context"] | settings)
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    # The asset need not be copied to the folder: only its hash stands in the template.
+    unstaged = {"aws:cdk:disable-asset-staging": True}
+    return App(outdir=folder, context=context | unstaged | settings)
 
 
 def make_stack(app: App) -> PasswordService:
@@ -29,11 +34,9 @@ def make_stack(app: App) -> PasswordService:
 
 def synthesize(**settings: Any) -> dict[str, Any]:
     """The template of the stack with these settings."""
-    stack = make_stack(make_app(**settings))
-    template: dict[str, Any] = json.loads(
-        json.dumps(assertions.Template.from_stack(stack).to_json())
-    )
-    return template
+    with TemporaryDirectory() as folder:
+        stack = make_stack(make_app(folder, **settings))
+        return dict(deepcopy(assertions.Template.from_stack(stack).to_json()))
 
 
 @cache

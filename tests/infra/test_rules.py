@@ -23,15 +23,15 @@ def check(app: App) -> None:
 
 
 @each_stage
-def test_cdk_nag_finds_nothing_that_is_not_acknowledged(name: str) -> None:
-    app = make_app(stage=name)
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged(name: str, tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage=name)
     make_stack(app)
 
     check(app)
 
 
-def test_cdk_nag_finds_what_nobody_has_acknowledged() -> None:
-    app = make_app(stage="prod")
+def test_cdk_nag_finds_what_nobody_has_acknowledged(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod")
     Bucket(make_stack(app), "Bucket")
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):

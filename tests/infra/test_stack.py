@@ -8,10 +8,10 @@ import botocore.session
 import pytest
 from aws_cdk import App
 
-from functions import problems
+from functions import breaches, cognito, events, problems, table
 from functions.operations import Operation
 from functions.problems import JSON
-from infra.settings import STAGES
+from infra.settings import MAX_STEP, STAGES
 from tests.infra.conftest import Find, find_in, synthesize, synthesize_stage
 from tests.unit.test_problems import ids
 
@@ -183,7 +183,6 @@ def test_a_function_is_traced_bounded_in_time_and_has_its_own_log(
     assert properties["Runtime"] == "python3.13"
     assert properties["Architectures"] == ["arm64"]
     assert properties["TracingConfig"] == {"Mode": "Active"}
-    assert 3 * 7 < properties["Timeout"] < 29
     assert log_group["Type"] == "AWS::Logs::LogGroup"
 
 
@@ -206,6 +205,7 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
     (pool,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::Cognito::UserPool")
 
     assert {action.removeprefix("cognito-idp:") for action, _ in granted} == {
+        "DescribeUserPool",
         "DescribeUserPoolClient",
         "AdminUserGlobalSignOut",
     }
@@ -228,17 +228,119 @@ def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
     assert ["AmazonAPIGatewayPushToCloudWatchLogs" in json.dumps(arn) for arn in managed] == [True]
 
 
-def test_a_role_may_log_trace_and_nothing_else(template: dict[str, Any]) -> None:
-    allowed = {
-        *("logs:CreateLogStream", "logs:PutLogEvents"),
-        *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-        *("cognito-idp:DescribeUserPoolClient", "cognito-idp:AdminUserGlobalSignOut"),
-    }
+def role_actions(template: Mapping[str, Any], operation: Operation) -> set[str]:
+    """What a function's role may do; it must name what it may do it to, where AWS lets it."""
+    (function,) = (
+        f
+        for f in find_in(template, "AWS::Lambda::Function")
+        if f["Handler"] == f"functions.{operation.id}.handler.handler"
+    )
+    role = function["Role"]["Fn::GetAtt"][0]
+    allowed = set()
+    for policy in find_in(template, "AWS::IAM::Policy"):
+        if {"Ref": role} in policy["Roles"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                traces = actions(statement) <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+                assert traces or statement["Resource"] != "*"
+                allowed |= actions(statement)
+    return allowed
 
-    for statement in statements(template):
-        assert actions(statement) <= allowed
-        if not actions(statement) <= {a for a in allowed if a.startswith("xray:")}:
-            assert statement["Resource"] != "*"
+
+LOG_AND_TRACE = {
+    *("logs:CreateLogStream", "logs:PutLogEvents"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+}
+KEEP_ANSWERS = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        (
+            Operation.RESET_PASSWORD,
+            {"dynamodb:UpdateItem", "cognito-idp:DescribeUserPoolClient"},
+        ),
+        (
+            Operation.CONFIRM_RESET_PASSWORD,
+            {
+                *("dynamodb:UpdateItem", *KEEP_ANSWERS, "events:PutEvents"),
+                *("cognito-idp:DescribeUserPoolClient", "cognito-idp:DescribeUserPool"),
+                "cognito-idp:AdminUserGlobalSignOut",
+            },
+        ),
+        (
+            Operation.UPDATE_PASSWORD,
+            {
+                *("dynamodb:UpdateItem", *KEEP_ANSWERS, "events:PutEvents"),
+                *("cognito-idp:DescribeUserPoolClient", "cognito-idp:DescribeUserPool"),
+            },
+        ),
+    ],
+    ids=ids,
+)
+def test_a_role_may_do_what_its_operation_does_and_nothing_else(
+    operation: Operation, more: set[str], template: dict[str, Any]
+) -> None:
+    assert role_actions(template, operation) == LOG_AND_TRACE | more
+
+
+def test_without_an_event_bus_nobody_may_put_an_event() -> None:
+    template = synthesize(stage="dev", events="false")
+
+    assert find_in(template, "AWS::Events::EventBus") == []
+    for operation in Operation:
+        assert "events:PutEvents" not in role_actions(template, operation)
+        assert function_of(template)["Environment"]["Variables"]["EVENT_BUS_NAME"] == ""
+
+
+def function_of(template: Mapping[str, Any]) -> dict[str, Any]:
+    return find_in(template, "AWS::Lambda::Function")[0]
+
+
+def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
+    (table,) = find("AWS::DynamoDB::Table")
+
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "variable", "expected"),
+    [
+        ("threatProtection", "true", "THREAT_PROTECTION", "true"),
+        ("answerStep", "0.5", "ANSWER_STEP", "0.5"),
+        ("limits", "false", "LIMITS", "false"),
+        ("breachEndpoint", "https://range.example", "BREACH_ENDPOINT", "https://range.example"),
+        ("breachEndpoint", "", "BREACH_ENDPOINT", ""),
+        ("revealUserExistence", "true", "REVEAL_USER_EXISTENCE", "true"),
+    ],
+)
+def test_a_setting_reaches_the_functions(
+    key: str, value: str, variable: str, expected: str
+) -> None:
+    template = synthesize(**{"stage": "dev", key: value})
+
+    for function in find_in(template, "AWS::Lambda::Function"):
+        assert function["Environment"]["Variables"][variable] == expected
+
+
+def test_production_protects_by_default() -> None:
+    variables = function_of(synthesize_stage("prod"))["Environment"]["Variables"]
+
+    assert variables["LIMITS"] == "true"
+    assert variables["ANSWER_STEP"] == "1.0"
+    assert variables["BREACH_ENDPOINT"].startswith("https://")
+    assert variables["EVENT_BUS_NAME"]
+
+
+def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(find: Find) -> None:
+    cognito_calls = 4 * (cognito.CONNECT_TIMEOUT + cognito.READ_TIMEOUT)
+    table_calls = 4 * 2 * table.TIMEOUT  # two limits, and the record of an answer twice
+    extras = table_calls + 2 * events.TIMEOUT + breaches.BUDGET
+
+    for function in find("AWS::Lambda::Function"):
+        assert cognito_calls + extras + MAX_STEP <= function["Timeout"] < 29
 
 
 def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
@@ -317,7 +419,9 @@ def test_user_names_are_lower_cased_for_the_pool_that_ignores_case(find: Find) -
 
 
 def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
-    assert template["Outputs"].keys() == {"ApiUrl", "UserPoolId", "UserPoolClientId"}
+    assert template["Outputs"].keys() == {
+        *("ApiUrl", "UserPoolId", "UserPoolClientId", "EventBusName")
+    }
 
 
 def test_a_brought_pool_is_used_and_none_is_made() -> None:
@@ -327,8 +431,7 @@ def test_a_brought_pool_is_used_and_none_is_made() -> None:
         userPoolClientId="the-brought-client",
         allowedClientIds="web, mobile",
     )
-    function = find_in(template, "AWS::Lambda::Function")[0]
-    variables = function["Environment"]["Variables"]
+    variables = function_of(template)["Environment"]["Variables"]
 
     assert find_in(template, "AWS::Cognito::UserPool") == []
     assert variables["USER_POOL_ID"] == "eu-west-1_Brought00"
@@ -344,14 +447,6 @@ def test_the_account_may_own_the_role_for_access_logs() -> None:
 
     assert find_in(template, "AWS::ApiGateway::Account") == []
     assert find_in(synthesize_stage("prod"), "AWS::ApiGateway::Account") != []
-
-
-@pytest.mark.parametrize(("value", "variable"), [("true", "true"), ("false", "false")])
-def test_revealing_users_is_a_choice(value: str, variable: str) -> None:
-    template = synthesize(stage="dev", revealUserExistence=value)
-    function = find_in(template, "AWS::Lambda::Function")[0]
-
-    assert function["Environment"]["Variables"]["REVEAL_USER_EXISTENCE"] == variable
 
 
 def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
@@ -372,6 +467,8 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be origins like"),
         ({"allowedOrigins": "*"}, "allowedOrigins must be origins like"),
         ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
+        ({"answerStep": "slow"}, "answerStep must be a number of seconds from 0 to 1, not 'slow'."),
+        ({"answerStep": "6"}, "answerStep must be a number of seconds from 0 to 1, not '6'."),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sentence: str) -> None:

@@ -10,17 +10,21 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import pytest
+from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.cognito import client_secret
+from functions import table
+from functions.cognito import client_secret, kept_policy
 from functions.endpoint import SERVICE
 from functions.operations import Operation
 from functions.settings import Settings, settings
-from tests.cognito_front import CognitoFront
+from tests.cognito_front import CognitoFront, CognitoRequest
 
 ORIGIN = "https://app.example"
 CLIENT_ID = "0client0of0the0tests0"
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 TOKEN = "header.payload.signature"
+SUB = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
 SETTINGS = Settings(
     user_pool_id="us-east-1_Tests0000",
     user_pool_client_id=CLIENT_ID,
@@ -28,6 +32,12 @@ SETTINGS = Settings(
     allowed_origins=frozenset({ORIGIN}),
     reveal_user_existence=False,
     lower_case_emails=True,
+    threat_protection=False,
+    answer_step=0.0,
+    limits=False,
+    table_name="the-table",
+    breach_endpoint="",
+    event_bus_name="",
 )
 BODIES: dict[Operation, dict[str, Any]] = {
     Operation.RESET_PASSWORD: {"username": "ada@example.com"},
@@ -50,6 +60,9 @@ class Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:tests:live"
     aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 28_000
 
 
 class Reply(NamedTuple):
@@ -88,6 +101,11 @@ class Reply(NamedTuple):
         return [json.loads(line) for line in self.printed.splitlines()]
 
 
+def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
+    """What the front got of the operation's own action."""
+    return [request for request in front.requests if request.action == operation.calls[0]]
+
+
 type Invoke = Callable[..., Reply]
 type Configure = Callable[..., None]
 
@@ -113,6 +131,8 @@ def configure(cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
     cognito.reset()
     client_secret.cache_clear()
+    monkeypatch.setitem(kept_policy, "expires", 0.0)
+    monkeypatch.setitem(kept_policy, "rules", {})
     change()
     yield change
     settings.cache_clear()
@@ -171,7 +191,7 @@ def event(
     sent = {"Content-Type": "application/json", "Origin": ORIGIN}
     if operation.signed_in:
         sent["Authorization"] = f"Bearer {TOKEN}"
-        standard = {"token_use": "access", "client_id": CLIENT_ID, "sub": "a-sub"}
+        standard = {"token_use": "access", "client_id": CLIENT_ID, "sub": SUB, "username": SUB}
         context["authorizer"] = {"claims": standard | (claims or {})}
     return {
         "httpMethod": operation.method,
@@ -181,3 +201,19 @@ def event(
         "isBase64Encoded": False,
         "requestContext": context,
     }
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[DynamoDBClient]:
+    """A table of moto, with the client that the functions use."""
+    table.client.cache_clear()
+    with mock_aws():
+        client = table.client()
+        client.create_table(
+            TableName=SETTINGS.table_name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+    table.client.cache_clear()

@@ -2,13 +2,15 @@
 
 import hmac
 import json
+import time
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
 from functions.operations import Operation
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import CLIENT_ID, ORIGIN, REQUEST_ID, Configure, Invoke
+from tests.unit.conftest import BODIES, CLIENT_ID, ORIGIN, REQUEST_ID, Configure, Invoke, sent
 from tests.unit.test_problems import assert_is_problem, ids
 
 RESET, CONFIRM, UPDATE = Operation
@@ -56,7 +58,7 @@ def test_proves_to_cognito_that_the_client_asks(
 ) -> None:
     invoke(operation)
 
-    (request,) = (r for r in cognito.requests if r.action == operation.calls[0])
+    (request,) = sent(cognito, operation)
     message = f"ada@example.com{CLIENT_ID}".encode()
     expected = b64encode(hmac.digest(CLIENT_SECRET.encode(), message, "sha256")).decode()
     assert request.body["SecretHash"] == expected
@@ -93,7 +95,8 @@ def test_a_secret_that_stays_wrong_is_our_fault_for_every_user(
 
     assert_is_problem(reply, 500, "InternalErrorException")
     assert reply.log["cause"] == "WrongSecretHash"
-    assert [r.action for r in cognito.requests] == ["DescribeUserPoolClient", action] * 2
+    actions = [r.action for r in cognito.requests if r.action != "DescribeUserPool"]
+    assert actions == ["DescribeUserPoolClient", action] * 2
 
 
 @public
@@ -118,7 +121,7 @@ def test_asks_for_a_public_client_without_a_hash(
 
     reply = invoke(operation)
 
-    (request,) = (r for r in cognito.requests if r.action == operation.calls[0])
+    (request,) = sent(cognito, operation)
     assert reply.status < 300
     assert "SecretHash" not in request.body
 
@@ -150,3 +153,77 @@ def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:
     invoke(RESET, raw="{")
 
     assert invoke(RESET).log.keys() & {"rules", "cause", "note"} == set()
+
+
+STEP = 0.2
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.25])
+@pytest.mark.parametrize(
+    "trouble", [{}, {"error": "UserNotFoundException"}, {"error": "TooManyRequestsException"}]
+)
+@public
+def test_answers_who_is_not_signed_in_at_the_next_step(
+    operation: Operation,
+    trouble: dict[str, Any],
+    delay: float,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+) -> None:
+    configure(answer_step=STEP)
+    cognito.answer(operation.calls[0], delay=delay, **trouble)
+
+    started = time.monotonic()
+    invoke(operation)
+    took = time.monotonic() - started
+
+    assert took // STEP == (1 if delay == 0.0 else 2)
+    assert took % STEP < 0.1
+
+
+def test_a_malformed_request_waits_for_the_step_too(configure: Configure, invoke: Invoke) -> None:
+    configure(answer_step=STEP)
+
+    started = time.monotonic()
+    invoke(RESET, raw="{")
+
+    assert time.monotonic() - started >= STEP
+
+
+def test_answers_who_is_signed_in_at_once(configure: Configure, invoke: Invoke) -> None:
+    configure(answer_step=5.0)
+
+    started = time.monotonic()
+    invoke(UPDATE)
+
+    assert time.monotonic() - started < 1
+
+
+@public
+@pytest.mark.parametrize(
+    ("threat_protection", "data"), [(True, {"IpAddress": "192.0.2.7"}), (False, None)]
+)
+def test_tells_cognito_the_callers_address_where_it_rates_risks(
+    operation: Operation,
+    threat_protection: bool,
+    data: dict[str, str] | None,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+) -> None:
+    configure(threat_protection=threat_protection)
+
+    invoke(operation, headers={"X-Forwarded-For": "203.0.113.9"})
+
+    (request,) = sent(cognito, operation)
+    assert request.body.get("UserContextData") == data
+
+
+def test_the_log_knows_a_user_again_but_not_by_name(invoke: Invoke) -> None:
+    first = invoke(RESET, {"username": "Ada@Example.com"})
+    second = invoke(CONFIRM, BODIES[CONFIRM])
+    other = invoke(RESET, {"username": "eve@example.com"})
+
+    assert first.log["user"] == second.log["user"] != other.log["user"]
+    assert "ada" not in (first.printed + second.printed).lower()

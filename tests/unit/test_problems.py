@@ -11,7 +11,7 @@ from functions.operations import Operation
 from functions.problems import Failure, Problem
 from functions.settings import settings
 from tests.cognito_front import CognitoFront
-from tests.unit.conftest import REQUEST_ID, Configure, Invoke, Reply
+from tests.unit.conftest import REQUEST_ID, Configure, Invoke, Reply, sent
 
 # The contract; the status is that of the answer while user existence is revealed.
 STATUSES = {
@@ -193,7 +193,7 @@ def test_answers_trouble_on_the_way_to_cognito_with_a_problem(
     code = "TooManyRequestsException" if status == 429 else "InternalErrorException"
     assert_is_problem(reply, status, code)
     assert reply.log["cause"] == cause
-    assert len([r for r in cognito.requests if r.action == operation.calls[0]]) == 1
+    assert len(sent(cognito, operation)) == 1
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_answers_in_time_when_cognito_does_not(
 
     assert reply.status == status
     assert reply.log["cause"] == "ReadTimeoutError"
-    assert len([r for r in cognito.requests if r.action == operation.calls[0]]) == 1
+    assert len(sent(cognito, operation)) == 1
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_answers_with_a_bad_gateway_when_nobody_listens(
     reply = invoke(Operation.UPDATE_PASSWORD)
 
     assert_is_problem(reply, 502, "InternalErrorException")
-    assert reply.log["cause"] == "EndpointConnectionError"
+    assert reply.log["cause"] == "DescribeUserPoolClient.EndpointConnectionError"
 
 
 @pytest.mark.usefixtures("new_client")
@@ -244,7 +244,7 @@ def test_a_function_that_does_not_know_its_region_is_our_fault(
     reply = invoke(Operation.UPDATE_PASSWORD)
 
     assert_is_problem(reply, 500, "InternalErrorException")
-    assert reply.log["cause"] == "NoRegionError"
+    assert reply.log["cause"] == "DescribeUserPoolClient.NoRegionError"
 
 
 def test_what_botocore_refuses_to_send_is_a_bad_parameter(

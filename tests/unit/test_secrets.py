@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from functions import cognito as functions_cognito
 from functions.confirm_reset_password.handler import ConfirmResetPassword
+from functions.fields import Caller
 from functions.operations import Operation
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
 from tests.unit.conftest import BODIES, TOKEN, Invoke
@@ -79,9 +80,9 @@ def test_keeps_what_a_crash_holds(
 
 
 def test_keeps_what_a_request_object_holds() -> None:
-    request = ConfirmResetPassword(canaries(CONFIRM), TOKEN)
+    request = ConfirmResetPassword(canaries(CONFIRM), Caller(access_token=TOKEN))
 
-    assert_kept(repr(request), str(request), f"{request!a}")
+    assert_kept(repr(request), str(request), repr(request.caller), str(request.caller))
 
 
 @given(password=st.text(min_size=1, max_size=256).map(lambda text: f"canary{text}"))

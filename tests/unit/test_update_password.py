@@ -2,7 +2,7 @@ import pytest
 
 from functions.operations import Operation
 from tests.cognito_front import CognitoFront
-from tests.unit.conftest import BODIES, CLIENT_ID, TOKEN, Configure, Invoke
+from tests.unit.conftest import BODIES, CLIENT_ID, TOKEN, Configure, Invoke, sent
 from tests.unit.test_problems import assert_is_problem
 
 UPDATE = Operation.UPDATE_PASSWORD
@@ -13,15 +13,12 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
 
     assert (reply.status, reply.text) == (204, "")
     assert "Content-Type" not in reply.headers
-    (request,) = cognito.requests
-    assert (request.action, request.body) == (
-        "ChangePassword",
-        {
-            "AccessToken": TOKEN,
-            "PreviousPassword": "an old and long password",
-            "ProposedPassword": "a new and long password",
-        },
-    )
+    (request,) = sent(cognito, UPDATE)
+    assert request.body == {
+        "AccessToken": TOKEN,
+        "PreviousPassword": "an old and long password",
+        "ProposedPassword": "a new and long password",
+    }
 
 
 @pytest.mark.parametrize(
@@ -37,7 +34,8 @@ def test_lets_the_caller_choose_whether_sessions_end(
 ) -> None:
     invoke(UPDATE, BODIES[UPDATE] | {"options": options})
 
-    assert [request.action for request in cognito.requests] == actions
+    done = [request.action for request in cognito.requests if "Describe" not in request.action]
+    assert done == actions
 
 
 def test_counts_the_new_password_even_if_the_sessions_live_on(
@@ -57,7 +55,7 @@ def test_ends_no_session_when_the_old_password_is_wrong(
 
     invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
 
-    assert [request.action for request in cognito.requests] == ["ChangePassword"]
+    assert "GlobalSignOut" not in {request.action for request in cognito.requests}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,8 @@ def test_takes_only_an_access_token_of_an_allowed_client(
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_takes_the_scheme_in_any_case(scheme: str, cognito: CognitoFront, invoke: Invoke) -> None:
     assert invoke(UPDATE, headers={"Authorization": f"{scheme} {TOKEN}"}).status == 204
-    assert cognito.requests[0].body["AccessToken"] == TOKEN
+    (request,) = sent(cognito, UPDATE)
+    assert request.body["AccessToken"] == TOKEN
 
 
 def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invoke) -> None:

@@ -1,0 +1,63 @@
+"""Tells others that a password was changed: an event on a bus of its own, for a mail or an audit.
+
+There is no event for a mere request: it would exist for unknown users too, or tell them apart.
+"""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.fields import Request
+from functions.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE: Final = "password-service"
+TIMEOUT: Final = 0.5
+"""Seconds to connect, and again to wait."""
+
+
+@cache
+def client() -> "EventBridgeClient":
+    """Made when the first event is put."""
+    return boto3.client(
+        "events",
+        config=Config(
+            connect_timeout=TIMEOUT,
+            read_timeout=TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        ),
+    )
+
+
+def put(request: Request, detail_type: str, **user: str) -> None:
+    """Put one event; if that fails, the answer stands, and it is an incident."""
+    if not settings().event_bus_name:
+        return
+    detail = user | {
+        "userPoolId": settings().user_pool_id,
+        "requestId": request.caller.request_id,
+        "sourceIp": request.caller.source_ip,
+        "userAgent": request.caller.user_agent,
+    }
+    try:
+        answer = client().put_events(
+            Entries=[
+                {
+                    "EventBusName": settings().event_bus_name,
+                    "Source": SOURCE,
+                    "DetailType": detail_type,
+                    "Detail": json.dumps(detail),
+                }
+            ]
+        )
+    except (BotoCoreError, ClientError):
+        request.incidents.append("EventFailed")
+        return
+    if answer["FailedEntryCount"]:
+        request.incidents.append("EventFailed")

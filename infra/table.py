@@ -1,0 +1,24 @@
+"""The table that counts attempts and remembers answers."""
+
+from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+
+class Table(Construct):
+    """On demand and encrypted; what it holds is of no use an hour later, so it is never kept."""
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            time_to_live_attribute="expiration",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        Validations.of(self.table).acknowledge(
+            Acknowledgment(id="AwsSolutions-DDB3", reason="Nothing in it is worth a backup"),
+        )

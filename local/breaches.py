@@ -1,0 +1,47 @@
+"""A small range API of breached passwords, since the real one is out of reach on this machine."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Final
+
+PASSWORDS: Final = ("passwordpassword", "correct horse battery staple", "123456789012345")
+"""As stolen as any, and long enough for the pool."""
+
+
+@contextmanager
+def breached_passwords(passwords: Iterable[str] = PASSWORDS) -> Iterator[str]:
+    """Serve the range protocol of Have I Been Pwned on loopback; gives the endpoint's URL."""
+    hashes = {
+        hashlib.sha1(p.encode(), usedforsecurity=False).hexdigest().upper() for p in passwords
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            prefix = self.path.rpartition("/")[2]
+            found = [f"{known[5:]}:3" for known in hashes if known.startswith(prefix)]
+            padding = hashlib.sha1(prefix.encode(), usedforsecurity=False).hexdigest().upper()[5:]
+            body = "\r\n".join([*found, f"{padding}:0"]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing: a prefix is a part of a password's hash."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/range"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from local import emulator
+from local.breaches import breached_passwords
 from local.emulator import ACCOUNT, REGION
 from local.processes import ROOT, Child, Processes
 from local.stack import Stack
@@ -36,6 +37,7 @@ def local_stack(
     with (
         TemporaryDirectory(prefix="password-service-", ignore_cleanup_errors=True) as name,
         Processes(Path(name)) as processes,
+        breached_passwords() as breach_endpoint,
     ):
         folder = Path(name)
         say(f"starting the emulator on port {port}")
@@ -57,7 +59,8 @@ def local_stack(
         # Only here does the CLI find cdk.json; elsewhere it does not run the app a second time.
         synthesis = cdk(
             "synth",
-            *("--quiet", "--no-staging", "--output", assembly, "--context", "stage=local"),
+            *("--quiet", "--no-staging", "--output", assembly),
+            *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
             directory=ROOT,
         )
         emulator.wait(endpoint, child)

@@ -10,6 +10,7 @@ from typing import Final
 
 import urllib3
 
+from functions.metrics import Incident
 from functions.settings import settings
 
 BUDGET: Final = 1.0
@@ -18,7 +19,7 @@ BUDGET: Final = 1.0
 _PREFIX: Final = 5
 
 
-def contain(password: str, incidents: list[str]) -> bool:
+def contain(password: str, incidents: list[Incident]) -> bool:
     """Fail open: a service that does not answer in time is an incident, not a refusal."""
     endpoint = settings().breach_endpoint
     if not endpoint:
@@ -27,7 +28,7 @@ def contain(password: str, incidents: list[str]) -> bool:
     try:
         return _find(f"{endpoint}/{digest[:_PREFIX]}", digest[_PREFIX:])
     except urllib3.exceptions.HTTPError:
-        incidents.append("BreachCheckFailed")
+        incidents.append(Incident.BREACH_CHECK_FAILED)
         return False
 
 

@@ -23,7 +23,8 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from functions import problems
-from functions.fields import Caller
+from functions.fields import Request
+from functions.metrics import Incident
 from functions.problems import Failure, Problem
 from functions.settings import settings
 
@@ -89,8 +90,8 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
 
 
 def call_for(
+    request: Request,
     username: str,
-    caller: Caller,
     action: str,
     **parameters: Any,  # noqa: ANN401 - as boto3 has it
 ) -> dict[str, Any]:
@@ -99,9 +100,9 @@ def call_for(
     A wrong secret hash stops Cognito before it acts, so that a secret which was rotated since it
     was read is read again, once.
     """
-    if settings().threat_protection and caller.source_ip:
+    if settings().threat_protection and request.caller.source_ip:
         # Otherwise Cognito rates the risk of Lambda's own address.
-        parameters["UserContextData"] = {"IpAddress": caller.source_ip}
+        parameters["UserContextData"] = {"IpAddress": request.caller.source_ip}
     try:
         return call(action, **_identity(username), **parameters)
     except Failure as failure:
@@ -111,38 +112,26 @@ def call_for(
     return call(action, **_identity(username), **parameters)
 
 
-def attempt(
-    action: str,
-    incidents: list[str],
-    **parameters: Any,  # noqa: ANN401 - as boto3 has it
-) -> dict[str, Any]:
-    """`call` for what must not undo the answer: its failure is an incident, its answer empty."""
+def end_sessions(request: Request, action: str, **whose: str) -> None:
+    """Revoke every token of a user whose password changed, since Cognito leaves them valid."""
     try:
-        return call(action, **parameters)
+        call(action, **whose)
     except Failure:
-        incidents.append(f"{action}Failed")
-        return {}
+        request.incidents.append(Incident.SIGN_OUT_FAILED)
 
 
-def end_sessions(username: str, incidents: list[str]) -> None:
-    """Revoke every token of a user whose password was reset, since Cognito leaves them valid."""
-    attempt(
-        "AdminUserGlobalSignOut",
-        incidents,
-        UserPoolId=settings().user_pool_id,
-        Username=_canonical(username),
-    )
-
-
-def password_policy(incidents: list[str]) -> dict[str, Any]:
+def password_policy(incidents: list[Incident]) -> dict[str, Any]:
     """The pool's own policy, as Cognito names its rules; empty if it was never readable.
 
     It is read every five minutes, so that it follows the pool. A failure leaves the old one.
     """
     if time.monotonic() >= kept_policy["expires"]:
-        pool = attempt("DescribeUserPool", incidents, UserPoolId=settings().user_pool_id)
-        if pool:
-            kept_policy["rules"] = pool["UserPool"].get("Policies", {}).get("PasswordPolicy", {})
+        try:
+            pool = call("DescribeUserPool", UserPoolId=settings().user_pool_id)["UserPool"]
+        except Failure:
+            incidents.append(Incident.POLICY_UNREADABLE)
+        else:
+            kept_policy["rules"] = pool.get("Policies", {}).get("PasswordPolicy", {})
             kept_policy["expires"] = time.monotonic() + POLICY_KEPT_FOR
     rules: dict[str, Any] = kept_policy["rules"]
     return rules
@@ -162,12 +151,13 @@ def pseudonym(purpose: str, *parts: str) -> str:
     return hmac.digest(key, message, "sha256").hex()
 
 
-def _canonical(username: str) -> str:
+def canonical(username: str) -> str:
+    """The name as a pool that ignores case compares it; any other pool gets it as typed."""
     return username.lower() if settings().lower_case_emails and "@" in username else username
 
 
 def _identity(username: str) -> dict[str, str]:
-    username = _canonical(username)
+    username = canonical(username)
     client_id, secret = settings().user_pool_client_id, client_secret()
     identity = {"ClientId": client_id, "Username": username}
     if secret:

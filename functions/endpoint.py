@@ -17,6 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from functions import cognito, problems
 from functions.fields import Caller, Request
+from functions.metrics import ABSORBED, NAMESPACE, SERVICE, SUCCESS
 from functions.operations import Operation
 from functions.problems import Failure, FieldError
 from functions.settings import settings
@@ -24,10 +25,6 @@ from functions.settings import settings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-SERVICE: Final = "password-service"
-NAMESPACE: Final = "PasswordService"
-SUCCESS: Final = "Success"
-"""The outcome of a request that did what it asks for; any other is the code of its problem."""
 MAX_BODY: Final = 72 * 1024
 """Characters; no valid request is larger, even with every character escaped."""
 
@@ -112,8 +109,9 @@ def _instrument(
         answer = respond(event, context, record)
         record["duration"] = round(time.monotonic() - started, 3)
         causes = [record["cause"]] if "cause" in record else []
+        hidden = [ABSORBED] if "absorbed" in record else []
         metrics.add_dimension(name="operation", value=operation.id)
-        for name in {record["outcome"], *causes, *record.get("incidents", ())}:
+        for name in {record["outcome"], *causes, *hidden, *record.get("incidents", ())}:
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
         tracer.put_annotation(key="outcome", value=record["outcome"])
         if record["status"] >= 500:  # noqa: PLR2004 - HTTP's own number

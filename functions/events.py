@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.fields import Request
+from functions.metrics import Incident
 from functions.settings import settings
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def put(request: Request, detail_type: str, **user: str) -> None:
             ]
         )
     except (BotoCoreError, ClientError):
-        request.incidents.append("EventFailed")
+        request.incidents.append(Incident.EVENT_FAILED)
         return
     if answer["FailedEntryCount"]:
-        request.incidents.append("EventFailed")
+        request.incidents.append(Incident.EVENT_FAILED)

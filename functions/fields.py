@@ -11,6 +11,8 @@ from functions.problems import INVALID_PARAMETER, Failure, FieldError, Problem
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from functions.metrics import Incident
+
 
 class Field[T]:
     """A member of the body; like Amplify, the required ones stand beside `options`, not in it."""
@@ -133,8 +135,7 @@ class Request:
     def __init__(self, body: object, caller: Caller) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""
         self.caller = caller
-        self.incidents: list[str] = []
-        """What failed beside the operation, without undoing it: metrics for the operator."""
+        self.incidents: list[Incident] = []
         fields = {f.pointer: f for f in vars(type(self)).values() if isinstance(f, Field)}
         members = _members(body, "options" if any("/options/" in p for p in fields) else None)
         errors = [

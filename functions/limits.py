@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions import cognito, table
 from functions.fields import Request
+from functions.metrics import Incident
 from functions.operations import Operation
 from functions.problems import LIMIT_EXCEEDED, Failure
 from functions.settings import settings
@@ -44,7 +45,7 @@ def count(operation: Operation, request: Request) -> None:
         _count(cognito.pseudonym("limits", *parts), limit, request.incidents)
 
 
-def _count(key: str, limit: int, incidents: list[str]) -> None:
+def _count(key: str, limit: int, incidents: list[Incident]) -> None:
     offset = int(key[:8], 16) % WINDOW
     window, elapsed = divmod(time.time() + offset, WINDOW)
     try:
@@ -64,7 +65,7 @@ def _count(key: str, limit: int, incidents: list[str]) -> None:
             error.response["Error"]["Code"] == "ConditionalCheckFailedException"
         )
         if not refused:
-            incidents.append("LimitsFailed")
+            incidents.append(Incident.LIMITS_FAILED)
             return
     else:
         return

@@ -10,6 +10,7 @@ from typing import Final
 
 from functions import cognito, table
 from functions.fields import Request
+from functions.metrics import Incident
 from functions.operations import Operation
 from functions.problems import IN_PROGRESS, OUTCOME_UNKNOWN, Failure
 from functions.settings import settings
@@ -69,7 +70,7 @@ def once(operation: Operation, request: Request, act: Callable[[], None]) -> Non
     except IdempotencyAlreadyInProgressError:
         raise Failure(IN_PROGRESS) from None
     except BaseError:
-        request.incidents.append("RepeatsFailed")
+        request.incidents.append(Incident.REPEATS_FAILED)
         if not ended:
             act()
             return

@@ -35,6 +35,7 @@ class Stage:
     """Have an event bus that tells of changed passwords."""
     breach_endpoint: str = "https://api.pwnedpasswords.com/range"
     """Of the range API of breached passwords; empty for none."""
+    alarms: bool = True
     cloud_watch_role: bool = True
     """Make the role with which API Gateway writes access logs: one for a whole account."""
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
@@ -49,6 +50,7 @@ STAGES: Final = {
         Stage(
             name="local",
             native=True,
+            alarms=False,  # the emulator has no arithmetic of metrics
             answer_step=0.05,
             breach_endpoint="",
             allowed_origins=("http://localhost:3000", "http://127.0.0.1:3000"),

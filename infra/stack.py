@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra.api import Api
 from infra.functions import Functions
+from infra.observability import Observability
 from infra.settings import Stage
 from infra.table import Table
 from infra.user_pool import UserPool
@@ -28,6 +29,8 @@ class PasswordService(Stack):
             event_bus=event_bus,
         )
         api = Api(self, "Api", stage=stage, pool=user_pool.pool, functions=functions.by_operation)
+        if stage.alarms:
+            Observability(self, "Observability")
         CfnOutput(self, "ApiUrl", value=api.rest_api.url)
         CfnOutput(self, "UserPoolId", value=user_pool.pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=user_pool.client_id)

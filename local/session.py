@@ -8,6 +8,7 @@ from typing import Final
 
 from urllib3.exceptions import HTTPError
 
+from local.breaches import PASSWORDS
 from local.deployment import local_stack
 from local.processes import ROOT
 from local.stack import Stack
@@ -72,6 +73,7 @@ Base URL   {stack.url}
 Demo user  {user.username}
 Password   {user.password}
 Mailbox    {stack.mailbox}
+Stolen     {PASSWORDS[0]!r} and a few more are refused as new passwords
 
 Ask for a code, choose a new password with it, and change that one (paste in this order):
 

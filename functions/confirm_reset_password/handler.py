@@ -13,6 +13,7 @@ from functions.problems import (
     EMPTY_CONFIRM_USERNAME,
     Failure,
 )
+from functions.settings import settings
 
 SILENT: Final = {
     "CodeMismatchException",
@@ -62,12 +63,17 @@ def confirm(request: ConfirmResetPassword) -> None:
     """Change the password, end every session, and tell."""
     limits.count(Operation.CONFIRM_RESET_PASSWORD, request)
     cognito.call_for(
+        request,
         request.username,
-        request.caller,
         "ConfirmForgotPassword",
         ConfirmationCode=request.confirmation_code,
         Password=request.new_password,
         ClientMetadata=request.client_metadata,
     )
-    cognito.end_sessions(request.username, request.incidents)
+    cognito.end_sessions(
+        request,
+        "AdminUserGlobalSignOut",
+        UserPoolId=settings().user_pool_id,
+        Username=cognito.canonical(request.username),
+    )
     events.put(request, "Password Reset Confirmed", username=request.username)

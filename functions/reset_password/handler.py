@@ -51,8 +51,8 @@ def handler(request: ResetPassword) -> Body:
     """Amplify's `ResetPasswordOutput`."""
     limits.count(Operation.RESET_PASSWORD, request)
     answer = cognito.call_for(
+        request,
         request.username,
-        request.caller,
         "ForgotPassword",
         ClientMetadata=request.client_metadata,
     )

@@ -39,5 +39,5 @@ def update(request: UpdatePassword) -> None:
     )
     if request.global_sign_out:
         token = request.caller.access_token
-        cognito.attempt("GlobalSignOut", request.incidents, AccessToken=token)
+        cognito.end_sessions(request, "GlobalSignOut", AccessToken=token)
     events.put(request, "Password Updated", sub=request.caller.sub)

@@ -4,13 +4,15 @@ The emulator alone answers alike for all of them. So the front plays what AWS do
 that prevents user existence errors and for one that does not.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.operations import Operation
-from functions.problems import CODE_REFUSED
-from local.stack import User
+from functions.problems import CODE_REFUSED, INVALID_PASSWORD
+from local.stack import Stack, User
 from tests.cognito_front import CognitoFront
 from tests.e2e.conftest import NEW, Api, Reply
 
@@ -80,6 +82,10 @@ RESETS: dict[str, dict[str, Any]] = {
     },
     "without delivery details": {"body": {}},
     "with a slow trigger": {"delay": 8.0},
+    "federated": {
+        "error": "NotAuthorizedException",
+        "message": "User password cannot be reset in the current state.",
+    },
 }
 CONFIRMATIONS: dict[str, dict[str, Any]] = {
     **UNKNOWN,
@@ -150,6 +156,46 @@ def test_a_confirmation_answers_every_account_alike(
     other = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
 
     assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
+
+
+@pytest.mark.parametrize("answer", CONFIRMATIONS.values(), ids=CONFIRMATIONS)
+def test_a_weak_password_is_refused_for_every_account_alike(
+    api: Api, front: CognitoFront, user: User, answer: dict[str, Any]
+) -> None:
+    body = {"username": user.username, "confirmationCode": "000000", "newPassword": "weak"}
+    ordinary = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
+    ordinary.check(INVALID_PASSWORD)
+    front.answer("ConfirmForgotPassword", **answer)
+
+    other = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
+
+    assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
+
+
+@pytest.fixture
+def legacy(stack: Stack) -> Iterator[None]:
+    """The pool's client as a brought one may be: it tells who exists."""
+    idp = stack.client("cognito-idp")
+    ids = {"UserPoolId": stack.user_pool_id, "ClientId": stack.user_pool_client_id}
+    client = idp.describe_user_pool_client(**ids)["UserPoolClient"]
+    kept = ids | {
+        name: client[name]
+        for name in ("ClientName", "ExplicitAuthFlows", "EnableTokenRevocation")
+        if client.get(name)
+    }
+    idp.update_user_pool_client(**kept, PreventUserExistenceErrors="LEGACY")
+    yield
+    idp.update_user_pool_client(**kept, PreventUserExistenceErrors="ENABLED")
+
+
+@pytest.mark.usefixtures("legacy")
+def test_a_client_that_tells_who_exists_tells_the_service_alone(
+    api: Api, user: User, stack: Stack
+) -> None:
+    with pytest.raises(ClientError, match="UserNotFoundException"):
+        stack.request_code("nobody@example.com")
+
+    test_nobody_learns_from_the_emulated_pool_either(api, user)
 
 
 def test_nobody_learns_from_the_emulated_pool_either(api: Api, user: User) -> None:

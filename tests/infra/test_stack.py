@@ -1,6 +1,7 @@
 """What stands in the templates, which is what AWS will do."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from aws_cdk import App
 from functions import breaches, cognito, events, problems, table
 from functions.operations import Operation
 from functions.problems import JSON
-from infra.settings import MAX_STEP, STAGES
+from infra.bundle import ROOT
+from infra.settings import CONTEXT, MAX_STEP, STAGES
 from tests.infra.conftest import Find, find_in, synthesize, synthesize_stage
 from tests.unit.test_problems import ids
 
@@ -494,3 +496,11 @@ def test_the_default_stage_is_dev() -> None:
 def test_the_stack_is_the_same_whenever_it_is_synthesized() -> None:
     assert synthesize(stage="prod") == synthesize_stage("prod")
     assert App().node.try_get_context("stage") is None
+
+
+def test_the_readme_lists_every_setting() -> None:
+    readme = (ROOT / "README.md").read_text()
+    table = readme.partition("| setting | meaning |")[2].partition("\n\n")[0]
+    listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row[:50])}
+
+    assert listed & {*CONTEXT, "stage"} == CONTEXT.keys()

@@ -15,7 +15,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions import table
 from functions.cognito import client_secret, kept_policy
-from functions.endpoint import SERVICE
+from functions.metrics import SERVICE
 from functions.operations import Operation
 from functions.settings import Settings, settings
 from tests.cognito_front import CognitoFront, CognitoRequest

@@ -55,10 +55,10 @@ def test_counts_the_new_password_even_if_the_sessions_live_on(
     reply = invoke(CONFIRM)
 
     assert reply.status == 204
-    assert reply.metrics == {"Success", "AdminUserGlobalSignOutFailed"}
+    assert reply.metrics == {"Success", "SignOutFailed"}
     assert (reply.log["level"], reply.log["incidents"]) == (
         "WARNING",
-        ["AdminUserGlobalSignOutFailed"],
+        ["SignOutFailed"],
     )
 
 

@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from functions import cognito, problems
 from functions.fields import Caller, Request
 from functions.metrics import ABSORBED, NAMESPACE, SERVICE, SUCCESS
-from functions.operations import Operation
+from functions.operations import SCOPE, Operation
 from functions.problems import Failure, FieldError
 from functions.settings import settings
 
@@ -55,6 +55,7 @@ def endpoint[R: Request](
     def decorate(operate: Callable[[R], Body]) -> Handler:
         def attempt(request: R, record: Record) -> Body:
             try:
+                record["pool"] = settings().user_pool_id
                 record["user"] = cognito.pseudonym("audit", request.user)
                 return operate(request)
             except Failure as failure:
@@ -64,7 +65,7 @@ def endpoint[R: Request](
                 if instead is None or not hidden:
                     raise
             finally:
-                record["incidents"] = request.incidents
+                record |= {"incidents": request.incidents, "repeated": request.repeated}
             record["absorbed"] = True
             return instead(request)
 
@@ -215,7 +216,7 @@ def _malformed(rule: str, detail: str) -> Failure:
 def _read_caller(event: Event, context: "LambdaContext", operation: Operation) -> Caller:
     """Who asks; for an operation that needs it, with the token that the authorizer has verified.
 
-    The authorizer knows the pool, but neither the app client nor what the token is for.
+    The authorizer does not know the app client, and might have been removed from the method.
     """
     origin = _origin(event)
     caller = Caller(
@@ -235,8 +236,10 @@ def _read_caller(event: Event, context: "LambdaContext", operation: Operation) -
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Failure(problems.NOT_SIGNED_IN, cause="NoBearerToken")
-    if claims.get("token_use") != "access":
+    if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
         raise Failure(problems.NOT_SIGNED_IN, cause="NoAccessToken")
+    if claims.get("iss", "").rpartition("/")[2] != settings().user_pool_id:
+        raise Failure(problems.NOT_SIGNED_IN, cause="ForeignPool")
     if claims.get("client_id") not in settings().allowed_client_ids:
         raise Failure(problems.NOT_SIGNED_IN, cause="ForeignClient")
     return caller._replace(

@@ -136,6 +136,7 @@ class Request:
         """Raise one `Failure` that lists everything that is wrong with the body."""
         self.caller = caller
         self.incidents: list[Incident] = []
+        self.repeated = False
         fields = {f.pointer: f for f in vars(type(self)).values() if isinstance(f, Field)}
         members = _members(body, "options" if any("/options/" in p for p in fields) else None)
         errors = [

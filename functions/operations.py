@@ -1,6 +1,10 @@
 """The whole API on one screen: standard library only, since every part of the project reads it."""
 
 from enum import Enum, unique
+from typing import Final
+
+SCOPE: Final = "aws.cognito.signin.user.admin"
+"""What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
 
 
 @unique

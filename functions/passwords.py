@@ -1,6 +1,7 @@
 """What a new password must be: judged here, for every user name alike, all rules at once."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -50,9 +51,14 @@ def _policy(policy: dict[str, Any], password: str) -> Iterator[tuple[str, str]]:
         yield "edgeSpace", "must not begin or end with a space"
 
 
+def _plain(text: str) -> str:
+    """For comparison alone: a password is never changed (ASVS 6.2.8)."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
 def _context(password: str, name: str, old: str) -> Iterator[tuple[str, str]]:
-    names = {part.lower() for part in (name, name.rpartition("@")[0]) if len(part) >= _MIN_CONTEXT}
-    if any(part in password.lower() for part in names):
+    names = {_plain(part) for part in (name, name.rpartition("@")[0])}
+    if any(part in _plain(password) for part in names if len(part) >= _MIN_CONTEXT):
         yield "containsUsername", "must not contain the user name"
     if password == old:
         yield "sameAsOld", "must not be the old one"

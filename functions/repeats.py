@@ -67,6 +67,7 @@ def once(operation: Operation, request: Request, act: Callable[[], None]) -> Non
     )
     try:
         unknown = wrapped(key=_key(operation, request))
+        request.repeated = not ended
     except IdempotencyAlreadyInProgressError:
         raise Failure(IN_PROGRESS) from None
     except BaseError:

@@ -12,12 +12,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from functions import problems
-from functions.operations import Operation
+from functions.operations import SCOPE, Operation
 from functions.problems import Problem
 from infra.settings import Stage
-
-SCOPE: Final = "aws.cognito.signin.user.admin"
-"""What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
 
 _PUSH_TO_CLOUD_WATCH: Final = (
     "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"

@@ -37,6 +37,16 @@ class UserPool(Construct):
                 require_symbols=False,
                 require_uppercase=False,
             ),
+            feature_plan=(
+                cognito.FeaturePlan.PLUS
+                if stage.threat_protection
+                else cognito.FeaturePlan.ESSENTIALS
+            ),
+            standard_threat_protection_mode=(
+                cognito.StandardThreatProtectionMode.FULL_FUNCTION
+                if stage.threat_protection
+                else None
+            ),
             deletion_protection=stage.removal_policy is RemovalPolicy.RETAIN,
             removal_policy=stage.removal_policy,
         )
@@ -52,5 +62,6 @@ class UserPool(Construct):
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             disable_o_auth=True,
+            enable_propagate_additional_user_context_data=stage.threat_protection,
         )
         self.client_id = client.user_pool_client_id

@@ -54,13 +54,13 @@ def refuse(_: ConfirmResetPassword) -> Never:
 )
 def handler(request: ConfirmResetPassword) -> Body:
     """Nothing to return: Amplify's function is void."""
-    passwords.check(request, request.new_password, name=request.username)
     repeats.once(Operation.CONFIRM_RESET_PASSWORD, request, lambda: confirm(request))
     return None
 
 
 def confirm(request: ConfirmResetPassword) -> None:
     """Change the password, end every session, and tell."""
+    passwords.check(request, request.new_password, name=request.username)
     limits.count(Operation.CONFIRM_RESET_PASSWORD, request)
     cognito.call_for(
         request,

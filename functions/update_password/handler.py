@@ -18,18 +18,18 @@ class UpdatePassword(Request):
 @endpoint(Operation.UPDATE_PASSWORD, UpdatePassword)
 def handler(request: UpdatePassword) -> Body:
     """Nothing to return: Amplify's function is void."""
-    passwords.check(
-        request,
-        request.new_password,
-        name=request.caller.username,
-        old=request.old_password,
-    )
     repeats.once(Operation.UPDATE_PASSWORD, request, lambda: update(request))
     return None
 
 
 def update(request: UpdatePassword) -> None:
     """Change the password, end the sessions if that is wished, and tell."""
+    passwords.check(
+        request,
+        request.new_password,
+        name=request.caller.username,
+        old=request.old_password,
+    )
     limits.count(Operation.UPDATE_PASSWORD, request)
     cognito.call(
         "ChangePassword",

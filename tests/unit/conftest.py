@@ -191,7 +191,14 @@ def event(
     sent = {"Content-Type": "application/json", "Origin": ORIGIN}
     if operation.signed_in:
         sent["Authorization"] = f"Bearer {TOKEN}"
-        standard = {"token_use": "access", "client_id": CLIENT_ID, "sub": SUB, "username": SUB}
+        standard = {
+            "client_id": CLIENT_ID,
+            "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{SETTINGS.user_pool_id}",
+            "scope": "openid aws.cognito.signin.user.admin",
+            "sub": SUB,
+            "token_use": "access",
+            "username": SUB,
+        }
         context["authorizer"] = {"claims": standard | (claims or {})}
     return {
         "httpMethod": operation.method,

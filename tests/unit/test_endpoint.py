@@ -10,7 +10,16 @@ import pytest
 
 from functions.operations import Operation
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import BODIES, CLIENT_ID, ORIGIN, REQUEST_ID, Configure, Invoke, sent
+from tests.unit.conftest import (
+    BODIES,
+    CLIENT_ID,
+    ORIGIN,
+    REQUEST_ID,
+    SETTINGS,
+    Configure,
+    Invoke,
+    sent,
+)
 from tests.unit.test_problems import assert_is_problem, ids
 
 RESET, CONFIRM, UPDATE = Operation
@@ -136,6 +145,7 @@ def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
     assert log["message"] == log["operation"] == operation.id
     assert log["outcome"] == "Success"
     assert log["request_id"] == REQUEST_ID
+    assert log["pool"] == SETTINGS.user_pool_id
     assert (log["source_ip"], log["user_agent"]) == ("192.0.2.7", "tests")
 
 

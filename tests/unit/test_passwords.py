@@ -1,5 +1,6 @@
 """The pool's own policy and the user's context, before Cognito is asked, all rules at once."""
 
+import hashlib
 import socket
 from collections.abc import Iterator
 from threading import Thread
@@ -16,6 +17,7 @@ from tests.unit.test_problems import assert_is_problem, ids
 
 _, CONFIRM, UPDATE = Operation
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
+NOT_WEAK = "a password that is not weak"
 STRICT = {
     "MinimumLength": 12,
     "RequireLowercase": True,
@@ -83,6 +85,8 @@ def test_judges_as_cognito_does(
     [
         ("ada@example.com", "i am ADA@Example.com!!", True),
         ("lovelace@example.com", "my name is Lovelace", True),
+        ("andr\u00e9@example.com", "my name is andre\u0301 today", True),
+        ("stra\u00dfe@example.com", "the STRASSE where I live", True),
         ("ab@example.com", "cabs are yellow here", False),
         ("ab", "cabs are yellow here", False),
     ],
@@ -195,9 +199,10 @@ def test_lets_a_password_pass_that_nobody_has_stolen(
 
 
 def test_a_line_that_pads_is_no_breach(configure: Configure, invoke: Invoke) -> None:
-    reply = breach_answer(configure, invoke, b"E2A32D5F2F5F0BA8F0B4B4B4B4B4B4B4B4B:0\r\n")
+    tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
 
-    assert reply.metrics == {"Success"}
+    assert breach_answer(configure, invoke, tail + b":0\r\n").metrics == {"Success"}
+    assert breach_answer(configure, invoke, tail + b":1\r\n").status == 400
 
 
 def breach_answer(
@@ -218,7 +223,7 @@ def breach_answer(
         thread.start()
         host, port = listener.getsockname()
         configure(breach_endpoint=f"http://{host}:{port}/range")
-        reply = choose(invoke, CONFIRM, "a password that is not weak")
+        reply = choose(invoke, CONFIRM, NOT_WEAK)
         thread.join()
     (request,) = seen
     path = request.split(b" ")[1].decode()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.cognito import kept_policy
 from functions.operations import Operation
 from tests.cognito_front import CognitoFront
 from tests.unit.conftest import BODIES, Configure, Invoke, Reply, sent
@@ -33,6 +34,7 @@ def test_a_repeat_gets_the_first_answer(
 
     assert first[:3] == second[:3]
     assert (second.status, len(sent(cognito, operation))) == (204, 1)
+    assert (first.log["repeated"], second.log["repeated"]) == (False, True)
     assert [r.action for r in cognito.requests].count("AdminUserGlobalSignOut") == (
         operation is CONFIRM
     )
@@ -188,3 +190,16 @@ def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> No
     assert_is_problem(reply, 400, "InvalidParameterException")
     assert reply.rules == {("Idempotency-Key", "maxLength")}
     assert cognito.requests == []
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeatable(invoke, operation)
+    stricter = {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 99}}}}
+    cognito.answer("DescribeUserPool", body=stricter)
+    monkeypatch.setitem(kept_policy, "expires", 0.0)
+
+    assert repeatable(invoke, operation).status == 204

@@ -70,7 +70,7 @@ def test_a_user_gets_a_new_password_and_changes_it(
     third = {"oldPassword": "The-second-passw0rd", "newPassword": "The-third-passw0rd"}
     signed_in = {
         "headers": {"Authorization": f"Bearer {token}"},
-        "claims": {"client_id": client_id},
+        "claims": {"client_id": client_id, "iss": f"https://example.com/{pool}"},
     }
     assert invoke(Operation.UPDATE_PASSWORD, third, **signed_in).status == 204
     assert sign_in("The-third-passw0rd")

@@ -66,6 +66,9 @@ def test_ends_no_session_when_the_old_password_is_wrong(
         ("Bearer  ", {}, "NoBearerToken"),
         ("Basic dXNlcjpwYXNz", {}, "NoBearerToken"),
         (f"Bearer {TOKEN}", {"token_use": "id"}, "NoAccessToken"),
+        (f"Bearer {TOKEN}", {"scope": "openid"}, "NoAccessToken"),
+        (f"Bearer {TOKEN}", {"scope": ""}, "NoAccessToken"),
+        (f"Bearer {TOKEN}", {"iss": "https://example.com/another"}, "ForeignPool"),
         (f"Bearer {TOKEN}", {"client_id": "another"}, "ForeignClient"),
     ],
 )

@@ -13,7 +13,7 @@ functions = .venv/.installed
 emulator = .local/emulator/.installed
 cdk = node_modules/.package-lock.json
 
-.PHONY: help setup run invoke code token test synth deploy destroy lock format clean node
+.PHONY: help setup run invoke code token test timing synth deploy destroy lock format clean node
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ token: $(functions) ## print an access token of the demo user: PASSWORD=…
 
 test: node $(functions) $(emulator) $(cdk) ## check format, lint and types, and run every test
 	@exec .venv/bin/python -m tests
+
+timing: $(functions) ## measure whether the time of an answer tells who has an account
+	@exec .venv/bin/python -m benchmarks.timing
 
 synth: node $(functions) $(cdk) ## write the CloudFormation template to cdk.out: STAGE=dev
 	@echo "Synthesizing password-service-$(STAGE) into cdk.out" >&2

@@ -7,7 +7,7 @@ client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY
 import json
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,6 +58,20 @@ class CognitoRequest:
     headers: dict[str, str]
 
 
+class Refusal(Exception):  # noqa: N818 - Cognito's name for it stands in `error`
+    """An error of Cognito, which a `respond` raises instead of answering."""
+
+    def __init__(self, error: str, message: str, status: int = 400) -> None:
+        super().__init__(error, message, status)
+        self.error = error
+        self.message = message
+        self.status = status
+
+
+type Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""What answers an action, from its name and its body, or raises a `Refusal`."""
+
+
 @dataclass(frozen=True)
 class _Call:
     method: str
@@ -88,9 +102,13 @@ class _Script:
 
 
 class CognitoFront:
-    """A context manager; without an `upstream` URL, the actions of this service just succeed."""
+    """A context manager; without an `upstream` URL, the actions of this service just succeed.
 
-    def __init__(self, upstream: str | None = None) -> None:
+    `respond` answers in place of an upstream, and may be exchanged at any time.
+    """
+
+    def __init__(self, upstream: str | None = None, respond: Respond | None = None) -> None:
+        self.respond = respond
         self._upstream = upstream
         self._requests: list[CognitoRequest] = []
         self._scripts: dict[str, list[_Script]] = {}
@@ -146,15 +164,15 @@ class CognitoFront:
         instead of answering, and `forward` lets Cognito act before it. Scripts of one action play
         in order, each `times` times; one without `times` plays until another replaces it.
         """
-        headers: dict[str, str] = {} if isinstance(body, bytes) else {**_JSON}
+        answer = None
         if error is not None:
-            headers["x-amzn-ErrorType"] = f"{error}:"
-            body = {"__type": error, "message": message}
-        content = json.dumps(body).encode() if isinstance(body, dict) else body
+            answer = _refuse(Refusal(error, message, status or 400))
+        elif isinstance(body, bytes):
+            answer = _Answer(status or 200, {}, body)
+        elif body is not None:
+            answer = _Answer(status or 200, _JSON, json.dumps(body).encode())
         script = _Script(
-            answer=None
-            if content is None
-            else _Answer(status or (200 if error is None else 400), headers, content),
+            answer=answer,
             delay=delay,
             reset=reset,
             forward=forward,
@@ -198,6 +216,12 @@ class CognitoFront:
     def _succeed(self, call: _Call) -> _Answer:
         if self._upstream is not None:
             return _forward(self._upstream, call)
+        if self.respond is not None:
+            try:
+                body = self.respond(call.action, json.loads(call.body))
+            except Refusal as refusal:
+                return _refuse(refusal)
+            return _Answer(200, _JSON, json.dumps(body).encode())
         if call.action == "DescribeUserPoolClient":
             client = json.loads(call.body) | {"ClientSecret": CLIENT_SECRET}
             return _Answer(200, _JSON, json.dumps({"UserPoolClient": client}).encode())
@@ -205,6 +229,12 @@ class CognitoFront:
             return _Answer(200, _JSON, json.dumps(_SUCCESSES[call.action]).encode())
         unknown = {"__type": "UnknownOperationException", "message": call.action}
         return _Answer(400, _JSON, json.dumps(unknown).encode())
+
+
+def _refuse(refusal: Refusal) -> _Answer:
+    headers = {**_JSON, "x-amzn-ErrorType": f"{refusal.error}:"}
+    body = {"__type": refusal.error, "message": refusal.message}
+    return _Answer(refusal.status, headers, json.dumps(body).encode())
 
 
 def _forward(upstream: str, call: _Call) -> _Answer:

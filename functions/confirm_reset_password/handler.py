@@ -11,6 +11,7 @@ from functions.problems import (
     EMPTY_CONFIRM_CODE,
     EMPTY_CONFIRM_NEW_PASSWORD,
     EMPTY_CONFIRM_USERNAME,
+    OUTCOME_UNKNOWN,
     Failure,
 )
 from functions.settings import settings
@@ -62,18 +63,29 @@ def confirm(request: ConfirmResetPassword) -> None:
     """Change the password, end every session, and tell."""
     passwords.check(request, request.new_password, name=request.username)
     limits.count(Operation.CONFIRM_RESET_PASSWORD, request)
-    cognito.call_for(
-        request,
-        request.username,
-        "ConfirmForgotPassword",
-        ConfirmationCode=request.confirmation_code,
-        Password=request.new_password,
-        ClientMetadata=request.client_metadata,
-    )
+    try:
+        cognito.call_for(
+            request,
+            request.username,
+            "ConfirmForgotPassword",
+            ConfirmationCode=request.confirmation_code,
+            Password=request.new_password,
+            ClientMetadata=request.client_metadata,
+        )
+    except Failure as failure:
+        if failure.problem is OUTCOME_UNKNOWN:
+            # It may have worked, and a repeat will not come this far.
+            end_sessions(request)
+        raise
+    end_sessions(request)
+    events.put(request, "Password Reset Confirmed", username=request.username)
+
+
+def end_sessions(request: ConfirmResetPassword) -> None:
+    """Who had the old password, or a token that it gave, has nothing any more."""
     cognito.end_sessions(
         request,
         "AdminUserGlobalSignOut",
         UserPoolId=settings().user_pool_id,
         Username=cognito.canonical(request.username),
     )
-    events.put(request, "Password Reset Confirmed", username=request.username)

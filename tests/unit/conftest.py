@@ -115,6 +115,7 @@ def cognito() -> Iterator[CognitoFront]:
     with CognitoFront() as front, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", front.url)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_REGION", "us-east-1")
         patch.setenv("AWS_ACCESS_KEY_ID", "tests")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
         yield front

@@ -39,6 +39,16 @@ def test_ends_every_session_of_the_user(cognito: CognitoFront, invoke: Invoke) -
     }
 
 
+def test_ends_every_session_if_the_password_may_have_changed(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
+
+    reply = invoke(CONFIRM)
+
+    assert (reply.status, cognito.requests[-1].action) == (504, "AdminUserGlobalSignOut")
+
+
 def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:
     cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
 

@@ -1,0 +1,139 @@
+"""Whether the time of an answer tells who has an account: `python -m benchmarks.timing`.
+
+Cognito is made slower for users who exist, by another time for each request. An attacker who
+compares two answers guesses right as often as the area under the ROC curve says: 0.5 is a coin,
+1.0 is certainty.
+"""
+
+import argparse
+import os
+import secrets
+import sys
+import time
+from bisect import bisect_left, bisect_right
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from itertools import repeat
+from json import dumps
+from math import sqrt
+from multiprocessing import get_context
+from random import SystemRandom
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from functions.operations import Operation
+from tests.cognito_front import CognitoFront
+from tests.cognito_model import CognitoModel, User
+from tests.unit.conftest import BODIES, SETTINGS, Context, event
+
+ABREAST: Final = 8
+"""Processes; like a function of Lambda, each has one request at a time."""
+ADDED: Final = (0.02, 0.3)
+"""Seconds by which Cognito is slower for a known user, at least and at most."""
+STEP: Final = 0.7
+"""Seconds; more than the slowest answer and 0.3, which the table shows."""
+PUBLIC: Final = [operation for operation in Operation if not operation.signed_in]
+
+random = SystemRandom()
+
+
+class Times(NamedTuple):
+    """Seconds to each answer, for the two kinds of users."""
+
+    known: list[float]
+    unknown: list[float]
+
+
+class SlowForKnown(CognitoModel):
+    """It names unknown users, so that even the handlers' ways differ."""
+
+    def __init__(self) -> None:
+        super().__init__(prevent_user_existence_errors=False)
+
+    def respond(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer late if it is about a user who exists."""
+        if body.get("Username") in self.users:
+            time.sleep(random.uniform(*ADDED))
+        return super().respond(action, body)
+
+
+def answer(operation: Operation, username: str) -> float:
+    """Seconds that the handler takes, with a wrong code if it wants one."""
+    handler = import_module(f"functions.{operation.id}.handler").handler
+    request = event(operation, dumps(BODIES[operation] | {"username": username}))
+    started = time.perf_counter()
+    reply = handler(request, Context())
+    seconds = time.perf_counter() - started
+    if reply["statusCode"] >= 500:  # noqa: PLR2004 - HTTP's own number
+        raise RuntimeError(reply["body"])
+    return seconds
+
+
+def warm_up() -> None:
+    """Import, connect, and read the secret and the policy; the log lines go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for operation in PUBLIC:
+        answer(operation, "nobody@example.com")
+
+
+def measure(operation: Operation, step: float, requests: int) -> Times:
+    """Ask for as many known as unknown users, each name once, in an order left to chance."""
+    model = SlowForKnown()
+    names = [f"{secrets.token_hex(8)}@example.com" for _ in range(2 * requests)]
+    model.users = {name: User(password="unused") for name in names[:requests]}  # noqa: S106
+    random.shuffle(names)
+    with CognitoFront(respond=model.respond) as front:
+        os.environ |= SETTINGS._replace(answer_step=step).environment() | {
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "benchmark",
+            "AWS_SECRET_ACCESS_KEY": "benchmark",
+        }
+        # Spawned and not forked: the front has threads.
+        with ProcessPoolExecutor(ABREAST, get_context("spawn"), warm_up) as pool:
+            taken = list(zip(names, pool.map(answer, repeat(operation), names), strict=True))
+    return Times(
+        known=[seconds for name, seconds in taken if name in model.users],
+        unknown=[seconds for name, seconds in taken if name not in model.users],
+    )
+
+
+def area(times: Times) -> tuple[float, float]:
+    """Mann-Whitney's, folded to 0.5 or more, and its standard error (Hanley and McNeil 1982)."""
+    known, unknown = len(times.known), len(times.unknown)
+    ordered = sorted(times.unknown)
+    ranks = sum(bisect_left(ordered, one) + bisect_right(ordered, one) for one in times.known)
+    auc = ranks / (2 * known * unknown)
+    auc = max(auc, 1 - auc)
+    variance = (
+        auc * (1 - auc)
+        + (known - 1) * (auc / (2 - auc) - auc**2)
+        + (unknown - 1) * (2 * auc**2 / (1 + auc) - auc**2)
+    ) / (known * unknown)
+    return auc, sqrt(variance)
+
+
+def main() -> None:
+    """Print a table in Markdown; with the step off, a tenth of the requests shows enough."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
+    requests = parser.parse_args().requests
+    sys.stdout.write(
+        "| operation | step | requests a side | AUC | its error |"
+        " median known | median unknown | slowest |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    for step, count in ((0.0, max(2, requests // 10)), (STEP, requests)):
+        for operation in PUBLIC:
+            times = measure(operation, step, count)
+            auc, error = area(times)
+            cells = [f"{1000 * median(side):.1f} ms" for side in times]
+            slowest = f"{1000 * max(map(max, times)):.1f} ms"
+            row = [operation.id, f"{step} s", str(count), f"{auc:.3f}", f"{error:.3f}", *cells]
+            sys.stdout.write(f"| {' | '.join([*row, slowest])} |\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,31 +2,30 @@
 
 import hmac
 import json
+import os
 import time
 from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-from aws_lambda_powertools import Tracer
 from botocore import xform_name
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionClosedError,
     ConnectionError,  # noqa: A004 - botocore's own name
     HTTPClientError,
-    ParamValidationError,
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
 
 from functions import problems
+from functions.clients import make_client
 from functions.fields import Request
 from functions.metrics import Incident
 from functions.problems import Failure, Problem
 from functions.settings import settings
+from functions.traces import make_tracer
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -55,20 +54,16 @@ _NOT_AUTHORIZED: Final[tuple[tuple[str, str, Problem], ...]] = (
 )
 """The meanings of `NotAuthorizedException`: only a part of Cognito's text tells them apart."""
 
-tracer = Tracer(auto_patch=False)
+tracer = make_tracer()
 
 
 @cache
 def client() -> "CognitoIdentityProviderClient":
-    """One attempt a call: a repeated change reports a failure although the first one worked."""
-    return boto3.client(
-        "cognito-idp",
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        ),
+    """The one for Cognito."""
+    made: CognitoIdentityProviderClient = make_client(
+        "cognito-idp", connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
     )
+    return made
 
 
 def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
@@ -198,8 +193,6 @@ def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
             cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
         case ConnectionError() | HTTPClientError() | ResponseParserError():
             cause, problem = type(error).__name__, problems.BAD_GATEWAY
-        case ParamValidationError():
-            cause, problem = type(error).__name__, problems.INVALID_PARAMETER
         case _:
             cause, problem = type(error).__name__, problems.INTERNAL_ERROR
     return Failure(problem, cause=cause, note=note)
@@ -225,3 +218,7 @@ def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
     # Without a code of Cognito's own, botocore puts the HTTP status in its place.
     fallback = problems.BAD_GATEWAY if code.startswith("5") else problems.INTERNAL_ERROR
     return code, problems.COGNITO.get(code, fallback)
+
+
+prepared: Final = client() if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None
+"""Lambda gives a process that starts more of a processor than one that answers."""

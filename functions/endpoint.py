@@ -12,7 +12,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from functions import cognito, problems
@@ -99,7 +99,7 @@ def _instrument(
 ) -> Handler:
     logger = Logger(service=SERVICE)
     metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
-    tracer = Tracer(service=SERVICE, auto_patch=False)
+    tracer = cognito.tracer
 
     @logger.inject_lambda_context(clear_state=True)
     @tracer.capture_lambda_handler(capture_response=False, capture_error=False)

@@ -7,10 +7,9 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.clients import make_client
 from functions.fields import Request
 from functions.metrics import Incident
 from functions.settings import settings
@@ -26,14 +25,8 @@ TIMEOUT: Final = 0.5
 @cache
 def client() -> "EventBridgeClient":
     """Made when the first event is put."""
-    return boto3.client(
-        "events",
-        config=Config(
-            connect_timeout=TIMEOUT,
-            read_timeout=TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        ),
-    )
+    made: EventBridgeClient = make_client("events", connect_timeout=TIMEOUT, read_timeout=TIMEOUT)
+    return made
 
 
 def put(request: Request, detail_type: str, **user: str) -> None:

@@ -6,6 +6,11 @@ from typing import Final
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
 
+TABLE_COUNTS: Final = ("UpdateItem",)
+TABLE_REPEATS: Final = ("PutItem", "GetItem", "DeleteItem")
+EVENTS: Final = ("PutEvents",)
+"""The actions of DynamoDB and EventBridge that the features beside the operations use."""
+
 
 @unique
 class Operation(Enum):

@@ -3,8 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import boto3
-from botocore.config import Config
+from functions.clients import make_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -16,11 +15,5 @@ TIMEOUT: Final = 0.5
 @cache
 def client() -> "DynamoDBClient":
     """Made when the first feature that needs it is used, not before."""
-    return boto3.client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=TIMEOUT,
-            read_timeout=TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": 1},
-        ),
-    )
+    made: DynamoDBClient = make_client("dynamodb", connect_timeout=TIMEOUT, read_timeout=TIMEOUT)
+    return made

@@ -10,14 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from infra import slimming
+from infra.slimming import slim
 
 ROOT: Final = Path(__file__).parents[1]
 LAMBDA: Final = "manylinux2014_aarch64"
 """The platform of the deployed functions, as wheels name it."""
 
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The oldest time that a zip can hold."""
 
-def build(platform: str | None, root: Path = ROOT) -> Path:
-    """A folder with the packages of `functions/requirements.txt` and the modules of `functions/`.
+
+def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
+    """A folder with what is used of `functions/requirements.txt`, and the modules of `functions/`.
 
     `platform` is that of the wheels, or None for the machine that builds. The folder is named for
     what goes into it, so that nothing is built twice, nor changed while another process reads it.
@@ -30,7 +37,8 @@ def build(platform: str | None, root: Path = ROOT) -> Path:
     builds = root / ".build"
     machine = platform or sysconfig.get_platform()
     packages = builds / _name("packages", machine, requirements.read_bytes())
-    bundle = builds / _name("bundle", packages.name, modules)
+    build_rules = Path(slimming.__file__).read_bytes()
+    bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version, xray_sdk)
     builds.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=builds) as name:
         draft = Path(name)
@@ -43,8 +51,25 @@ def build(platform: str | None, root: Path = ROOT) -> Path:
             for module, content in modules.items():
                 (draft / "bundle" / module).parent.mkdir(exist_ok=True)
                 (draft / "bundle" / module).write_bytes(content)
+            slim(draft / "bundle", xray_sdk=xray_sdk)
             _publish(draft / "bundle", bundle)
     return bundle
+
+
+def archive(bundle: Path) -> Path:
+    """The zip of a bundle: the same bytes from the same files, whatever their times and order."""
+    target = bundle.with_suffix(".zip")
+    if not target.exists():
+        with TemporaryDirectory(dir=bundle.parent) as name:
+            draft = Path(name) / target.name
+            with ZipFile(draft, "w", ZIP_DEFLATED, compresslevel=9) as archived:
+                for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+                    member = ZipInfo(str(path.relative_to(bundle)), _EPOCH)
+                    member.compress_type = ZIP_DEFLATED
+                    member.external_attr = 0o644 << 16
+                    archived.writestr(member, path.read_bytes())
+            _publish(draft, target)
+    return target
 
 
 def install(requirements: Path, target: Path, platform: str | None) -> None:

@@ -13,9 +13,9 @@ from aws_cdk import aws_logs as logs
 from botocore.model import ServiceModel
 from constructs import Construct
 
-from functions.operations import Operation
+from functions.operations import TABLE_COUNTS, TABLE_REPEATS, Operation
 from functions.settings import Settings
-from infra.bundle import LAMBDA, build
+from infra.bundle import LAMBDA, archive, build
 from infra.settings import Stage
 from infra.user_pool import UserPool
 
@@ -23,6 +23,9 @@ MEMORY: Final = 512
 """MB; a processor's share grows with it, and a cold start is all computing."""
 TIMEOUT: Final = 28
 """Seconds: above all of a function's own time-outs, below the 29 that API Gateway waits."""
+
+XRAY_SDK: Final[dict[bool, dict[str, str]]] = {False: {}, True: {"XRAY_SDK": "true"}}
+"""How a function knows that its bundle has the X-Ray SDK."""
 
 
 class Functions(Construct):
@@ -39,7 +42,8 @@ class Functions(Construct):
         event_bus: events.IEventBus | None,
     ) -> None:
         super().__init__(scope, id_)
-        code = lambda_.Code.from_asset(str(build(platform=None if stage.native else LAMBDA)))
+        bundle = build(platform=None if stage.native else LAMBDA, xray_sdk=stage.xray_sdk)
+        code = lambda_.Code.from_asset(str(archive(bundle)))
         settings = Settings(
             user_pool_id=user_pool.pool.user_pool_id,
             user_pool_client_id=user_pool.client_id,
@@ -80,9 +84,9 @@ class Functions(Construct):
             log_group.grant_write(role)
             signed = [f"cognito-idp:{call}" for call in operation.calls if _is_signed(call)]
             user_pool.pool.grant(role, *signed)
-            table.grant(role, "dynamodb:UpdateItem")
+            table.grant(role, *(f"dynamodb:{call}" for call in TABLE_COUNTS))
             if operation.changes_password:
-                table.grant(role, "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem")
+                table.grant(role, *(f"dynamodb:{call}" for call in TABLE_REPEATS))
                 if event_bus:
                     event_bus.grant_put_events_to(role)
             function = lambda_.Function(
@@ -95,7 +99,7 @@ class Functions(Construct):
                 architecture=lambda_.Architecture.ARM_64,
                 code=code,
                 handler=f"functions.{operation.id}.handler.handler",
-                environment=settings.environment(),
+                environment=settings.environment() | XRAY_SDK[stage.xray_sdk],
                 log_group=log_group,
                 memory_size=MEMORY,
                 role=role,

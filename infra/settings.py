@@ -35,6 +35,8 @@ class Stage:
     """Have an event bus that tells of changed passwords."""
     breach_endpoint: str = "https://api.pwnedpasswords.com/range"
     """Of the range API of breached passwords; empty for none."""
+    xray_sdk: bool = False
+    """Trace by AWS's SDK, which makes cold starts slower, in the place of our own few lines."""
     alarms: bool = True
     cloud_watch_role: bool = True
     """Make the role with which API Gateway writes access logs: one for a whole account."""
@@ -138,6 +140,7 @@ CONTEXT: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "limits": ("limits", _flag),
     "events": ("events", _flag),
     "breachEndpoint": ("breach_endpoint", _text),
+    "xraySdk": ("xray_sdk", _flag),
     "cloudWatchRole": ("cloud_watch_role", _flag),
 }
 """The settings that the context changes: the field of `Stage`, and how its value is read."""

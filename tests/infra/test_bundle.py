@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import LAMBDA, ROOT, build
+from infra.bundle import LAMBDA, ROOT, build, install
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,16 +26,18 @@ def copy_old(target: Path, *names: str) -> None:
         os.utime(path, (1, 1))
 
 
-def test_the_bundle_holds_the_locked_packages_and_the_functions() -> None:
-    folder = build(LAMBDA)
-    lock = (ROOT / "functions/requirements.txt").read_text()
-    locked = {f"{n}-{v}" for n, v in re.findall(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE)}
-    installed = {
-        path.name.removesuffix(".dist-info").replace("_", "-")
-        for path in folder.glob("*.dist-info")
+def test_what_is_installed_is_what_is_locked(tmp_path: Path) -> None:
+    requirements = ROOT / "functions/requirements.txt"
+    install(requirements, tmp_path / "packages", LAMBDA)
+    locked = re.findall(r"^([\w-]+)==([\w.]+)", requirements.read_text(), re.MULTILINE)
+    installed = {path.name for path in (tmp_path / "packages").glob("*.dist-info")}
+
+    assert installed == {
+        f"{name.replace('-', '_')}-{version}.dist-info" for name, version in locked
     }
 
-    assert installed == locked
+
+def test_the_bundle_holds_the_functions_as_they_are() -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "functions"],
         cwd=ROOT,
@@ -43,13 +45,19 @@ def test_the_bundle_holds_the_locked_packages_and_the_functions() -> None:
         text=True,
         check=True,
     ).stdout.split()
-    ours = {name for name in contents(folder) if name.startswith("functions/")}
-    assert ours == {name for name in tracked if name.endswith(".py")}
+    ours = {
+        name: content
+        for name, content in contents(build(LAMBDA)).items()
+        if name.startswith("functions/") and name.endswith(".py")
+    }
+
+    assert ours == {name: (ROOT / name).read_bytes() for name in tracked if name.endswith(".py")}
 
 
-def test_the_bundle_has_no_code_for_another_processor() -> None:
-    libraries = [name for name in contents(build(LAMBDA)) if name.endswith(".so")]
+def test_the_bundle_runs_on_any_processor_unless_it_has_the_sdk() -> None:
+    assert not [name for name in contents(build(LAMBDA)) if name.endswith(".so")]
 
+    libraries = [n for n in contents(build(LAMBDA, xray_sdk=True)) if n.endswith(".so")]
     assert libraries
     assert all("aarch64" in name for name in libraries)
 

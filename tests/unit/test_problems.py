@@ -6,6 +6,7 @@ import botocore.session
 import pytest
 
 from functions import problems
+from functions.clients import session
 from functions.cognito import client
 from functions.operations import Operation
 from functions.problems import Failure, Problem
@@ -217,9 +218,11 @@ def test_answers_in_time_when_cognito_does_not(
 @pytest.fixture
 def new_client() -> Iterator[None]:
     """boto3's client reads the environment when it is made."""
-    client.cache_clear()
+    for cache in (client, session):
+        cache.cache_clear()
     yield
-    client.cache_clear()
+    for cache in (client, session):
+        cache.cache_clear()
 
 
 @pytest.mark.usefixtures("new_client")
@@ -239,23 +242,28 @@ def test_answers_with_a_bad_gateway_when_nobody_listens(
 def test_a_function_that_does_not_know_its_region_is_our_fault(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION")
 
     reply = invoke(Operation.UPDATE_PASSWORD)
 
     assert_is_problem(reply, 500, "InternalErrorException")
-    assert reply.log["cause"] == "DescribeUserPoolClient.NoRegionError"
+    assert reply.log["cause"] == "KeyError"
 
 
-def test_what_botocore_refuses_to_send_is_a_bad_parameter(
-    configure: Configure, invoke: Invoke
+@pytest.mark.usefixtures("new_client")
+def test_a_function_without_credentials_is_our_fault(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(user_pool_client_id="")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
     reply = invoke(Operation.RESET_PASSWORD)
 
     assert_is_problem(reply, 500, "InternalErrorException")
-    assert reply.log["cause"] == "DescribeUserPoolClient.ParamValidationError"
+    assert reply.log["cause"] == "DescribeUserPoolClient.NoCredentialsError"
 
 
 def test_gives_no_reason_for_a_failure_that_is_ours(

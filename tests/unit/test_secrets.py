@@ -71,7 +71,7 @@ def test_keeps_what_a_crash_holds(
             raise RuntimeError(*SECRETS)
 
     functions_cognito.client.cache_clear()
-    monkeypatch.setattr("boto3.client", lambda *_, **__: Exploding())
+    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: Exploding())
     reply = invoke(UPDATE, canaries(UPDATE))
     functions_cognito.client.cache_clear()
 

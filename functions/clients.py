@@ -1,0 +1,49 @@
+"""Clients of AWS, made the cheap way: by botocore, whose sessions are all that boto3's are.
+
+Importing boto3 as well costs a tenth of a cold start, for its resources and transfers.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.session import Session
+
+AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
+"""What the bundle has of botocore's certificates; reading all of them costs 17 ms a connection."""
+
+
+@cache
+def session() -> Session:
+    """What all clients share: the credentials, and the models that were read."""
+    return Session()
+
+
+def make_client(service: str, *, connect_timeout: float, read_timeout: float) -> Any:  # noqa: ANN401
+    """A client that asks once: who repeats a change may report a failure although it worked.
+
+    Parameters are not validated again, and the user agent is not built anew for each call.
+    """
+    return session().create_client(
+        service,
+        region_name=os.environ["AWS_REGION"],
+        verify=_certificates(),
+        config=Config(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            parameter_validation=False,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            tcp_keepalive=True,
+            user_agent="password-service",
+        ),
+    )
+
+
+def _certificates() -> str | None:
+    """The path of Amazon's roots where only Amazon is asked, or None for botocore's choice."""
+    elsewhere = any(name.startswith(("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")) for name in os.environ)
+    other_partition = os.environ["AWS_REGION"].startswith(("cn-", "eusc-", "us-gov-", "us-iso"))
+    full = elsewhere or other_partition or not AMAZON_ROOTS.exists()
+    return None if full else str(AMAZON_ROOTS)

@@ -1,0 +1,120 @@
+"""Traces for X-Ray without its SDK, whose import costs a tenth of a cold start.
+
+The SDK is in maintenance, and what it does here is small: a subsegment is a JSON document in one
+UDP packet for the daemon that Lambda runs. The bundle can be built with the SDK instead.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+from typing import Any
+
+from aws_lambda_powertools import Tracer
+from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
+
+from functions.metrics import SERVICE
+
+HEADER = b'{"format": "json", "version": 1}\n'
+
+
+def make_tracer() -> Tracer:
+    """The one way to a tracer: with our provider, unless the function was deployed with the SDK."""
+    if os.environ.get("XRAY_SDK") == "true":
+        return Tracer(service=SERVICE, auto_patch=False)
+    return Tracer(service=SERVICE, auto_patch=False, disabled=False, provider=Daemon())
+
+
+class Subsegment(BaseSegment):
+    """A part of the work of one request, as X-Ray documents it."""
+
+    def __init__(self, name: str, trace_id: str, parent_id: str) -> None:
+        self.document: dict[str, Any] = {
+            "type": "subsegment",
+            "name": name,
+            "id": token_hex(8),
+            "trace_id": trace_id,
+            "parent_id": parent_id,
+            "start_time": time.time(),
+        }
+
+    def put_annotation(self, key: str, value: Any) -> None:
+        """Indexed by X-Ray: a trace can be found by it."""
+        self.document.setdefault("annotations", {})[key] = value
+
+    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
+        """Not indexed."""
+        self.document.setdefault("metadata", {}).setdefault(namespace, {})[key] = value
+
+    def add_exception(self, exception: BaseException, stack: Any, remote: bool = False) -> None:
+        """By its type alone: a message can hold what was sent."""
+        cause = {"id": token_hex(8), "type": type(exception).__name__, "remote": remote}
+        self.document |= {"fault": True, "cause": {"exceptions": [cause]}}
+
+    def close(self, end_time: float | None = None) -> None:
+        """Seconds since the epoch."""
+        self.document["end_time"] = end_time or time.time()
+
+    def add_subsegment(self, subsegment: Any) -> None:
+        """Each is sent by itself, with the id of its parent."""
+
+    def remove_subsegment(self, subsegment: Any) -> None:
+        """Each is sent by itself, with the id of its parent."""
+
+
+class Daemon(BaseProvider):
+    """Sends to the daemon what belongs to a sampled trace."""
+
+    def __init__(self) -> None:
+        self._open: list[Subsegment] = []
+
+    @contextmanager
+    def in_subsegment(self, name: str = "", **_: Any) -> Iterator[Subsegment]:
+        """A subsegment of the one around it, or of Lambda's own segment."""
+        fields = os.environ.get("_X_AMZN_TRACE_ID", "").split(";")
+        trace = dict(field.partition("=")[::2] for field in fields)
+        parent = self._open[-1].document["id"] if self._open else trace.get("Parent", "")
+        subsegment = Subsegment(name, trace.get("Root", ""), parent)
+        self._open.append(subsegment)
+        try:
+            yield subsegment
+        except Exception as error:
+            subsegment.add_exception(error, [])
+            raise
+        finally:
+            self._open.pop()
+            subsegment.close()
+            if trace.get("Sampled") == "1":
+                _send(subsegment.document)
+
+    in_subsegment_async = in_subsegment  # type: ignore[assignment]  # nothing here is asynchronous
+
+    def put_annotation(self, key: str, value: Any) -> None:
+        """Of the innermost subsegment."""
+        if self._open:
+            self._open[-1].put_annotation(key, value)
+
+    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
+        """Of the innermost subsegment."""
+        if self._open:
+            self._open[-1].put_metadata(key, value, namespace)
+
+    def patch(self, modules: Any) -> None:
+        """Patch nothing: each call of interest is in a subsegment already."""
+
+    def patch_all(self) -> None:
+        """Patch nothing: each call of interest is in a subsegment already."""
+
+
+def _send(document: dict[str, Any]) -> None:
+    host, _, port = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000").partition(":")
+    packet = HEADER + json.dumps(document).encode()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+            daemon.setblocking(False)
+            daemon.sendto(packet, (host, int(port)))
+    except (OSError, OverflowError, ValueError):
+        return  # A trace is never worth an answer.

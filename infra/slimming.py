@@ -1,0 +1,139 @@
+"""What the bundle leaves out: nothing that a function loads, and most of what it would read.
+
+A start reads botocore's data for hundreds of services to find one, and the certificates of a
+hundred authorities to trust Amazon. `tests/bundle` compares what is left with stock botocore.
+"""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from functions.operations import EVENTS, TABLE_COUNTS, TABLE_REPEATS, Operation
+
+ACTIONS: Final = {
+    "cognito-idp": {call for operation in Operation for call in operation.calls},
+    "dynamodb": {*TABLE_COUNTS, *TABLE_REPEATS},
+    "events": set(EVENTS),
+}
+"""All that the functions ask AWS."""
+
+UNUSED: Final = (
+    "*.dist-info",
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
+    "boto3/data",
+    "boto3/examples",
+    "wrapt-stubs",
+)
+XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
+
+_AMAZON: Final = r"Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2"
+_SHARED_DATA: Final = {"_retry.json", "partitions.json", "sdk-default-configuration.json"}
+
+
+def slim(bundle: Path, *, xray_sdk: bool) -> None:
+    """Remove what is not used, and compile what is left."""
+    for pattern in (*UNUSED, *(() if xray_sdk else XRAY_SDK)):
+        for path in bundle.glob(pattern):
+            shutil.rmtree(path)
+    botocore = bundle / "botocore"
+    _extract_roots(botocore / "cacert.pem", bundle / "functions" / "amazon-roots.pem")
+    _reduce_data(botocore / "data")
+    _compile(bundle)
+
+
+def _extract_roots(store: Path, roots: Path) -> None:
+    """Botocore's own file names each certificate in a comment before it."""
+    certificates = re.findall(
+        r"# Label: \"([^\"]*)\".*?(-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n)",
+        store.read_text(),
+        re.DOTALL,
+    )
+    amazons = [pem for label, pem in certificates if re.fullmatch(_AMAZON, label)]
+    if not amazons:
+        raise SystemExit(f"{store} does not name Amazon's certificates any more.")
+    roots.write_text("".join(amazons))
+
+
+def _reduce_data(data: Path) -> None:
+    models = {
+        service: _reduce_model(data / service, actions) for service, actions in ACTIONS.items()
+    }
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in ACTIONS if name in services}
+    for path in data.iterdir():
+        if path.name not in _SHARED_DATA:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (data / "endpoints.json").write_text(json.dumps(endpoints))
+    for service, (version, model) in models.items():
+        folder = data / service / version
+        folder.mkdir(parents=True)
+        (folder / "service-2.json").write_text(json.dumps(model))
+
+
+def _reduce_model(folder: Path, actions: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """A service's newest version, and its model with these actions and their shapes alone."""
+    newest = max(folder.iterdir())
+    model = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
+    operations = {name: model["operations"][name] for name in sorted(actions)}
+    shapes: dict[str, Any] = {}
+    wanted = list(_referred(operations))
+    while wanted:
+        name = wanted.pop()
+        if name not in shapes:
+            shapes[name] = model["shapes"][name]
+            wanted += _referred(shapes[name])
+    model |= {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+    return newest.name, _undocumented(model)
+
+
+def _referred(value: Any) -> Iterable[str]:  # noqa: ANN401 - as in JSON
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "shape" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _referred(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _referred(inner)
+
+
+def _undocumented(value: Any) -> Any:  # noqa: ANN401 - as in JSON
+    if isinstance(value, dict):
+        return {
+            key: _undocumented(inner)
+            for key, inner in value.items()
+            if not (key == "documentation" and isinstance(inner, str))
+        }
+    return [_undocumented(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _compile(bundle: Path) -> None:
+    """Once for all: Lambda's folder is read-only, so that it would compile at every start.
+
+    The byte code is checked against nothing, neither times nor sources, and so is the same
+    whenever it is made, by a process that hashes alike.
+    """
+    compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run(  # noqa: S603 - Python's own compiler
+        [*compiler, "-s", str(bundle), str(bundle)],
+        check=True,
+        env={"PYTHONHASHSEED": "0"},
+    )

@@ -1,0 +1,81 @@
+"""The bundle is small, always the same, and complete for what the functions ask."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from functions.operations import Operation
+from infra.bundle import LAMBDA, ROOT, archive, build, install
+from infra.slimming import ACTIONS, slim
+from tests.infra.conftest import find_in, synthesize
+from tests.infra.test_bundle import copy_old
+
+MAX_ZIP = 4 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Path:
+    return build(LAMBDA)
+
+
+def test_the_models_hold_the_actions_of_the_operations_and_no_other(bundle: Path) -> None:
+    for service, actions in ACTIONS.items():
+        (model,) = (bundle / "botocore/data" / service).glob("*/service-2.json")
+
+        assert json.loads(model.read_text())["operations"].keys() == actions
+    assert {call for operation in Operation for call in operation.calls} == ACTIONS["cognito-idp"]
+
+
+def test_the_zip_is_small(bundle: Path, tmp_path: Path) -> None:
+    naive = tmp_path / "naive"
+    install(ROOT / "functions/requirements.txt", naive, LAMBDA)
+
+    size = archive(bundle).stat().st_size
+
+    assert size <= MAX_ZIP
+    assert size <= archive(naive).stat().st_size / 5
+
+
+def test_the_zip_is_the_same_from_another_copy_of_the_tree(bundle: Path, tmp_path: Path) -> None:
+    copy_old(tmp_path, "functions")
+
+    assert archive(build(LAMBDA, tmp_path)).read_bytes() == archive(bundle).read_bytes()
+
+
+def test_the_sdk_is_in_the_bundle_only_if_it_is_wanted(bundle: Path) -> None:
+    assert not (bundle / "aws_xray_sdk").exists()
+    assert (build(LAMBDA, xray_sdk=True) / "aws_xray_sdk").is_dir()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", "true"), ("false", None)])
+def test_a_function_knows_which_tracing_its_bundle_has(value: str, expected: str | None) -> None:
+    for function in find_in(synthesize(stage="dev", xraySdk=value), "AWS::Lambda::Function"):
+        assert function["Environment"]["Variables"].get("XRAY_SDK") == expected
+
+
+def test_a_store_without_amazons_certificates_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "botocore").mkdir()
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "botocore/cacert.pem").write_text('# Label: "Another Root CA"\n')
+
+    with pytest.raises(SystemExit, match="does not name Amazon's certificates"):
+        slim(tmp_path, xray_sdk=False)
+
+
+def test_the_bundle_is_compiled_by_the_python_that_runs_it(bundle: Path) -> None:
+    compiled = list((bundle / "functions").rglob("*.pyc"))
+
+    assert sys.version_info[:2] == (3, 13)
+    assert compiled
+    assert all(".cpython-313." in path.name for path in compiled)
+
+
+def test_the_zip_unpacks_to_the_bundle(bundle: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zipfile", "-e", str(archive(bundle)), str(tmp_path)]
+    subprocess.run(command, check=True)
+
+    names = {str(p.relative_to(bundle)) for p in bundle.rglob("*") if p.is_file()}
+    assert {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()} == names

@@ -1,0 +1,141 @@
+"""Subsegments as X-Ray documents them, in the daemon's UDP format, received by a real socket."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Tracer
+
+from functions.traces import Daemon, make_tracer
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+PARENT = "53995c3f42cd8ad8"
+# From the documentation of segment documents: the fields of a subsegment that is sent by itself.
+REQUIRED = {"type", "name", "id", "trace_id", "parent_id", "start_time", "end_time"}
+OPTIONAL = {"annotations", "metadata", "fault", "cause"}
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
+        received.bind(("127.0.0.1", 0))
+        received.settimeout(2)
+        host, port = received.getsockname()
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"{host}:{port}")
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=a:0")
+        yield received
+
+
+def receive(daemon: socket.socket) -> dict[str, Any]:
+    header, _, body = daemon.recv(64 * 1024).partition(b"\n")
+    assert json.loads(header) == {"format": "json", "version": 1}
+    document: dict[str, Any] = json.loads(body)
+    assert REQUIRED <= document.keys() <= REQUIRED | OPTIONAL
+    assert document["type"] == "subsegment"
+    assert re.fullmatch(r"[\w\s.:/%&#=+\\\-@]{1,200}", document["name"])
+    assert re.fullmatch("[0-9a-f]{16}", document["id"])
+    assert re.fullmatch("1-[0-9a-f]{8}-[0-9a-f]{24}", document["trace_id"])
+    assert document["start_time"] <= document["end_time"] <= time.time()
+    for key, value in document.get("annotations", {}).items():
+        assert re.fullmatch(r"\w+", key)
+        assert isinstance(value, str | int | float | bool)
+    return document
+
+
+def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> None:
+    with Daemon().in_subsegment("ForgotPassword"):
+        pass
+
+    document = receive(daemon)
+    assert (document["name"], document["trace_id"]) == ("ForgotPassword", ROOT)
+    assert document["parent_id"] == PARENT
+
+
+def test_a_subsegment_within_another_is_its_child(daemon: socket.socket) -> None:
+    provider = Daemon()
+    with provider.in_subsegment("## handler"), provider.in_subsegment("ForgotPassword"):
+        pass
+
+    inner, outer = receive(daemon), receive(daemon)
+    assert (inner["parent_id"], outer["parent_id"]) == (outer["id"], PARENT)
+
+
+def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> None:
+    provider = Daemon()
+    with provider.in_subsegment("## handler") as outer:
+        outer.put_annotation("ColdStart", True)
+        with provider.in_subsegment("ForgotPassword"):
+            provider.put_annotation("cause", "Throttled")
+            provider.put_metadata("attempt", 1, namespace="tests")
+
+    inner, parent = receive(daemon), receive(daemon)
+    assert inner["annotations"] == {"cause": "Throttled"}
+    assert inner["metadata"] == {"tests": {"attempt": 1}}
+    assert parent["annotations"] == {"ColdStart": True}
+
+
+def test_an_exception_is_a_fault_without_its_message(daemon: socket.socket) -> None:
+    with pytest.raises(ValueError, match="hunter2"), Daemon().in_subsegment("ForgotPassword"):
+        raise ValueError("hunter2")
+
+    document = receive(daemon)
+    (exception,) = document["cause"]["exceptions"]
+    assert document["fault"] is True
+    assert (exception["type"], exception["remote"]) == ("ValueError", False)
+    assert re.fullmatch("[0-9a-f]{16}", exception["id"])
+    assert "hunter2" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("header", [f"Root={ROOT};Parent={PARENT};Sampled=0", "", "nonsense"])
+def test_what_is_not_sampled_is_not_sent(
+    header: str, daemon: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+
+    with Daemon().in_subsegment("ForgotPassword"):
+        pass
+
+    daemon.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        daemon.recv(1)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "127.0.0.1:9", "[::1]:2000"])
+@pytest.mark.usefixtures("daemon")
+def test_a_daemon_that_cannot_be_reached_stops_nothing(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
+
+    with Daemon().in_subsegment("ForgotPassword") as subsegment:
+        subsegment.put_annotation("outcome", "Success")
+
+
+def test_outside_a_subsegment_there_is_nothing_to_annotate() -> None:
+    provider = Daemon()
+    provider.put_annotation("outcome", "Success")
+    provider.put_metadata("attempt", 1)
+    provider.patch(["botocore"])
+    provider.patch_all()
+
+    with provider.in_subsegment("## handler") as subsegment:
+        subsegment.add_subsegment(subsegment)
+        subsegment.remove_subsegment(subsegment)
+        assert subsegment.document.keys() & OPTIONAL == set()
+
+
+@pytest.mark.parametrize(("value", "own"), [("", True), ("true", False)])
+def test_the_sdk_is_a_choice(value: str, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # All tracers of a process share one configuration, and this one is another process's.
+    monkeypatch.setattr(
+        Tracer,
+        "_config",
+        {"service": "", "disabled": True, "provider": None, "patch_modules": None},
+    )
+    monkeypatch.setenv("XRAY_SDK", value)
+
+    assert isinstance(make_tracer().provider, Daemon) == own

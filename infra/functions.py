@@ -103,6 +103,9 @@ class Functions(Construct):
                 log_group=log_group,
                 memory_size=MEMORY,
                 role=role,
+                snap_start=(
+                    lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if stage.snap_start else None
+                ),
                 timeout=Duration.seconds(TIMEOUT),
                 tracing=lambda_.Tracing.ACTIVE,
             )

@@ -35,6 +35,8 @@ class Stage:
     """Have an event bus that tells of changed passwords."""
     breach_endpoint: str = "https://api.pwnedpasswords.com/range"
     """Of the range API of breached passwords; empty for none."""
+    snap_start: bool = False
+    """Restore a snapshot in the place of a start: unmeasured for one as short as ours."""
     xray_sdk: bool = False
     """Trace by AWS's SDK, which makes cold starts slower, in the place of our own few lines."""
     alarms: bool = True
@@ -140,6 +142,7 @@ CONTEXT: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
     "limits": ("limits", _flag),
     "events": ("events", _flag),
     "breachEndpoint": ("breach_endpoint", _text),
+    "snapStart": ("snap_start", _flag),
     "xraySdk": ("xray_sdk", _flag),
     "cloudWatchRole": ("cloud_watch_role", _flag),
 }

@@ -56,6 +56,12 @@ def test_a_function_knows_which_tracing_its_bundle_has(value: str, expected: str
         assert function["Environment"]["Variables"].get("XRAY_SDK") == expected
 
 
+@pytest.mark.parametrize(("value", "expected"), [("true", "PublishedVersions"), ("false", None)])
+def test_snapshots_are_a_choice(value: str, expected: str | None) -> None:
+    for function in find_in(synthesize(stage="dev", snapStart=value), "AWS::Lambda::Function"):
+        assert function.get("SnapStart", {}).get("ApplyOn") == expected
+
+
 def test_a_store_without_amazons_certificates_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "botocore").mkdir()
     (tmp_path / "functions").mkdir()

@@ -3,6 +3,7 @@
 
 PORT ?= 4566
 STAGE ?= dev
+ROUNDS ?= 15
 PYTHON ?= python3.13
 CONTEXT =
 
@@ -13,7 +14,7 @@ functions = .venv/.installed
 emulator = .local/emulator/.installed
 cdk = node_modules/.package-lock.json
 
-.PHONY: help setup run invoke code token test timing synth deploy destroy lock format clean node
+.PHONY: help setup run invoke code token test timing bench synth deploy destroy lock format clean node
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +39,9 @@ test: node $(functions) $(emulator) $(cdk) ## check format, lint and types, and 
 timing: $(functions) ## measure whether the time of an answer tells who has an account
 	@exec .venv/bin/python -m benchmarks.timing
 
+bench: $(functions) ## measure this service beside the usual ways to write it: ROUNDS=15
+	@exec .venv/bin/python -m benchmarks --rounds "$(ROUNDS)"
+
 synth: node $(functions) $(cdk) ## write the CloudFormation template to cdk.out: STAGE=dev
 	@echo "Synthesizing password-service-$(STAGE) into cdk.out" >&2
 	@node_modules/.bin/cdk synth --quiet --context stage=$(STAGE) $(CONTEXT)
@@ -57,6 +61,7 @@ lock: $(functions) ## pin the dependencies of pyproject.toml again
 	@$(pin) --group dev -c functions/requirements.txt -o requirements.txt
 	@$(pin) --group emulator -o local/requirements.txt
 	@$(pin) --group runtime -o tests/bundle/requirements.txt
+	@$(pin) --group rivals -c functions/requirements.txt -o benchmarks/rivals/requirements.txt
 
 format: $(functions) ## format the code and apply the linter's safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format

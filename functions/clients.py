@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from botocore import handlers
 from botocore.config import Config
 from botocore.session import Session
 
@@ -15,10 +16,24 @@ AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
 """What the bundle has of botocore's certificates; reading all of them costs 17 ms a connection."""
 
 
+_HANDLERS: Final[dict[str, Any]] = {
+    "choose-signer": handlers.set_operation_specific_signer,
+    "before-call": handlers.add_recursion_detection_header,
+    "request-created": handlers.add_retry_headers,
+}
+
+
 @cache
 def session() -> Session:
-    """What all clients share: the credentials, and the models that were read."""
-    return Session()
+    """What all clients share: the credentials, and the models that were read.
+
+    Of the hundred handlers that a session registers, for services that we do not ask, these are
+    the ones that a call to ours passes. `tests/bundle` compares what is sent with stock boto3.
+    """
+    made = Session(include_builtin_handlers=False)
+    for event, handler in _HANDLERS.items():
+        made.register(event, handler)
+    return made
 
 
 def make_client(service: str, *, connect_timeout: float, read_timeout: float) -> Any:  # noqa: ANN401

@@ -5,6 +5,7 @@ subsegment a request. A handler never raises, since the gateway cannot explain a
 """
 
 import base64
+import gc
 import json
 import time
 import traceback
@@ -125,6 +126,8 @@ def _instrument(
             _wait_since(started)
         return answer
 
+    gc.freeze()
+    gc.enable()
     instrumented: Handler = handler
     return instrumented
 

@@ -9,8 +9,8 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from secrets import token_hex
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Tracer
@@ -35,7 +35,7 @@ class Subsegment(BaseSegment):
         self.document: dict[str, Any] = {
             "type": "subsegment",
             "name": name,
-            "id": token_hex(8),
+            "id": os.urandom(8).hex(),
             "trace_id": trace_id,
             "parent_id": parent_id,
             "start_time": time.time(),
@@ -51,7 +51,7 @@ class Subsegment(BaseSegment):
 
     def add_exception(self, exception: BaseException, stack: Any, remote: bool = False) -> None:
         """By its type alone: a message can hold what was sent."""
-        cause = {"id": token_hex(8), "type": type(exception).__name__, "remote": remote}
+        cause = {"id": os.urandom(8).hex(), "type": type(exception).__name__, "remote": remote}
         self.document |= {"fault": True, "cause": {"exceptions": [cause]}}
 
     def close(self, end_time: float | None = None) -> None:
@@ -110,11 +110,15 @@ class Daemon(BaseProvider):
 
 
 def _send(document: dict[str, Any]) -> None:
-    host, _, port = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000").partition(":")
-    packet = HEADER + json.dumps(document).encode()
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
-            daemon.setblocking(False)
-            daemon.sendto(packet, (host, int(port)))
-    except (OSError, OverflowError, ValueError):
-        return  # A trace is never worth an answer.
+    address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
+    host, _, port = address.partition(":")
+    # A trace is never worth an answer.
+    with suppress(OSError, OverflowError, ValueError):
+        _socket().sendto(HEADER + json.dumps(document).encode(), (host, int(port)))
+
+
+@cache
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    return made

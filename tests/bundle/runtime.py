@@ -88,6 +88,11 @@ class Runtime:
         self._output.seek(0)
         return self._output.read().decode()
 
+    @property
+    def times(self) -> list[float]:
+        """When each event was handed over and its answer came, in turn, by `time.perf_counter`."""
+        return self._server.times
+
     def invoke(self, event: object, timeout: float = 15) -> Any:
         """Return what the handler returns; `RuntimeFailure` has its output if it does not."""
         self._events.put((str(uuid.uuid4()), event))
@@ -109,7 +114,11 @@ class _RuntimeApi(ThreadingHTTPServer):
     ) -> None:
         self.events = events
         self.answers = answers
+        self.times: list[float] = []
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a function that is stopped leaves without waiting for its next event."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -126,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         request_id, event = invocation
+        self.server.times.append(time.perf_counter())
         trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
         self._send(
             200,
@@ -144,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """`/runtime/invocation/{id}/response`, or `…/error`, or `/runtime/init/error`."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.times.append(time.perf_counter())
         self.server.answers.put((self.path.rpartition("/")[2], json.loads(body or b"null")))
         self._send(202, b'{"status":"OK"}', {})
 

@@ -5,15 +5,18 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import pytest
 from moto import mock_aws
+from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions import table
+from functions.clients import session
 from functions.cognito import client_secret, kept_policy
 from functions.metrics import SERVICE
 from functions.operations import Operation
@@ -211,11 +214,20 @@ def event(
     }
 
 
+@contextmanager
+def mock_botocore() -> Iterator[None]:
+    """moto, which adds itself to the handlers of botocore that our session leaves out."""
+    stubber: Any = botocore_stubber
+    session().register("before-send", stubber, unique_id="moto")
+    with mock_aws():
+        yield
+
+
 @pytest.fixture
 def dynamodb() -> Iterator[DynamoDBClient]:
     """A table of moto, with the client that the functions use."""
     table.client.cache_clear()
-    with mock_aws():
+    with mock_botocore():
         client = table.client()
         client.create_table(
             TableName=SETTINGS.table_name,

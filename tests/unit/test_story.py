@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto import mock_aws
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 from functions.cognito import client
 from functions.operations import Operation
-from tests.unit.conftest import Configure, Invoke
+from tests.unit.conftest import Configure, Invoke, mock_botocore
 
 USERNAME = "ada@example.com"
 
@@ -20,7 +19,7 @@ USERNAME = "ada@example.com"
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoIdentityProviderClient]:
     monkeypatch.delenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")
     client.cache_clear()
-    with mock_aws():
+    with mock_botocore():
         yield boto3.client("cognito-idp")
     client.cache_clear()
 

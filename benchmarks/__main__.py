@@ -1,0 +1,122 @@
+"""`make bench`: this service beside the usual ways to write it, in fresh processes by turns."""
+
+import argparse
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from benchmarks import results
+from benchmarks.execution import Figures, count_instructions, run_cold, run_script, run_warm
+from benchmarks.results import NOTHING, SCRIPT, Key, Round
+from benchmarks.stub import AUTHORITY
+from benchmarks.variants import (
+    HTTP,
+    HTTP_SYSTEM_STORE,
+    OURS,
+    PLAIN_COOKBOOK,
+    Bundles,
+    Variant,
+    build_bundles,
+    list_variants,
+)
+from functions.operations import Operation
+from infra.bundle import ROOT
+
+type Measure = Callable[[], Figures]
+
+ALIKE_WHEN_WARM: Final = (HTTP_SYSTEM_STORE, PLAIN_COOKBOOK)
+"""What byte code and the size of a trust store cost, they cost once."""
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="fresh processes of each variant")
+    rounds = max(1, parser.parse_args().rounds)
+    builds = ROOT / ".build"
+    builds.mkdir(exist_ok=True)
+    with (
+        TemporaryDirectory(dir=builds) as name,
+        _serve_cognito(Path(name)) as url,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon,
+    ):
+        # Nobody reads it: what does not fit into its buffer is dropped, as datagrams are.
+        daemon.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        bundles = build_bundles(Path(name))
+        variants = list_variants(bundles, url, Path(name) / AUTHORITY, address)
+        measures = _list_measures(variants, bundles)
+        measured = [_measure(measures, number, rounds) for number in range(rounds + 1)]
+        counts: Round = {
+            variant.key: _count(variant, bundles.runtime_client)
+            for variant in variants
+            if variant.name == OURS or variant.operation is Operation.CONFIRM_RESET_PASSWORD
+        }
+        sizes = {
+            "zip_bytes": _zip_size(bundles.ours),
+            "naive_zip_bytes": _zip_size(bundles.boto3, without="__pycache__"),
+        }
+    # The first round has only brought the files into the page cache.
+    print(results.write(measured[1:], counts, sizes))
+
+
+@contextmanager
+def _serve_cognito(folder: Path) -> Iterator[str]:
+    """In another process, whose work is none of ours."""
+    command = [sys.executable, "-m", "benchmarks.stub", str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        yield process.stdout.readline().strip() if process.stdout else ""
+        # Leaving the block closes its standard input, which ends it.
+
+
+def _list_measures(variants: list[Variant], bundles: Bundles) -> list[tuple[Key, Measure]]:
+    client = bundles.runtime_client
+    floor = next(variant for variant in variants if variant.name == HTTP)
+    script = str(floor.bundle / "http_client.py")
+    measures: list[tuple[Key, Measure]] = [
+        ((NOTHING, None), partial(run_script, ["-c", "pass"], floor.environment)),
+        ((SCRIPT, None), partial(run_script, [script], floor.environment)),
+    ]
+    for variant in variants:
+        measures.append((variant.key, partial(run_cold, variant, client)))
+        if variant.name not in ALIKE_WHEN_WARM:
+            measures.append((variant.key, partial(run_warm, variant, client)))
+    return measures
+
+
+def _measure(measures: list[tuple[Key, Measure]], number: int, rounds: int) -> Round:
+    """One round; another variant begins each, so that none always follows the same one."""
+    print(f"round {number} of {rounds}", file=sys.stderr)
+    start = number % len(measures)
+    figures: Round = {key: {} for key, _ in measures}
+    for key, measure in measures[start:] + measures[:start]:
+        figures[key] |= measure()
+    return figures
+
+
+def _count(variant: Variant, runtime_client: Path) -> Figures:
+    print(f"instructions of {variant.name}, {variant.operation.id}", file=sys.stderr)
+    return count_instructions(variant, runtime_client)
+
+
+def _zip_size(folder: Path, without: str = "") -> int:
+    """Bytes of a deflated zip, as it is uploaded."""
+    with TemporaryDirectory() as name:
+        path = Path(name) / "bundle.zip"
+        with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file() and without not in file.parts:
+                    archive.write(file, file.relative_to(folder))
+        return path.stat().st_size
+
+
+main()

@@ -1,0 +1,39 @@
+"""What boto3's guide leads to: one client, one call, no instrumentation."""
+
+import json
+import os
+
+import boto3
+
+client = boto3.client("cognito-idp")
+
+
+def reset_password(event, context):
+    body = json.loads(event["body"])
+    client.forgot_password(
+        ClientId=os.environ["CLIENT_ID"],
+        Username=body["username"],
+        ClientMetadata=body["options"]["clientMetadata"],
+    )
+    return {"statusCode": 200, "body": json.dumps({"message": "Code sent"})}
+
+
+def confirm_reset_password(event, context):
+    body = json.loads(event["body"])
+    client.confirm_forgot_password(
+        ClientId=os.environ["CLIENT_ID"],
+        Username=body["username"],
+        ConfirmationCode=body["confirmationCode"],
+        Password=body["newPassword"],
+    )
+    return {"statusCode": 200, "body": json.dumps({"message": "Password changed"})}
+
+
+def update_password(event, context):
+    body = json.loads(event["body"])
+    client.change_password(
+        AccessToken=event["headers"]["authorization"].removeprefix("Bearer "),
+        PreviousPassword=body["oldPassword"],
+        ProposedPassword=body["newPassword"],
+    )
+    return {"statusCode": 200, "body": json.dumps({"message": "Password changed"})}

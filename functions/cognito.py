@@ -2,9 +2,9 @@
 
 import hmac
 import json
-import os
 import time
 from base64 import b64encode
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from functions import problems
 from functions.clients import make_client
 from functions.fields import Request
 from functions.metrics import Incident
+from functions.operations import Operation
 from functions.problems import Failure, Problem
 from functions.settings import settings
 from functions.traces import make_tracer
@@ -64,6 +65,17 @@ def client() -> "CognitoIdentityProviderClient":
         "cognito-idp", connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
     )
     return made
+
+
+def prepare(operation: Operation) -> None:
+    """Do at the start, when Lambda gives a whole processor, what the first request would wait for.
+
+    What fails here is tried again then.
+    """
+    with suppress(Failure, KeyError, ValueError):
+        client_secret()
+        if operation.changes_password:
+            password_policy([])
 
 
 def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
@@ -218,7 +230,3 @@ def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
     # Without a code of Cognito's own, botocore puts the HTTP status in its place.
     fallback = problems.BAD_GATEWAY if code.startswith("5") else problems.INTERNAL_ERROR
     return code, problems.COGNITO.get(code, fallback)
-
-
-prepared: Final = client() if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None
-"""Lambda gives a process that starts more of a processor than one that answers."""

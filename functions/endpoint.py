@@ -7,6 +7,7 @@ subsegment a request. A handler never raises, since the gateway cannot explain a
 import base64
 import gc
 import json
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -126,6 +127,8 @@ def _instrument(
             _wait_since(started)
         return answer
 
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        cognito.prepare(operation)
     gc.freeze()
     gc.enable()
     instrumented: Handler = handler

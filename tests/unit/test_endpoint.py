@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from functions.endpoint import endpoint
+from functions.fields import Request
 from functions.operations import Operation
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
 from tests.unit.conftest import (
@@ -237,3 +239,32 @@ def test_the_log_knows_a_user_again_but_not_by_name(invoke: Invoke) -> None:
 
     assert first.log["user"] == second.log["user"] != other.log["user"]
     assert "ada" not in (first.printed + second.printed).lower()
+
+
+@each_operation
+def test_a_start_in_lambda_reads_what_the_first_request_needs(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tests")
+
+    endpoint(operation, Request)(lambda _: None)
+
+    read = [request.action for request in cognito.requests]
+    assert read == [call for call in operation.calls if call.startswith("Describe")]
+    cognito.reset()
+    invoke(operation)
+    assert not [r for r in cognito.requests if r.action.startswith("Describe")]
+
+
+@each_operation
+def test_a_start_survives_what_it_cannot_read(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tests")
+    for action in ("DescribeUserPoolClient", "DescribeUserPool"):
+        cognito.answer(action, error="TooManyRequestsException", times=1)
+
+    endpoint(operation, Request)(lambda _: None)
+
+    cognito.reset()
+    assert invoke(operation).status < 300

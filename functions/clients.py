@@ -16,6 +16,9 @@ AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
 """What the bundle has of botocore's certificates; reading all of them costs 17 ms a connection."""
 
 
+_OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
+_OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
+
 _HANDLERS: Final[dict[str, Any]] = {
     "choose-signer": handlers.set_operation_specific_signer,
     "before-call": handlers.add_recursion_detection_header,
@@ -58,7 +61,7 @@ def make_client(service: str, *, connect_timeout: float, read_timeout: float) ->
 
 def _certificates() -> str | None:
     """The path of Amazon's roots where only Amazon is asked, or None for botocore's choice."""
-    elsewhere = any(name.startswith(("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")) for name in os.environ)
-    other_partition = os.environ["AWS_REGION"].startswith(("cn-", "eusc-", "us-gov-", "us-iso"))
+    elsewhere = any(name.startswith(_OVERRIDES) for name in os.environ)
+    other_partition = os.environ["AWS_REGION"].startswith(_OTHER_PARTITIONS)
     full = elsewhere or other_partition or not AMAZON_ROOTS.exists()
     return None if full else str(AMAZON_ROOTS)

@@ -4,6 +4,7 @@ The SDK is in maintenance, and what it does here is small: a subsegment is a JSO
 UDP packet for the daemon that Lambda runs. The bundle can be built with the SDK instead.
 """
 
+import atexit
 import json
 import os
 import socket
@@ -121,4 +122,5 @@ def _send(document: dict[str, Any]) -> None:
 def _socket() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.setblocking(False)
+    atexit.register(made.close)
     return made

@@ -110,6 +110,12 @@ def front(deployment: tuple[Stack, CognitoFront]) -> Iterator[CognitoFront]:
     front.reset()
 
 
+def acted(front: CognitoFront) -> list[str]:
+    """What was asked of Cognito for a caller: a function that starts reads some things at once."""
+    actions = [request.action for request in front.requests]
+    return [action for action in actions if not action.startswith("Describe")]
+
+
 @pytest.fixture
 def api(stack: Stack) -> Api:
     """From an address that no other test has, since there are limits for each."""

@@ -18,7 +18,7 @@ from functions.problems import (
 from infra.settings import STAGES
 from local.stack import Stack, User
 from tests.cognito_front import CognitoFront
-from tests.e2e.conftest import NEW, OLD, Api
+from tests.e2e.conftest import NEW, OLD, Api, acted
 
 ORIGIN = STAGES["local"].allowed_origins[0]
 FOREIGN = "https://attacker.example"
@@ -129,7 +129,7 @@ def test_a_malformed_body_is_a_problem(
 
     document = refused.check(INVALID_PARAMETER)
     assert [error["rule"] for error in document["errors"]] == [rule]
-    assert front.requests == []
+    assert acted(front) == []
 
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
@@ -152,7 +152,7 @@ def test_every_field_that_is_wrong_is_named(
     document = refused.check(INVALID_PARAMETER)
     named = {error["pointer"].split("/")[1] for error in document["errors"]}
     assert named == set(body)
-    assert front.requests == []
+    assert acted(front) == []
 
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
@@ -164,7 +164,7 @@ def test_a_body_of_megabytes_is_a_problem(
     refused = api.post(operation, content=content, token=token if operation.signed_in else None)
 
     refused.check(TOO_LARGE)
-    assert front.requests == []
+    assert acted(front) == []
 
 
 @pytest.mark.parametrize(
@@ -184,4 +184,4 @@ def test_only_json_is_taken_since_other_posts_need_no_preflight(
     )
 
     refused.check(UNSUPPORTED_MEDIA_TYPE)
-    assert front.requests == []
+    assert acted(front) == []

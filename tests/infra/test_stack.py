@@ -7,7 +7,6 @@ from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App
 
 from functions import breaches, cognito, events, problems, table
 from functions.operations import Operation
@@ -515,7 +514,6 @@ def test_the_default_stage_is_dev() -> None:
 
 def test_the_stack_is_the_same_whenever_it_is_synthesized() -> None:
     assert synthesize(stage="prod") == synthesize_stage("prod")
-    assert App().node.try_get_context("stage") is None
 
 
 def test_the_readme_lists_every_setting() -> None:

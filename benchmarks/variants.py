@@ -9,26 +9,17 @@ from py_compile import PycInvalidationMode
 from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
-from functions.settings import Settings
 from infra.bundle import ROOT, build, install
+from tests.unit import conftest as tests
 
 RIVALS: Final = Path(__file__).with_name("rivals")
 CLIENT_ID: Final = "1example23456789"
-SETTINGS: Final = Settings(
+SETTINGS: Final = tests.SETTINGS._replace(
     user_pool_id="us-east-1_Example01",
     user_pool_client_id=CLIENT_ID,
     allowed_client_ids=frozenset({CLIENT_ID}),
-    allowed_origins=frozenset({"http://localhost:3000"}),
-    reveal_user_existence=False,
-    lower_case_emails=True,
-    threat_protection=False,
-    answer_step=0.0,
-    limits=False,
-    table_name="the-table",
-    breach_endpoint="",
-    event_bus_name="",
 )
-"""Everything optional is off, since no rival has it."""
+"""Those of the sample events; everything optional is off, since no rival has it."""
 
 BOTO3_PACKAGES: Final = (
     "boto3",

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from botocore import handlers
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
@@ -19,10 +20,23 @@ AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
+
+class ForeignAnswerError(BotoCoreError):
+    """A success that AWS has not told of, such as a proxy's page: botocore takes it for empty."""
+
+    fmt = "A successful answer has no request id."
+
+
+def _refuse_foreign(parsed: dict[str, Any], **_: object) -> None:
+    if "Error" not in parsed and "RequestId" not in parsed["ResponseMetadata"]:
+        raise ForeignAnswerError
+
+
 _HANDLERS: Final[dict[str, Any]] = {
     "choose-signer": handlers.set_operation_specific_signer,
     "before-call": handlers.add_recursion_detection_header,
     "request-created": handlers.add_retry_headers,
+    "after-call": _refuse_foreign,
 }
 
 
@@ -31,12 +45,17 @@ def session() -> Session:
     """What all clients share: the credentials, and the models that were read.
 
     Of the hundred handlers that a session registers, for services that we do not ask, these are
-    the ones that a call to ours passes. `tests/bundle` compares what is sent with stock boto3.
+    the ones that a call to ours passes, and one of our own. `tests/bundle` compares what is sent
+    with stock boto3.
     """
     made = Session(include_builtin_handlers=False)
     for event, handler in _HANDLERS.items():
         made.register(event, handler)
     return made
+
+
+# Powertools, once imported, has each new session change its user agent anew for every call.
+session()
 
 
 def make_client(service: str, *, connect_timeout: float, read_timeout: float) -> Any:  # noqa: ANN401

@@ -12,15 +12,13 @@ from botocore import xform_name
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     ConnectionError,  # noqa: A004 - botocore's own name
     HTTPClientError,
-    ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
 
 from functions import problems
-from functions.clients import make_client
+from functions.clients import ForeignAnswerError, make_client
 from functions.fields import Request
 from functions.metrics import Incident
 from functions.operations import Operation
@@ -87,10 +85,7 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
             failure = _failure(error, parameters)
             subsegment.put_annotation("cause", failure.cause)
         else:
-            if "RequestId" in answer["ResponseMetadata"]:
-                return answer
-            # botocore takes a body that it cannot read for an empty one, and so for success.
-            failure = Failure(problems.BAD_GATEWAY, cause="NotCognito")
+            return answer
     # Outside the subsegment, which would record Cognito's text, and outside the handler of the
     # exception, which would be chained to it.
     raise failure
@@ -201,10 +196,11 @@ def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
     match error:
         case ClientError():
             cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
-        case ReadTimeoutError() | ConnectionClosedError():
-            cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
-        case ConnectionError() | HTTPClientError() | ResponseParserError():
+        case ConnectionError():
             cause, problem = type(error).__name__, problems.BAD_GATEWAY
+        case HTTPClientError() | ForeignAnswerError() | ResponseParserError():
+            # It was sent, and whoever answered did not say what came of it.
+            cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
         case _:
             cause, problem = type(error).__name__, problems.INTERNAL_ERROR
     return Failure(problem, cause=cause, note=note)
@@ -228,5 +224,5 @@ def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
                 return cause, problem
         return UNKNOWN_MEANING, problems.NOT_SIGNED_IN if signed_in else problems.NOT_ALLOWED
     # Without a code of Cognito's own, botocore puts the HTTP status in its place.
-    fallback = problems.BAD_GATEWAY if code.startswith("5") else problems.INTERNAL_ERROR
+    fallback = problems.OUTCOME_UNKNOWN if code.startswith("5") else problems.INTERNAL_ERROR
     return code, problems.COGNITO.get(code, fallback)

@@ -27,7 +27,7 @@ from functions.settings import settings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-MAX_BODY: Final = 72 * 1024
+MAX_BODY: Final = 64 * 1024
 """Characters; no valid request is larger, even with every character escaped."""
 
 MAX_IDEMPOTENCY_KEY: Final = 255
@@ -35,6 +35,7 @@ MAX_IDEMPOTENCY_KEY: Final = 255
 
 type Body = dict[str, Any] | None
 type Event = dict[str, Any]
+type Headers = dict[str, str]
 type Answer = dict[str, Any]
 type Record = dict[str, Any]
 type Handler = Callable[[Event, "LambdaContext"], Answer]
@@ -72,12 +73,13 @@ def endpoint[R: Request](
             return instead(request)
 
         def respond(event: Event, context: "LambdaContext", record: Record) -> Answer:
-            headers: dict[str, str] = {}
+            headers: Headers = {}
             try:
                 record |= _origin(event)
-                headers = _cors_headers(event)
-                body = _read_body(event)
-                request = request_type(body, _read_caller(event, context, operation))
+                sent = {name.lower(): str(v) for name, v in (event.get("headers") or {}).items()}
+                headers = _cors_headers(sent)
+                body = _read_body(event, sent)
+                request = request_type(body, _read_caller(event, sent, context, operation))
                 result = attempt(request, record)
             except Failure as failure:
                 return _refuse(failure, headers, record)
@@ -103,7 +105,7 @@ def _instrument(
     metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
     tracer = cognito.tracer
 
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context
     @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
     @metrics.log_metrics(capture_cold_start_metric=True)
     def handler(event: Event, context: "LambdaContext") -> Answer:
@@ -135,7 +137,7 @@ def _instrument(
     return instrumented
 
 
-def _answer(status: int, body: Body, headers: dict[str, str]) -> Answer:
+def _answer(status: int, body: Body, headers: Headers) -> Answer:
     return {
         "statusCode": status,
         "headers": {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | headers,
@@ -144,7 +146,7 @@ def _answer(status: int, body: Body, headers: dict[str, str]) -> Answer:
     }
 
 
-def _refuse(failure: Failure, headers: dict[str, str], record: Record) -> Answer:
+def _refuse(failure: Failure, headers: Headers, record: Record) -> Answer:
     problem = failure.problem
     record |= {"outcome": problem.code, "status": problem.status}
     record.setdefault("cause", failure.cause)
@@ -170,17 +172,10 @@ def _origin(event: Event) -> dict[str, Any]:
     }
 
 
-def _header(event: Event, name: str) -> str:
-    for key, value in (event.get("headers") or {}).items():
-        if key.lower() == name:
-            return str(value)
-    return ""
-
-
-def _cors_headers(event: Event) -> dict[str, str]:
+def _cors_headers(sent: Headers) -> Headers:
     """Name the origin only if it is allowed, and say to caches that the answer depends on it."""
     headers = {"Vary": "Origin"}
-    origin = _header(event, "origin")
+    origin = sent.get("origin")
     if origin in settings().allowed_origins:
         headers |= {
             "Access-Control-Allow-Origin": origin,
@@ -189,8 +184,8 @@ def _cors_headers(event: Event) -> dict[str, str]:
     return headers
 
 
-def _read_body(event: Event) -> object:
-    if _header(event, "content-type").partition(";")[0].strip().lower() != "application/json":
+def _read_body(event: Event, sent: Headers) -> object:
+    if sent.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)
     text = event.get("body") or ""
     if len(text) > MAX_BODY:
@@ -198,7 +193,7 @@ def _read_body(event: Event) -> object:
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text, validate=True).decode()
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         pass
     raise _malformed("json", "The body is not valid JSON in UTF-8.")
@@ -215,21 +210,22 @@ def _no_constant(name: str) -> object:
     raise ValueError(name)
 
 
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
 def _malformed(rule: str, detail: str) -> Failure:
     return Failure(problems.INVALID_PARAMETER, [FieldError("#", rule, detail)])
 
 
-def _read_caller(event: Event, context: "LambdaContext", operation: Operation) -> Caller:
+def _read_caller(
+    event: Event, sent: Headers, context: "LambdaContext", operation: Operation
+) -> Caller:
     """Who asks; for an operation that needs it, with the token that the authorizer has verified.
 
     The authorizer does not know the app client, and might have been removed from the method.
     """
-    origin = _origin(event)
-    caller = Caller(
-        **origin,
-        idempotency_key=_header(event, "idempotency-key"),
-        context=context,
-    )
+    key = sent.get("idempotency-key", "")
+    caller = Caller(**_origin(event), idempotency_key=key, context=context)
     if len(caller.idempotency_key) > MAX_IDEMPOTENCY_KEY:
         detail = f"Idempotency-Key must have at most {MAX_IDEMPOTENCY_KEY} characters."
         raise Failure(
@@ -238,7 +234,7 @@ def _read_caller(event: Event, context: "LambdaContext", operation: Operation) -
     if not operation.signed_in:
         return caller
     claims = (_context(event).get("authorizer") or {}).get("claims") or {}
-    scheme, _, token = _header(event, "authorization").partition(" ")
+    scheme, _, token = sent.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Failure(problems.NOT_SIGNED_IN, cause="NoBearerToken")

@@ -1,9 +1,12 @@
-"""The members of a request's body, each declared once with what it accepts."""
+"""The members of a request's body, each declared once with what it accepts.
+
+A declaration both checks a value and gives the JSON Schema (2020-12) of what passes.
+"""
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import quote
 
 from functions.problems import INVALID_PARAMETER, Failure, FieldError, Problem
@@ -12,6 +15,16 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.metrics import Incident
+
+
+BODY: Final = "#"
+OPTIONS: Final = "#/options"
+"""The two objects of a request, as URI fragments (RFC 6901 §6)."""
+
+_SURROGATES: Final = r"\ud800-\udfff"
+"""Halves of characters, which JSON can write and no text can hold (RFC 8259 §8.2)."""
+
+type Schema = dict[str, Any]
 
 
 class Field[T]:
@@ -25,7 +38,8 @@ class Field[T]:
     def __set_name__(self, owner: type["Request"], name: str) -> None:
         first, *rest = name.split("_")
         self.name = first + "".join(map(str.capitalize, rest))
-        self.pointer = f"#/{self.name}" if self.empty else f"#/options/{self.name}"
+        self.group = BODY if self.empty else OPTIONS
+        self.pointer = f"{self.group}/{self.name}"
 
     def __get__(self, request: "Request", owner: type["Request"]) -> T:
         value: T = request.values[self.name]
@@ -35,12 +49,16 @@ class Field[T]:
         """Each rule that the value breaks, named as in JSON Schema, with a sentence about it."""
         raise NotImplementedError
 
+    def schema(self) -> Schema:
+        """What `check` lets pass."""
+        raise NotImplementedError
+
 
 class Text(Field[str]):
     """A string whose characters are all allowed; passed on exactly as received (ASVS 6.2.8)."""
 
     max_length: ClassVar[int]
-    refused: ClassVar[str] = r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+    refused: ClassVar[str] = r"\u0000-\u001f\u007f-\u009f"
     refused_are: ClassVar[str] = "control characters or half a surrogate pair"
 
     def check(self, value: object) -> Iterator[tuple[str, str]]:
@@ -50,15 +68,24 @@ class Text(Field[str]):
             return
         if len(value) > self.max_length:
             yield "maxLength", f"must have at most {self.max_length} characters."
-        if re.search(self.refused, value):
+        if re.search(f"[{self.refused}{_SURROGATES}]", value):
             yield "pattern", f"must not contain {self.refused_are}."
+
+    def schema(self) -> Schema:
+        """Without what no schema can say: that half a surrogate pair is refused."""
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": self.max_length,
+            "pattern": f"^[^{self.refused}]*$",
+        }
 
 
 class Username(Text):
     """Cognito's `Username`: a user name, or an alias such as an e-mail address."""
 
     max_length = 128
-    refused = rf"\s|{Text.refused}"
+    refused = rf"\s{Text.refused}"
     refused_are = f"spaces, {Text.refused_are}"
 
 
@@ -84,13 +111,17 @@ class Flag(Field[bool]):
         if not isinstance(value, bool):
             yield "type", "must be true or false."
 
+    def schema(self) -> Schema:
+        """A default that is not there need not be sent, nor null."""
+        return {"type": ["boolean", "null"], "default": self.default}
+
 
 class ClientMetadata(Field[dict[str, str]]):
     """What Cognito hands to the pool's triggers; the caller chooses it, so its size is bounded."""
 
     max_properties = 10
     max_name = 64
-    max_value = 256
+    max_value = 200
 
     def check(self, value: object) -> Iterator[tuple[str, str]]:
         """Type, number of members, and the length and characters of each."""
@@ -102,8 +133,19 @@ class ClientMetadata(Field[dict[str, str]]):
         if any(len(k) > self.max_name or len(v) > self.max_value for k, v in value.items()):
             bounds = f"names of at most {self.max_name} characters, values of {self.max_value}"
             yield "maxLength", f"must have {bounds}."
-        if any(re.search(Text.refused, text) for item in value.items() for text in item):
+        texts = (text for member in value.items() for text in member)
+        if any(re.search(f"[{Text.refused}{_SURROGATES}]", text) for text in texts):
             yield "pattern", f"must not contain {Text.refused_are}."
+
+    def schema(self) -> Schema:
+        """Of the names, and of the values."""
+        text = {"pattern": f"^[^{Text.refused}]*$"}
+        return {
+            "type": ["object", "null"],
+            "maxProperties": self.max_properties,
+            "propertyNames": text | {"maxLength": self.max_name},
+            "additionalProperties": text | {"type": "string", "maxLength": self.max_value},
+        }
 
 
 class Caller(NamedTuple):
@@ -132,35 +174,59 @@ class Request:
     failure.
     """
 
+    fields: ClassVar[Mapping[tuple[str, str], Field[Any]]]
+    """By its group and its name."""
+
+    def __init_subclass__(cls) -> None:
+        declared = [field for field in vars(cls).values() if isinstance(field, Field)]
+        cls.fields = {(field.group, field.name): field for field in declared}
+
     def __init__(self, body: object, caller: Caller) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""
         self.caller = caller
         self.incidents: list[Incident] = []
         self.repeated = False
-        fields = {f.pointer: f for f in vars(type(self)).values() if isinstance(f, Field)}
-        members = _members(body, "options" if any("/options/" in p for p in fields) else None)
+        members = _members(body)
         errors = [
-            FieldError(pointer, "additionalProperties", "This member is not accepted.")
-            for pointer in members
-            if pointer not in fields
+            FieldError(_pointer(*member), "additionalProperties", "This member is not accepted.")
+            for member in members
+            if member not in self.fields
         ]
         empty = None
         self.values: dict[str, Any] = {}
-        for pointer, field in fields.items():
-            value = members.get(pointer)
+        for member, field in self.fields.items():
+            value = members.get(member)
             if field.empty and value in (None, ""):
                 empty = empty or field.empty
-                errors.append(FieldError(pointer, "required", f"{field.name} is required."))
+                errors.append(FieldError(field.pointer, "required", f"{field.name} is required."))
             elif value is None:
                 self.values[field.name] = field.default
             else:
                 self.values[field.name] = value
                 errors += [
-                    FieldError(pointer, rule, f"{field.name} {detail}")
+                    FieldError(field.pointer, rule, f"{field.name} {detail}")
                     for rule, detail in field.check(value)
                 ]
         if errors:
             raise Failure(empty or INVALID_PARAMETER, errors)
+
+    @classmethod
+    def schema(cls) -> Schema:
+        """Of a body that is accepted."""
+        properties: dict[str, dict[str, Schema]] = {BODY: {}, OPTIONS: {}}
+        for (group, name), field in cls.fields.items():
+            properties[group][name] = field.schema()
+        options = {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": properties[OPTIONS],
+        }
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties[BODY]),
+            "properties": properties[BODY] | {"options": options},
+        }
 
     @property
     def user(self) -> str:
@@ -169,19 +235,17 @@ class Request:
         return self.caller.sub or unicodedata.normalize("NFC", name).lower()
 
 
-def _members(body: object, group: str | None) -> dict[str, object]:
-    """The members of the body and of its group, by pointer: URI fragments (RFC 6901 §6)."""
+def _members(body: object) -> dict[tuple[str, str], object]:
+    """The members of the body and of its options, each by its group and its name."""
     if not isinstance(body, dict):
-        raise Failure(INVALID_PARAMETER, [FieldError("#", "type", "must be an object.")])
-    members = {_pointer("#", name): value for name, value in body.items()}
-    inner = members.pop(f"#/{group}", None)
-    if inner is None:
-        return members
-    if not isinstance(inner, dict):
-        raise Failure(INVALID_PARAMETER, [FieldError(f"#/{group}", "type", "must be an object.")])
-    return members | {_pointer(f"#/{group}", name): value for name, value in inner.items()}
+        raise Failure(INVALID_PARAMETER, [FieldError(BODY, "type", "must be an object.")])
+    options = body.get("options")
+    if not isinstance(options, dict | None):
+        raise Failure(INVALID_PARAMETER, [FieldError(OPTIONS, "type", "must be an object.")])
+    members = {(BODY, name): value for name, value in body.items() if name != "options"}
+    return members | {(OPTIONS, name): value for name, value in (options or {}).items()}
 
 
-def _pointer(parent: str, name: str) -> str:
+def _pointer(group: str, name: str) -> str:
     escaped = name.replace("~", "~0").replace("/", "~1")
-    return f"{parent}/{quote(escaped, safe='~', errors='replace')}"
+    return f"{group}/{quote(escaped, safe='~', errors='replace')}"

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions import cognito, table
 from functions.fields import Request
-from functions.metrics import Incident
+from functions.metrics import ATTEMPTS_LIMIT, Incident
 from functions.operations import Operation
 from functions.problems import LIMIT_EXCEEDED, Failure
 from functions.settings import settings
@@ -70,7 +70,7 @@ def _count(key: str, limit: int, incidents: list[Incident]) -> None:
     else:
         return
     seconds = math.ceil(WINDOW - elapsed)
-    raise Failure(LIMIT_EXCEEDED._replace(retry_after=seconds), cause="AttemptsLimit")
+    raise Failure(LIMIT_EXCEEDED._replace(retry_after=seconds), cause=ATTEMPTS_LIMIT)
 
 
 def _network(address: str) -> str:

@@ -9,6 +9,8 @@ SUCCESS: Final = "Success"
 """The outcome of a request that did what it asks for; any other is the code of its problem."""
 ABSORBED: Final = "Absorbed"
 """A failure that the caller was not told of."""
+ATTEMPTS_LIMIT: Final = "AttemptsLimit"
+"""The cause of a refusal by our own limits, not by Cognito's."""
 
 
 class Incident(StrEnum):

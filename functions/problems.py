@@ -202,6 +202,13 @@ NOT_FOUND = Problem(
     "There is no operation with this method and path.",
     "Compare the method and the path with the documentation.",
 )
+METHOD_NOT_ALLOWED = NOT_FOUND._replace(
+    code="MethodNotAllowedException",
+    status=405,
+    title="Method not allowed",
+    detail="The operation at this path has another method.",
+    recovery_suggestion="Use a method that the header Allow names.",
+)
 USER_NOT_FOUND = Problem(
     "UserNotFoundException",
     404,
@@ -272,8 +279,8 @@ BAD_GATEWAY = INTERNAL_ERROR._replace(
 )
 OUTCOME_UNKNOWN = INTERNAL_ERROR._replace(
     status=504,
-    title="No answer in time",
-    detail="There was no answer in time, so the operation may or may not have happened.",
+    title="Outcome unknown",
+    detail="There was no clear answer in time, so the operation may or may not have happened.",
     recovery_suggestion="If you chose a new password, try to sign in with it before you repeat.",
 )
 
@@ -299,7 +306,7 @@ COGNITO: Final[dict[str, Problem]] = {
             USER_NOT_FOUND,
         )
     },
-    "InternalErrorException": BAD_GATEWAY,
+    "InternalErrorException": OUTCOME_UNKNOWN,
     "InvalidEmailRoleAccessPolicyException": INTERNAL_ERROR,
     "InvalidSmsRoleAccessPolicyException": INTERNAL_ERROR,
     "InvalidSmsRoleTrustRelationshipException": INTERNAL_ERROR,

@@ -30,15 +30,12 @@ def make_tracer() -> Tracer:
 
 
 class Subsegment(BaseSegment):
-    """A part of the work of one request, as X-Ray documents it."""
+    """A part of the work of one request, as X-Ray documents it, with the parts within it."""
 
-    def __init__(self, name: str, trace_id: str, parent_id: str) -> None:
+    def __init__(self, name: str) -> None:
         self.document: dict[str, Any] = {
-            "type": "subsegment",
             "name": name,
             "id": os.urandom(8).hex(),
-            "trace_id": trace_id,
-            "parent_id": parent_id,
             "start_time": time.time(),
         }
 
@@ -60,14 +57,16 @@ class Subsegment(BaseSegment):
         self.document["end_time"] = end_time or time.time()
 
     def add_subsegment(self, subsegment: Any) -> None:
-        """Each is sent by itself, with the id of its parent."""
+        """It is sent within this one."""
+        self.document.setdefault("subsegments", []).append(subsegment.document)
 
     def remove_subsegment(self, subsegment: Any) -> None:
-        """Each is sent by itself, with the id of its parent."""
+        """Send it neither within this one nor by itself."""
+        self.document["subsegments"].remove(subsegment.document)
 
 
 class Daemon(BaseProvider):
-    """Sends to the daemon what belongs to a sampled trace."""
+    """Sends to the daemon what belongs to a sampled trace: one packet a request."""
 
     def __init__(self) -> None:
         self._open: list[Subsegment] = []
@@ -75,10 +74,9 @@ class Daemon(BaseProvider):
     @contextmanager
     def in_subsegment(self, name: str = "", **_: Any) -> Iterator[Subsegment]:
         """A subsegment of the one around it, or of Lambda's own segment."""
-        fields = os.environ.get("_X_AMZN_TRACE_ID", "").split(";")
-        trace = dict(field.partition("=")[::2] for field in fields)
-        parent = self._open[-1].document["id"] if self._open else trace.get("Parent", "")
-        subsegment = Subsegment(name, trace.get("Root", ""), parent)
+        subsegment = Subsegment(name)
+        if self._open:
+            self._open[-1].add_subsegment(subsegment)
         self._open.append(subsegment)
         try:
             yield subsegment
@@ -88,7 +86,7 @@ class Daemon(BaseProvider):
         finally:
             self._open.pop()
             subsegment.close()
-            if trace.get("Sampled") == "1":
+            if not self._open:
                 _send(subsegment.document)
 
     in_subsegment_async = in_subsegment  # type: ignore[assignment]  # nothing here is asynchronous
@@ -111,6 +109,15 @@ class Daemon(BaseProvider):
 
 
 def _send(document: dict[str, Any]) -> None:
+    fields = os.environ.get("_X_AMZN_TRACE_ID", "").split(";")
+    trace = dict(field.partition("=")[::2] for field in fields)
+    if trace.get("Sampled") != "1":
+        return
+    document |= {
+        "type": "subsegment",
+        "trace_id": trace.get("Root", ""),
+        "parent_id": trace.get("Parent", ""),
+    }
     address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
     host, _, port = address.partition(":")
     # A trace is never worth an answer.

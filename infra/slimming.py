@@ -1,4 +1,4 @@
-"""What the bundle leaves out: nothing that a function loads, and most of what it would read.
+"""What the bundle leaves out: nothing that a function uses, and most of what it would read.
 
 A start reads botocore's data for hundreds of services to find one, and the certificates of a
 hundred authorities to trust Amazon. `tests/bundle` compares what is left with stock botocore.
@@ -41,6 +41,21 @@ UNUSED: Final = (
 )
 XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
 
+UNUSED_IMPORTS: Final = {
+    "botocore/docs/__init__.py": ("botocore.docs.service",),
+    "botocore/docs/docstring.py": (
+        "botocore.docs.bcdoc.restdoc",
+        "botocore.docs.method",
+        "botocore.docs.paginator",
+        "botocore.docs.waiter",
+    ),
+    "urllib3/http2/__init__.py": ("importlib.metadata",),
+}
+"""What a start would load for the help texts of a client, and for HTTP/2 alone.
+
+A function asks for neither, and HTTP/2 wants a package that the bundle does not have.
+"""
+
 _AMAZON: Final = r"Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2"
 _SHARED_DATA: Final = {"_retry.json", "partitions.json", "sdk-default-configuration.json"}
 
@@ -53,6 +68,8 @@ def slim(bundle: Path, *, xray_sdk: bool) -> None:
     botocore = bundle / "botocore"
     _extract_roots(botocore / "cacert.pem", bundle / "functions" / "amazon-roots.pem")
     _reduce_data(botocore / "data")
+    for module, imported in UNUSED_IMPORTS.items():
+        _drop_imports(bundle / module, imported)
     _compile(bundle)
 
 
@@ -123,6 +140,18 @@ def _undocumented(value: Any) -> Any:  # noqa: ANN401 - as in JSON
             if not (key == "documentation" and isinstance(inner, str))
         }
     return [_undocumented(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _drop_imports(module: Path, imported: Iterable[str]) -> None:
+    text = module.read_text()
+    for name in imported:
+        text, dropped = re.subn(
+            rf"^from {re.escape(name)} import \w+\n", "", text, flags=re.MULTILINE
+        )
+        if dropped != 1:
+            raise SystemExit(f"{module} does not import from {name} in one line any more.")
+    module.unlink()  # a link to what other bundles have as well
+    module.write_text(text)
 
 
 def _compile(bundle: Path) -> None:

@@ -41,6 +41,11 @@ class Detail:
     __hash__ = None  # type: ignore[assignment]
 
 
+def answer(failed: int = 0) -> dict[str, Any]:
+    """EventBridge's own: one without a request id would be a proxy's."""
+    return {"FailedEntryCount": failed, "ResponseMetadata": {"RequestId": "stub"}}
+
+
 def expect(bus: Stubber, detail_type: str, failed: int = 0, **user: str) -> None:
     detail = Detail(
         **user,
@@ -55,7 +60,7 @@ def expect(bus: Stubber, detail_type: str, failed: int = 0, **user: str) -> None
         "DetailType": detail_type,
         "Detail": detail,
     }
-    bus.add_response("put_events", {"FailedEntryCount": failed}, {"Entries": [entry]})
+    bus.add_response("put_events", answer(failed), {"Entries": [entry]})
 
 
 def test_tells_that_a_reset_was_confirmed(bus: Stubber, invoke: Invoke) -> None:
@@ -100,7 +105,7 @@ def test_the_answer_stands_when_an_event_cannot_be_put(
 def test_an_event_that_the_bus_refuses_is_an_incident(
     operation: Operation, bus: Stubber, invoke: Invoke
 ) -> None:
-    bus.add_response("put_events", {"FailedEntryCount": 1}, {"Entries": ANY})
+    bus.add_response("put_events", answer(failed=1), {"Entries": ANY})
 
     assert invoke(operation).metrics == {"Success", "EventFailed"}
 

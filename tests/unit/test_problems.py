@@ -20,7 +20,7 @@ STATUSES = {
     "CodeMismatchException": 400,
     "ExpiredCodeException": 400,
     "ForbiddenException": 403,
-    "InternalErrorException": 502,
+    "InternalErrorException": 504,
     "InvalidEmailRoleAccessPolicyException": 500,
     "InvalidLambdaResponseException": 502,
     "InvalidParameterException": 400,
@@ -174,8 +174,8 @@ def test_counts_a_meaning_of_not_authorized_that_it_does_not_know(
     [
         ({"error": "ThrottlingException"}, 429, "ThrottlingException"),
         ({"error": "BrandNewException"}, 500, "BrandNewException"),
-        ({"status": 503, "body": b"<html>"}, 502, "503"),
-        ({"body": b"<html>"}, 502, "NotCognito"),
+        ({"status": 503, "body": b"<html>"}, 504, "503"),
+        ({"body": b"<html>"}, 504, "ForeignAnswerError"),
         ({"reset": True}, 504, "ConnectionClosedError"),
     ],
 )

@@ -251,7 +251,7 @@ def test_the_largest_valid_request_is_not_too_large(invoke: Invoke) -> None:
         "username": "\U0001f5dd" * 128,
         "newPassword": key * 256,
         "confirmationCode": key * 2048,
-        "options": {"clientMetadata": {f"{n}" + key * 63: key * 256 for n in range(10)}},
+        "options": {"clientMetadata": {f"{n}" + key * 63: key * 200 for n in range(10)}},
     }
 
     assert invoke(CONFIRM, raw=json.dumps(body)).status == 204

@@ -14,9 +14,11 @@ from functions.traces import Daemon, make_tracer
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
-# From the documentation of segment documents: the fields of a subsegment that is sent by itself.
-REQUIRED = {"type", "name", "id", "trace_id", "parent_id", "start_time", "end_time"}
-OPTIONAL = {"annotations", "metadata", "fault", "cause"}
+# From the documentation of segment documents: the fields of any subsegment, and those that one has
+# which is sent by itself.
+REQUIRED = {"name", "id", "start_time", "end_time"}
+INDEPENDENT = {"type", "trace_id", "parent_id"}
+OPTIONAL = {"annotations", "metadata", "fault", "cause", "subsegments"}
 
 
 @pytest.fixture
@@ -34,16 +36,24 @@ def receive(daemon: socket.socket) -> dict[str, Any]:
     header, _, body = daemon.recv(64 * 1024).partition(b"\n")
     assert json.loads(header) == {"format": "json", "version": 1}
     document: dict[str, Any] = json.loads(body)
-    assert REQUIRED <= document.keys() <= REQUIRED | OPTIONAL
     assert document["type"] == "subsegment"
+    assert re.fullmatch("1-[0-9a-f]{8}-[0-9a-f]{24}", document["trace_id"])
+    check({key: value for key, value in document.items() if key not in INDEPENDENT})
+    return document
+
+
+def check(document: dict[str, Any]) -> None:
+    assert REQUIRED <= document.keys() <= REQUIRED | OPTIONAL
     assert re.fullmatch(r"[\w\s.:/%&#=+\\\-@]{1,200}", document["name"])
     assert re.fullmatch("[0-9a-f]{16}", document["id"])
-    assert re.fullmatch("1-[0-9a-f]{8}-[0-9a-f]{24}", document["trace_id"])
     assert document["start_time"] <= document["end_time"] <= time.time()
     for key, value in document.get("annotations", {}).items():
         assert re.fullmatch(r"\w+", key)
         assert isinstance(value, str | int | float | bool)
-    return document
+    for inner in document.get("subsegments", []):
+        check(inner)
+        assert document["start_time"] <= inner["start_time"] <= inner["end_time"]
+        assert inner["end_time"] <= document["end_time"]
 
 
 def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> None:
@@ -55,13 +65,23 @@ def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> N
     assert document["parent_id"] == PARENT
 
 
-def test_a_subsegment_within_another_is_its_child(daemon: socket.socket) -> None:
+def test_subsegments_within_another_are_sent_with_it(daemon: socket.socket) -> None:
     provider = Daemon()
-    with provider.in_subsegment("## handler"), provider.in_subsegment("ForgotPassword"):
-        pass
+    with provider.in_subsegment("## handler") as outer:
+        for name in ("ConfirmForgotPassword", "AdminUserGlobalSignOut"):
+            with provider.in_subsegment(name):
+                pass
+        with provider.in_subsegment("not wanted") as unwanted:
+            pass
+        outer.remove_subsegment(unwanted)
 
-    inner, outer = receive(daemon), receive(daemon)
-    assert (inner["parent_id"], outer["parent_id"]) == (outer["id"], PARENT)
+    document = receive(daemon)
+    names = [inner["name"] for inner in document["subsegments"]]
+    assert names == ["ConfirmForgotPassword", "AdminUserGlobalSignOut"]
+    assert document["parent_id"] == PARENT
+    daemon.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        daemon.recv(1)
 
 
 def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> None:
@@ -72,7 +92,8 @@ def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> 
             provider.put_annotation("cause", "Throttled")
             provider.put_metadata("attempt", 1, namespace="tests")
 
-    inner, parent = receive(daemon), receive(daemon)
+    parent = receive(daemon)
+    (inner,) = parent["subsegments"]
     assert inner["annotations"] == {"cause": "Throttled"}
     assert inner["metadata"] == {"tests": {"attempt": 1}}
     assert parent["annotations"] == {"ColdStart": True}
@@ -123,8 +144,6 @@ def test_outside_a_subsegment_there_is_nothing_to_annotate() -> None:
     provider.patch_all()
 
     with provider.in_subsegment("## handler") as subsegment:
-        subsegment.add_subsegment(subsegment)
-        subsegment.remove_subsegment(subsegment)
         assert subsegment.document.keys() & OPTIONAL == set()
 
 

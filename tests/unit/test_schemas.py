@@ -1,0 +1,56 @@
+"""The JSON Schema of a request and its check say the same, since both are one declaration."""
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from functions.fields import Caller
+from functions.operations import Operation
+from functions.problems import Failure
+from infra.openapi import request_type
+from tests.unit.conftest import BODIES
+from tests.unit.test_problems import ids
+
+NAMES = ["clientMetadata", "confirmationCode", "globalSignOut", "newPassword", "oldPassword"]
+NAMES += ["options", "username", "password"]
+LONG = st.integers(120, 2100).map("x".__mul__)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), LONG)
+METADATA = st.dictionaries(st.one_of(st.text(), LONG), st.one_of(st.text(), LONG), max_size=12)
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), st.one_of(SCALARS, METADATA))
+
+
+def accepts(operation: Operation, body: object) -> bool:
+    try:
+        request_type(operation)(body, Caller())
+    except Failure:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("operation", Operation, ids=ids)
+@given(changes=OBJECTS, options=st.one_of(SCALARS, OBJECTS), other=SCALARS)
+@example(changes={}, options=None, other=None)
+@example(changes={}, options={}, other=None)
+@example(changes={"newPassword": "line\n"}, options={}, other=None)
+@example(changes={"username": "no\u00a0space"}, options={}, other=None)
+@example(changes={}, options={"clientMetadata": {"a" * 65: "b"}}, other=None)
+@example(changes={}, options={"clientMetadata": {"a": "b" * 201}}, other=None)
+@example(changes={}, options={"clientMetadata": {"a": "\x7f"}}, other=None)
+@example(changes={}, options={"clientMetadata": {str(n): "" for n in range(11)}}, other=None)
+def test_the_schema_accepts_what_the_service_accepts(
+    operation: Operation, changes: dict[str, Any], options: object, other: object
+) -> None:
+    validator = jsonschema_rs.Draft202012Validator(request_type(operation).schema())
+    valid = BODIES[operation]
+    known = {name: value for name, value in changes.items() if name in valid}
+
+    for body in (valid | known, valid | known | {"options": options}, valid | changes, other):
+        assert validator.is_valid(body) == accepts(operation, body)
+
+
+@pytest.mark.parametrize("operation", Operation, ids=ids)
+def test_a_schema_is_one(operation: Operation) -> None:
+    jsonschema_rs.meta.validate(request_type(operation).schema())

@@ -1,7 +1,7 @@
 """The REST API: a method for each operation, and answers for what never reaches one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
@@ -14,11 +14,27 @@ from constructs import Construct
 from functions import problems
 from functions.operations import SCOPE, Operation
 from functions.problems import Problem
-from infra.settings import Stage
+from infra.settings import FirewallMode, Stage
 
 _PUSH_TO_CLOUD_WATCH: Final = (
     "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 )
+
+ACCESS_LOG: Final = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "sourceIp": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.resourcePath",
+    "status": "$context.status",
+    "failure": "$context.error.responseType",
+    "sub": "$context.authorizer.claims.sub",
+    "latency": "$context.responseLatency",
+    "integrationLatency": "$context.integrationLatency",
+    "traceId": "$context.xrayTraceId",
+}
+"""Nothing that a caller writes: neither bodies nor headers, whose quotes could forge a member, nor
+`$context.error.validationErrorString`, which quotes a refused password."""
 
 
 class Api(Construct):
@@ -34,6 +50,12 @@ class Api(Construct):
         functions: Mapping[Operation, lambda_.IFunction],
     ) -> None:
         super().__init__(scope, id_)
+        self.access_log = logs.LogGroup(
+            self,
+            "AccessLogs",
+            retention=stage.log_retention,
+            removal_policy=stage.removal_policy,
+        )
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
@@ -44,7 +66,9 @@ class Api(Construct):
             cloud_watch_role_removal_policy=(
                 RemovalPolicy.RETAIN if stage.cloud_watch_role else None
             ),
-            deploy_options=_deployment(self, stage),
+            # A second name would accept the oldest TLS that AWS does.
+            disable_execute_api_endpoint=bool(stage.domain_name),
+            deploy_options=_deployment(self.access_log),
         )
         # An output of its own, with a name that only the CDK knows.
         self.rest_api.node.try_remove_child("Endpoint")
@@ -53,7 +77,6 @@ class Api(Construct):
                 id="AwsSolutions-APIG2",
                 reason="A body is judged by the function, which lists all that is wrong with it",
             ),
-            Acknowledgment(id="AwsSolutions-APIG3", reason="A web ACL is a setting to come"),
             Acknowledgment(
                 id="AwsSolutions-APIG6",
                 reason="Execution logs can quote a body; the access log says what is needed",
@@ -63,6 +86,13 @@ class Api(Construct):
                 reason="The policy that AWS made for this purpose",
             ),
         )
+        if stage.firewall is FirewallMode.OFF:
+            Validations.of(self).acknowledge(
+                Acknowledgment(
+                    id="AwsSolutions-APIG3",
+                    reason="A setting turns the firewall off, as the local stage does",
+                ),
+            )
         authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,
             "Authorizer",
@@ -93,40 +123,19 @@ class Api(Construct):
                     max_age=Duration.hours(1),
                 )
                 _acknowledge_public(preflight, "A browser sends a preflight without credentials")
+            allowed = [operation.method, *(["OPTIONS"] if stage.allowed_origins else [])]
+            others = _refuse_other_methods(resource, allowed)
+            _acknowledge_public(others, "The answer says only which methods there are")
         for response_type, problem in problems.GATEWAY.items():
             _add_response(self.rest_api, response_type, problem)
 
 
-def _deployment(scope: Construct, stage: Stage) -> apigateway.StageOptions:
-    access_logs = logs.LogGroup(
-        scope,
-        "AccessLogs",
-        retention=stage.log_retention,
-        removal_policy=stage.removal_policy,
-    )
+def _deployment(access_log: logs.ILogGroup) -> apigateway.StageOptions:
     return apigateway.StageOptions(
         stage_name="v1",
         tracing_enabled=True,
-        access_log_destination=apigateway.LogGroupLogDestination(access_logs),
-        # Nothing that a caller writes: neither bodies nor headers, whose quotes could forge a
-        # member, nor $context.error.validationErrorString, which quotes a refused password.
-        access_log_format=apigateway.AccessLogFormat.custom(
-            json.dumps(
-                {
-                    "requestId": "$context.requestId",
-                    "time": "$context.requestTime",
-                    "sourceIp": "$context.identity.sourceIp",
-                    "method": "$context.httpMethod",
-                    "path": "$context.resourcePath",
-                    "status": "$context.status",
-                    "failure": "$context.error.responseType",
-                    "sub": "$context.authorizer.claims.sub",
-                    "latency": "$context.responseLatency",
-                    "integrationLatency": "$context.integrationLatency",
-                    "traceId": "$context.xrayTraceId",
-                }
-            )
-        ),
+        access_log_destination=apigateway.LogGroupLogDestination(access_log),
+        access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
         method_options={
             f"{operation.path}/{operation.method}": apigateway.MethodDeploymentOptions(
                 throttling_rate_limit=operation.requests_per_second,
@@ -144,17 +153,57 @@ def _acknowledge_public(method: apigateway.Method, reason: str) -> None:
     )
 
 
+def _refuse_other_methods(
+    resource: apigateway.IResource, allowed: Sequence[str]
+) -> apigateway.Method:
+    """Answer 405 (RFC 9110 §15.5.6), for which the gateway itself has no response type."""
+    problem = problems.METHOD_NOT_ALLOWED
+    headers = {
+        f"method.response.header.{name}": value
+        for name, value in (_headers(problem) | {"Allow": f"'{', '.join(allowed)}'"}).items()
+    }
+    return resource.add_method(
+        "ANY",
+        apigateway.MockIntegration(
+            # What is no JSON gets the gateway's 415, and not the failure to read it as a template.
+            passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+            request_templates={"application/json": json.dumps({"statusCode": problem.status})},
+            integration_responses=[
+                apigateway.IntegrationResponse(
+                    status_code=str(problem.status),
+                    response_parameters=headers,
+                    response_templates=_templates(problem),
+                )
+            ],
+        ),
+        authorization_type=apigateway.AuthorizationType.NONE,
+        method_responses=[
+            apigateway.MethodResponse(
+                status_code=str(problem.status), response_parameters=dict.fromkeys(headers, True)
+            )
+        ],
+    )
+
+
 def _add_response(api: apigateway.RestApi, response_type: str, problem: Problem) -> None:
+    api.add_gateway_response(
+        response_type.title().replace("_", ""),
+        type=apigateway.ResponseType.of(response_type),
+        status_code=str(problem.status),
+        response_headers=_headers(problem),
+        templates=_templates(problem),
+    )
+
+
+def _headers(problem: Problem) -> dict[str, str]:
     # The gateway cannot choose an origin; what it says holds nothing private.
     headers = problem.headers | {
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "Retry-After",
     }
-    api.add_gateway_response(
-        response_type.title().replace("_", ""),
-        type=apigateway.ResponseType.of(response_type),
-        status_code=str(problem.status),
-        response_headers={name: f"'{value}'" for name, value in headers.items()},
-        # Keyed by this type alone: one for application/problem+json is never chosen.
-        templates={"application/json": json.dumps(problem.document("$context.requestId"))},
-    )
+    return {name: f"'{value}'" for name, value in headers.items()}
+
+
+def _templates(problem: Problem) -> dict[str, str]:
+    # Keyed by this type alone: one for application/problem+json is never chosen.
+    return {"application/json": json.dumps(problem.document("$context.requestId"))}

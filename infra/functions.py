@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final
 
 import botocore.session
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -47,7 +47,9 @@ class Functions(Construct):
         settings = Settings(
             user_pool_id=user_pool.pool.user_pool_id,
             user_pool_client_id=user_pool.client_id,
-            allowed_client_ids=frozenset({user_pool.client_id, *stage.allowed_client_ids}),
+            allowed_client_ids=frozenset(
+                {user_pool.client_id, user_pool.public_client_id, *stage.allowed_client_ids} - {""}
+            ),
             allowed_origins=frozenset(stage.allowed_origins),
             reveal_user_existence=stage.reveal_user_existence,
             # Whether a brought pool ignores case is not known here; Cognito itself knows.
@@ -70,6 +72,7 @@ class Functions(Construct):
             ),
         )
         self.by_operation: dict[Operation, lambda_.Alias] = {}
+        self.log_groups: list[logs.ILogGroup] = []
         for operation in Operation:
             name = _pascal(operation)
             log_group = logs.LogGroup(
@@ -103,12 +106,18 @@ class Functions(Construct):
                 log_group=log_group,
                 memory_size=MEMORY,
                 role=role,
+                current_version_options=lambda_.VersionOptions(
+                    removal_policy=(
+                        RemovalPolicy.RETAIN if stage.keep_versions else RemovalPolicy.DESTROY
+                    )
+                ),
                 snap_start=(
                     lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if stage.snap_start else None
                 ),
                 timeout=Duration.seconds(TIMEOUT),
                 tracing=lambda_.Tracing.ACTIVE,
             )
+            self.log_groups.append(log_group)
             self.by_operation[operation] = function.add_alias("live")
 
 

@@ -1,50 +1,205 @@
-"""Alarms on what callers are not told."""
+"""What tells an operator that something is wrong, and shows it: alarms, mails, a dashboard."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.metrics import ABSORBED, NAMESPACE, SERVICE, Incident
+from functions import problems
+from functions.metrics import ABSORBED, ATTEMPTS_LIMIT, NAMESPACE, SERVICE, SUCCESS, Incident
 from functions.operations import Operation
+from infra.settings import Stage
 
-ABSORBED_THRESHOLD: Final = 100
-"""In five minutes: mistyped codes and unknown users are many on any day."""
+FAULT: Final = 3
+"""So many failures; fewer may be one lost connection, or one user's dead mailbox."""
+PERIOD: Final = 5
+"""Minutes, in which a fault shows although few people reset a password."""
+
+
+class Watch(NamedTuple):
+    """What is summed up, in minutes of `period`, and the sum that raises the alarm."""
+
+    metrics: Sequence[cloudwatch.Metric]
+    threshold: int
+    period: int = PERIOD
 
 
 class Observability(Construct):
-    """An alarm for each incident, and one for an unusual number of absorbed failures."""
+    """An alarm for each kind of failure, abuse and incident, and a dashboard that shows why."""
 
-    def __init__(self, scope: Construct, id_: str) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        stage: Stage,
+        api: apigateway.RestApi,
+        functions: Mapping[Operation, lambda_.Alias],
+    ) -> None:
         super().__init__(scope, id_)
-        thresholds = {str(incident): 1 for incident in Incident} | {ABSORBED: ABSORBED_THRESHOLD}
-        for name, threshold in thresholds.items():
-            cloudwatch.Alarm(
-                self,
-                name,
-                metric=_over_all_operations(name),
-                threshold=threshold,
-                evaluation_periods=1,
-                comparison_operator=(
-                    cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-                ),
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        # In a minute, so that a canary still is one when they ring.
+        failures = {
+            "ServerErrors": Watch([api.metric_server_error()], FAULT, 1),
+            # A handler never raises, so this one was killed, or could not start.
+            "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1, 1),
+            "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1, 1),
+        }
+        # On an ordinary day fewer codes are wrong, and fewer people go too far, than ask for one.
+        most = stage.resets_per_minute
+        abuse = {
+            "Resets": Watch(_count(SUCCESS, operations=[Operation.RESET_PASSWORD]), most, 1),
+            "CodeMismatches": Watch(_count(problems.CODE_MISMATCH.code), most, 1),
+            "LimitsHit": Watch(_count(ATTEMPTS_LIMIT), most, 1),
+        }
+        absorbed = {ABSORBED: Watch(_count(ABSORBED), most, 1)}
+        undelivered = {
+            "DeliveryFailures": Watch(_count(problems.CODE_DELIVERY_FAILURE.code), FAULT),
+            "TriggerFailures": Watch(
+                _count(problems.UNEXPECTED_LAMBDA.code, problems.INVALID_LAMBDA_RESPONSE.code),
+                FAULT,
+            ),
+        }
+        incidents = {str(incident): Watch(_count(incident), 1) for incident in Incident}
+        alarms = {
+            name: self._add_alarm(name, watch)
+            for name, watch in (failures | abuse | absorbed | undelivered | incidents).items()
+        }
+        self.of_deployments = [alarms["ServerErrors"], alarms["FunctionErrors"]]
+        """Those that a bad version of a function raises, whatever else is wrong with the world."""
+        if stage.alarm_email:
+            action = actions.SnsAction(self._add_topic(stage))
+            for alarm in alarms.values():
+                alarm.add_alarm_action(action)
+        cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            default_interval=Duration.days(1),
+            widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24)],
+                *(_row(operation, alias) for operation, alias in functions.items()),
+                [_graph(name, {name: watch}) for name, watch in failures.items()],
+                [_graph(name, {name: watch}) for name, watch in abuse.items()],
+                [
+                    _graph("Absorbed", absorbed),
+                    _graph("Codes not delivered, triggers that failed", undelivered),
+                    _graph("Failed beside the operation", incidents),
+                ],
+            ],
+        )
+
+    def _add_alarm(self, name: str, watch: Watch) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            name,
+            alarm_description=f"What to do: docs/operations.md#{name.lower()}",
+            metric=_sum(name, watch),
+            threshold=watch.threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _add_topic(self, stage: Stage) -> sns.Topic:
+        """A topic whose key is our own, since the one that SNS has does not let alarms use it."""
+        key = kms.Key(
+            # What it encrypts is not kept.
+            self,
+            "Key",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        topic.grant_publish(
+            iam.ServicePrincipal(
+                "cloudwatch.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
+        )
+        topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
+        return topic
 
 
-def _over_all_operations(name: str) -> cloudwatch.IMetric:
+def _count(*names: str, operations: Iterable[Operation] = Operation) -> list[cloudwatch.Metric]:
+    return [
+        cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"operation": operation.id, "service": SERVICE},
+        )
+        for name in names
+        for operation in operations
+    ]
+
+
+def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:
+    period = Duration.minutes(watch.period)
+    metrics = [metric.with_(statistic=cloudwatch.Stats.SUM) for metric in watch.metrics]
+    if len(metrics) == 1:
+        return metrics[0].with_(period=period)
+    # An id begins with a small letter, and is known in the whole of a graph.
+    by_id = {f"{name[0].lower()}{name[1:]}{n}": metric for n, metric in enumerate(metrics)}
     return cloudwatch.MathExpression(
         label=name,
-        expression="SUM(METRICS())",
-        using_metrics={
-            operation.id: cloudwatch.Metric(
-                namespace=NAMESPACE,
-                metric_name=name,
-                dimensions_map={"operation": operation.id, "service": SERVICE},
-                statistic=cloudwatch.Stats.SUM,
-            )
-            for operation in Operation
-        },
-        period=Duration.minutes(5),
+        expression=f"SUM([{', '.join(by_id)}])",
+        using_metrics=by_id,
+        period=period,
     )
+
+
+def _graph(title: str, watches: Mapping[str, Watch]) -> cloudwatch.GraphWidget:
+    thresholds = sorted({watch.threshold for watch in watches.values()})
+    return cloudwatch.GraphWidget(
+        title=title,
+        width=8,
+        left=[_sum(name, watch) for name, watch in watches.items()],
+        left_annotations=[cloudwatch.HorizontalAnnotation(value=value) for value in thresholds],
+    )
+
+
+def _row(operation: Operation, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
+    cold_starts = cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name="ColdStart",
+        dimensions_map={"function_name": alias.lambda_.function_name, "service": SERVICE},
+    )
+    # Whatever the function counts, also what is added later.
+    outcomes = cloudwatch.MathExpression(
+        label="",
+        expression=(
+            f"SEARCH('{{{NAMESPACE},operation,service}} operation=\"{operation.id}\"',"
+            f" 'Sum', {PERIOD * 60})"
+        ),
+    )
+    return [
+        cloudwatch.GraphWidget(
+            title=f"{operation.id}: requests",
+            width=8,
+            statistic=cloudwatch.Stats.SUM,
+            left=[
+                alias.metric_invocations(),
+                alias.metric_errors(),
+                alias.metric_throttles(),
+                cold_starts,
+            ],
+        ),
+        cloudwatch.GraphWidget(
+            title=f"{operation.id}: outcomes and causes", width=8, left=[outcomes]
+        ),
+        cloudwatch.GraphWidget(
+            title=f"{operation.id}: duration with the wait for the step",
+            width=8,
+            left=[
+                alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
+                for number in (50, 99)
+            ],
+        ),
+    ]

@@ -1,13 +1,18 @@
 """The whole service; this file only wires."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack, Tags
 from aws_cdk.aws_events import EventBus
 from constructs import Construct
 
+from functions.metrics import SERVICE
 from infra.api import Api
+from infra.deployments import Deployments
+from infra.domain import Domain
+from infra.firewall import Firewall
 from infra.functions import Functions
 from infra.observability import Observability
-from infra.settings import Stage
+from infra.queries import Queries
+from infra.settings import FirewallMode, Stage
 from infra.table import Table
 from infra.user_pool import UserPool
 
@@ -16,7 +21,10 @@ class PasswordService(Stack):
     """Deployable to any account and region: it looks nothing up."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
-        super().__init__(scope, id_, description=f"Password service, stage {stage.name}")
+        tags = {"service": SERVICE, "stage": stage.name}
+        super().__init__(scope, id_, description=f"Password service, stage {stage.name}", tags=tags)
+        for name, value in tags.items():  # of the resources, beside those of the stack itself
+            Tags.of(self).add(name, value)
         user_pool = UserPool(self, "UserPool", stage=stage)
         table = Table(self, "Table")
         event_bus = EventBus(self, "Events") if stage.events else None
@@ -29,10 +37,37 @@ class PasswordService(Stack):
             event_bus=event_bus,
         )
         api = Api(self, "Api", stage=stage, pool=user_pool.pool, functions=functions.by_operation)
-        if stage.alarms:
-            Observability(self, "Observability")
-        CfnOutput(self, "ApiUrl", value=api.rest_api.url)
+        if stage.firewall is not FirewallMode.OFF:
+            Firewall(self, "Firewall", stage=stage, api_stage=api.rest_api.deployment_stage)
+        domain = (
+            Domain(self, "Domain", stage=stage, api=api.rest_api) if stage.domain_name else None
+        )
+        if stage.observability:
+            observability = Observability(
+                self,
+                "Observability",
+                stage=stage,
+                api=api.rest_api,
+                functions=functions.by_operation,
+            )
+            Queries(
+                self,
+                "Queries",
+                stage=stage,
+                functions=functions.log_groups,
+                access=api.access_log,
+            )
+            if stage.canary:
+                Deployments(
+                    self,
+                    "Deployments",
+                    functions=functions.by_operation,
+                    alarms=observability.of_deployments,
+                )
+        CfnOutput(self, "ApiUrl", value=domain.url if domain else api.rest_api.url)
         CfnOutput(self, "UserPoolId", value=user_pool.pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=user_pool.client_id)
+        if user_pool.public_client_id:
+            CfnOutput(self, "PublicClientId", value=user_pool.public_client_id)
         if event_bus:
             CfnOutput(self, "EventBusName", value=event_bus.event_bus_name)

@@ -14,6 +14,7 @@ class UserPool(Construct):
         super().__init__(scope, id_)
         self.brought = bool(stage.user_pool_id)
         self.pool: cognito.IUserPool
+        self.public_client_id = ""
         if self.brought:
             self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", stage.user_pool_id)
             self.client_id = stage.user_pool_client_id
@@ -65,3 +66,14 @@ class UserPool(Construct):
             enable_propagate_additional_user_context_data=stage.threat_protection,
         )
         self.client_id = client.user_pool_client_id
+        if stage.native:
+            # Amplify signs users in by a client without a secret, which also lets anyone ask
+            # Cognito for codes without this service: so there is none but on one's own machine.
+            public_client = self.pool.add_client(
+                "PublicClient",
+                auth_flows=cognito.AuthFlow(user_srp=True),
+                prevent_user_existence_errors=True,
+                enable_token_revocation=True,
+                disable_o_auth=True,
+            )
+            self.public_client_id = public_client.user_pool_client_id

@@ -1,44 +1,334 @@
-"""Hidden from the caller, never from the operator: what is absorbed raises an alarm."""
+"""Hidden from the caller, never from the operator: what fails raises an alarm and is shown."""
 
-from typing import Any
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import pytest
 
 from functions.metrics import Incident
 from functions.operations import Operation
+from infra.bundle import ROOT
+from infra.queries import ACCESS_QUERIES, QUERIES
 from infra.settings import STAGES
-from tests.infra.conftest import find_in, synthesize_stage
+from tests.infra.conftest import find_in, synthesize, synthesize_stage
 
 deployed = pytest.mark.parametrize("stage", sorted(STAGES.keys() - {"local"}))
 
+FOR_OPERATORS = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::Logs::QueryDefinition",
+}
 
-def watched(stage: str) -> dict[str, dict[str, Any]]:
-    """The alarms by the name of their metric."""
+
+class Metric(NamedTuple):
+    """What an alarm or a graph names; a reference in it is the name of the resource."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+
+
+def text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    (function, arguments), *_ = value.items()
+    if function == "Fn::Join":
+        return "".join(map(text, arguments[1]))
+    return str(arguments[0] if function == "Fn::GetAtt" else arguments)
+
+
+def alarm_name(logical_id: str) -> str:
+    """In the code, without what the CDK adds."""
+    return logical_id.removeprefix("Observability")[:-8]
+
+
+def alarms(template: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
-        query["MetricStat"]["Metric"]["MetricName"]: alarm
-        for alarm in find_in(synthesize_stage(stage), "AWS::CloudWatch::Alarm")
-        for query in alarm["Metrics"]
-        if "MetricStat" in query
+        alarm_name(name): resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
+
+
+def period(alarm: Mapping[str, Any]) -> int:
+    """Seconds."""
+    parts = [query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    (seconds,) = {part["Period"] for part in parts or [alarm]}
+    return int(seconds)
+
+
+def watched(alarm: Mapping[str, Any]) -> list[Metric]:
+    """The metrics of one alarm, each of which must be a part of the sum."""
+    if "Metrics" not in alarm:
+        assert alarm["Statistic"] == "Sum"
+        found = [alarm]
+    else:
+        (expression,) = (q["Expression"] for q in alarm["Metrics"] if q.get("ReturnData"))
+        parts = [q for q in alarm["Metrics"] if "MetricStat" in q]
+        assert expression == f"SUM([{', '.join(q['Id'] for q in parts)}])"
+        assert {q["MetricStat"]["Stat"] for q in parts} == {"Sum"}
+        found = [q["MetricStat"]["Metric"] for q in parts]
+    return [
+        Metric(
+            metric["Namespace"],
+            metric["MetricName"],
+            {d["Name"]: text(d["Value"]) for d in metric["Dimensions"]},
+        )
+        for metric in found
+    ]
+
+
+def widgets(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    (dashboard,) = find_in(template, "AWS::CloudWatch::Dashboard")
+    body: dict[str, list[dict[str, Any]]] = json.loads(text(dashboard["DashboardBody"]))
+    return [widget["properties"] for widget in body["widgets"]]
+
+
+def shown(widget: Mapping[str, Any]) -> list[tuple[Metric, str]]:
+    """The metrics of one graph with their statistics, without its expressions."""
+    return [
+        (
+            Metric(row[0], row[1], dict(zip(row[2:-1:2], row[3:-1:2], strict=True))),
+            row[-1].get("stat", widget.get("stat")),
+        )
+        for row in (
+            line if isinstance(line[-1], dict) else [*line, {}] for line in widget["metrics"]
+        )
+        if len(row) > 1
+    ]
+
+
+def shown_anywhere(template: Mapping[str, Any]) -> list[tuple[Metric, str]]:
+    return [each for widget in widgets(template) if "metrics" in widget for each in shown(widget)]
+
+
+def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], tuple[str, str]]]:
+    """What each search of a graph asks for: a namespace, dimensions, and the value of one."""
+    expressions = [
+        line[0]["expression"]
+        for widget in widgets(template)
+        for line in widget.get("metrics", [])
+        if isinstance(line[0], dict)
+    ]
+    pattern = r"SEARCH\('\{(\w+),([\w,]+)\} (\w+)=\"(\w+)\"', 'Sum', \d+\)"
+    return [
+        (found[1], set(found[2].split(",")), (found[3], found[4]))
+        for found in (re.fullmatch(pattern, expression) for expression in expressions)
+        if found
+    ]
 
 
 @deployed
 def test_each_incident_and_what_is_absorbed_has_an_alarm(stage: str) -> None:
-    assert watched(stage).keys() == {*Incident, "Absorbed"}
+    assert alarms(synthesize_stage(stage)).keys() >= {*Incident, "Absorbed"}
 
 
 @deployed
 def test_an_incident_raises_its_alarm_at_once(stage: str) -> None:
     for incident in Incident:
-        assert watched(stage)[incident]["Threshold"] == 1
+        alarm = alarms(synthesize_stage(stage))[incident]
+
+        assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
+        assert {metric.name for metric in watched(alarm)} == {incident}
+
+
+def test_thresholds_of_abuse_are_those_of_the_settings() -> None:
+    template = synthesize(stage="prod", resetsPerMinute="7")
+    follow = {"Absorbed", "CodeMismatches", "LimitsHit", "Resets"}
+    before = alarms(synthesize_stage("prod"))
+
+    for name, alarm in alarms(template).items():
+        default = STAGES["prod"].resets_per_minute
+        expected = (default, 7) if name in follow else (before[name]["Threshold"],) * 2
+        assert (before[name]["Threshold"], alarm["Threshold"]) == expected
+        if name in follow:
+            assert period(alarm) == 60
+    assert follow < before.keys()
 
 
 @deployed
-def test_an_alarm_watches_every_operation_in_the_metrics_own_dimensions(stage: str) -> None:
-    for alarm in watched(stage).values():
-        metrics = [q["MetricStat"]["Metric"] for q in alarm["Metrics"] if "MetricStat" in q]
+def test_a_quiet_hour_raises_no_alarm_and_a_threshold_that_is_reached_does(stage: str) -> None:
+    for alarm in alarms(synthesize_stage(stage)).values():
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
-        assert {metric["Namespace"] for metric in metrics} == {"PasswordService"}
-        dimensions = [{d["Name"]: d["Value"] for d in metric["Dimensions"]} for metric in metrics]
-        assert sorted(d["operation"] for d in dimensions) == sorted(o.id for o in Operation)
-        assert {d["service"] for d in dimensions} == {"password-service"}
+
+@deployed
+def test_an_alarm_watches_every_operation_but_that_of_resets(stage: str) -> None:
+    for name, alarm in alarms(synthesize_stage(stage)).items():
+        metrics = [m for m in watched(alarm) if m.namespace == "PasswordService"]
+        expected = {Operation.RESET_PASSWORD} if name == "Resets" else set(Operation)
+
+        for one in {metric.name for metric in metrics}:
+            operations = [m.dimensions["operation"] for m in metrics if m.name == one]
+            assert sorted(operations) == sorted(operation.id for operation in expected)
+
+
+@deployed
+def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
+    template = synthesize_stage(stage)
+    functions = {
+        name: f"{name}:{alias['Properties']['Name']}"
+        for alias in template["Resources"].values()
+        if alias["Type"] == "AWS::Lambda::Alias"
+        for name in [alias["Properties"]["FunctionName"]["Ref"]]
+    }
+    (api,) = find_in(template, "AWS::ApiGateway::RestApi")
+    resources = {
+        "AWS/ApiGateway": [{"ApiName": api["Name"]}],
+        "AWS/Lambda": [{"FunctionName": f, "Resource": alias} for f, alias in functions.items()],
+    }
+    emitted = {
+        "AWS/ApiGateway": {"5XXError"},
+        "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
+    }
+    named = [m for alarm in alarms(template).values() for m in watched(alarm)]
+    named += [metric for metric, _ in shown_anywhere(template)]
+
+    for metric in named:
+        if metric.namespace != "PasswordService":
+            assert metric.name in emitted[metric.namespace]
+            assert metric.dimensions in resources[metric.namespace]
+        elif metric.name == "ColdStart":
+            assert metric.dimensions["function_name"] in functions
+
+
+@deployed
+@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+def test_the_dashboard_has_a_row_for_each_operation(stage: str, operation: Operation) -> None:
+    template = synthesize_stage(stage)
+    (function,) = (
+        name
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and resource["Properties"]["Handler"] == f"functions.{operation.id}.handler.handler"
+    )
+    row = [w for w in widgets(template) if w["title"].startswith(f"{operation.id}:")]
+
+    found = {
+        (metric.name, statistic)
+        for widget in row
+        for metric, statistic in shown(widget)
+        if function in metric.dimensions.values()
+    }
+
+    assert found == {
+        *(("Invocations", "Sum"), ("Errors", "Sum"), ("Throttles", "Sum"), ("ColdStart", "Sum")),
+        *(("Duration", "p50"), ("Duration", "p99")),
+    }
+    assert [value for *_, value in searched(template)].count(("operation", operation.id)) == 1
+
+
+@deployed
+def test_the_dashboard_shows_each_alarm_with_its_threshold(stage: str) -> None:
+    template = synthesize_stage(stage)
+    status, *graphs = widgets(template)
+
+    assert len(status["alarms"]) == len(set(status["alarms"])) == len(alarms(template))
+    for alarm in alarms(template).values():
+        (graph,) = (
+            graph
+            for graph in graphs
+            if "annotations" in graph
+            and all(metric in [one for one, _ in shown(graph)] for metric in watched(alarm))
+        )
+        lines = [line["value"] for line in graph["annotations"]["horizontal"]]
+        assert lines == [alarm["Threshold"]]
+
+
+def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
+    template = synthesize(stage="prod", alarmEmail="ops@example.com")
+    (topic,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::SNS::Topic")
+    (subscription,) = find_in(template, "AWS::SNS::Subscription")
+    (key,) = find_in(template, "AWS::KMS::Key")
+    (policy,) = find_in(template, "AWS::SNS::TopicPolicy")
+    allowed = {
+        json.dumps(statement["Action"])
+        for document in (key["KeyPolicy"], policy["PolicyDocument"])
+        for statement in document["Statement"]
+        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        and statement["Condition"]
+        == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    }
+
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+    assert subscription["TopicArn"] == {"Ref": topic}
+    assert allowed == {'["kms:Decrypt", "kms:GenerateDataKey*"]', '"sns:Publish"'}
+    for alarm in alarms(template).values():
+        assert alarm["AlarmActions"] == [{"Ref": topic}]
+
+
+@deployed
+def test_without_an_address_nobody_is_told(stage: str) -> None:
+    template = synthesize_stage(stage)
+
+    assert find_in(template, "AWS::SNS::Topic") == []
+    assert not any("AlarmActions" in alarm for alarm in alarms(template).values())
+
+
+@deployed
+def test_a_saved_query_asks_every_function_or_the_access_log(stage: str) -> None:
+    template = synthesize_stage(stage)
+    functions = {
+        function["LoggingConfig"]["LogGroup"]["Ref"]
+        for function in find_in(template, "AWS::Lambda::Function")
+    }
+    (api_stage,) = find_in(template, "AWS::ApiGateway::Stage")
+    access = api_stage["AccessLogSetting"]["DestinationArn"]["Fn::Join"][1][-1]["Ref"]
+    asked = {
+        query["Name"]: {group["Ref"] for group in query["LogGroupNames"]}
+        for query in find_in(template, "AWS::Logs::QueryDefinition")
+    }
+
+    folder = f"password-service-{stage}"
+    assert asked == {
+        **{f"{folder}/{name}": functions for name in QUERIES},
+        **{f"{folder}/{name}": {access} for name in ACCESS_QUERIES},
+    }
+
+
+def test_the_emulator_is_spared_what_it_does_not_have() -> None:
+    assert not [
+        r for r in synthesize_stage("local")["Resources"].values() if r["Type"] in FOR_OPERATORS
+    ]
+    assert {r["Type"] for r in synthesize_stage("prod")["Resources"].values()} >= FOR_OPERATORS
+
+
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def chapter(heading: str) -> dict[str, str]:
+    """The sections of a chapter of `docs/operations.md` by their headings."""
+    chapter = OPERATIONS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", chapter, re.MULTILINE | re.DOTALL))
+
+
+def test_the_document_says_what_to_do_for_each_alarm() -> None:
+    documented = chapter("Alarms")
+
+    assert documented.keys() == alarms(synthesize_stage("prod")).keys()
+    for name, alarm in alarms(synthesize_stage("prod")).items():
+        assert alarm["AlarmDescription"].endswith(f"docs/operations.md#{name.lower()}")
+        (look,) = re.findall(r"^- Look at: (.*)$", documented[name], re.MULTILINE)
+        assert set() < set(re.findall("`(.+?)`", look)) <= {*QUERIES, *ACCESS_QUERIES}
+        assert "\n- Do: " in documented[name]
+
+
+def test_the_document_gives_each_alarms_threshold() -> None:
+    for name, alarm in alarms(synthesize_stage("prod")).items():
+        minutes = period(alarm) // 60
+        span = "in a minute" if minutes == 1 else f"in {minutes} minutes"
+        setting = name in {"Absorbed", "CodeMismatches", "LimitsHit", "Resets"}
+        number = "`resetsPerMinute`" if setting else str(alarm["Threshold"])
+
+        assert f"\n- Rings at: {number} {span}" in chapter("Alarms")[name]
+
+
+def test_the_document_lists_each_saved_query() -> None:
+    table = OPERATIONS.partition("\n## Saved queries\n")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| `([\w ]+)` \|", table, re.MULTILINE) == [*QUERIES, *ACCESS_QUERIES]

@@ -3,17 +3,27 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from aws_cdk import CfnElement, TagManager
 
 from functions import breaches, cognito, events, problems, table
 from functions.operations import Operation
 from functions.problems import JSON
 from infra.bundle import ROOT
 from infra.settings import CONTEXT, MAX_STEP, STAGES
-from tests.infra.conftest import Find, find_in, synthesize, synthesize_stage
+from tests.infra.conftest import (
+    Find,
+    find_in,
+    make_app,
+    make_stack,
+    synthesize,
+    synthesize_stage,
+)
+from tests.infra.test_domain import CERTIFICATE
 from tests.unit.test_problems import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
@@ -49,9 +59,9 @@ def test_there_is_a_method_for_each_operation_and_no_other(
     find: Find, template: dict[str, Any]
 ) -> None:
     expected = {(operation.method, operation.path) for operation in Operation}
-    preflights = {("OPTIONS", path) for _, path in expected}
+    others = {(method, path) for _, path in expected for method in ("ANY", "OPTIONS")}
 
-    assert methods(find, template).keys() - preflights == expected
+    assert methods(find, template).keys() - others == expected
 
 
 @each_operation
@@ -143,6 +153,36 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     assert (headers.get("WWW-Authenticate") == "Bearer") == (problem.status == 401)
 
 
+@each_operation
+def test_another_method_is_told_which_one_there_is(
+    operation: Operation, find: Find, template: dict[str, Any]
+) -> None:
+    found = methods(find, template)
+    others = found["ANY", operation.path]
+    (answer,) = others["Integration"]["IntegrationResponses"]
+    (declared,) = others["MethodResponses"]
+    headers = {
+        name.removeprefix("method.response.header."): value.strip("'")
+        for name, value in answer["ResponseParameters"].items()
+    }
+    allowed = {method for method, path in found if path == operation.path} - {"ANY"}
+
+    assert others["Integration"]["Type"] == "MOCK"
+    assert others["Integration"]["PassthroughBehavior"] == "NEVER"
+    assert json.loads(others["Integration"]["RequestTemplates"]["application/json"]) == {
+        "statusCode": 405
+    }
+    assert answer["StatusCode"] == declared["StatusCode"] == "405"
+    assert "SelectionPattern" not in answer
+    assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
+    assert set(headers["Allow"].split(", ")) == allowed
+    assert headers["Content-Type"] == JSON
+    assert headers["Cache-Control"] == "no-store"
+    assert json.loads(answer["ResponseTemplates"]["application/json"]) == (
+        problems.METHOD_NOT_ALLOWED.document("$context.requestId")
+    )
+
+
 def test_a_failure_of_a_function_has_an_answer_of_the_gateway() -> None:
     """A killed or timed-out function cannot answer; the emulator does not show what AWS does."""
     assert {"INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "DEFAULT_5XX"} <= problems.GATEWAY.keys()
@@ -224,9 +264,13 @@ def test_the_signed_actions_are_those_of_botocores_model() -> None:
 
 def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
     roles = find("AWS::IAM::Role")
-    managed = [arn for role in roles for arn in role.get("ManagedPolicyArns", [])]
+    who = {"AmazonAPIGatewayPushToCloudWatchLogs": "apigateway", "ForLambdaLimited": "codedeploy"}
 
-    assert ["AmazonAPIGatewayPushToCloudWatchLogs" in json.dumps(arn) for arn in managed] == [True]
+    for role in roles:
+        for arn in role.get("ManagedPolicyArns", []):
+            (service,) = (who[name] for name in who if name in json.dumps(arn))
+            (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+            assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
 
 
 def role_actions(template: Mapping[str, Any], operation: Operation) -> set[str]:
@@ -395,21 +439,34 @@ def test_the_authorizer_trusts_this_pool_alone(find: Find, template: dict[str, A
 
 
 def test_the_client_has_a_secret_and_hides_who_exists(find: Find, template: dict[str, Any]) -> None:
-    (client,) = find("AWS::Cognito::UserPoolClient")
-
-    assert client["GenerateSecret"] is True
-    assert client["PreventUserExistenceErrors"] == "ENABLED"
-    assert client["EnableTokenRevocation"] is True
-    assert client["AllowedOAuthFlowsUserPoolClient"] is False
+    for client in find("AWS::Cognito::UserPoolClient"):
+        assert client["PreventUserExistenceErrors"] == "ENABLED"
+        assert client["EnableTokenRevocation"] is True
+        assert client["AllowedOAuthFlowsUserPoolClient"] is False
+    own = template["Resources"][template["Outputs"]["UserPoolClientId"]["Value"]["Ref"]]
+    assert own["Properties"]["GenerateSecret"] is True
     assert "ClientSecret" not in json.dumps(template)
 
 
 @each_stage
-def test_only_local_tools_may_sign_a_user_in_with_the_bare_password(stage: str) -> None:
-    (client,) = find_in(synthesize_stage(stage), "AWS::Cognito::UserPoolClient")
+def test_only_the_local_stage_has_a_client_without_a_secret(stage: str) -> None:
+    template = synthesize_stage(stage)
+    clients = find_in(template, "AWS::Cognito::UserPoolClient")
+    public = [client for client in clients if not client.get("GenerateSecret")]
 
-    flows = set(client["ExplicitAuthFlows"]) - {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
-    assert flows == ({"ALLOW_ADMIN_USER_PASSWORD_AUTH"} if stage == "local" else set())
+    assert len(public) == (stage == "local")
+    assert ("PublicClientId" in template["Outputs"]) == (stage == "local")
+    allowed = function_of(template)["Environment"]["Variables"]["ALLOWED_CLIENT_IDS"]
+    assert json.dumps(allowed).count('"Ref"') == len(clients)
+
+
+@each_stage
+def test_only_local_tools_may_sign_a_user_in_with_the_bare_password(stage: str) -> None:
+    clients = find_in(synthesize_stage(stage), "AWS::Cognito::UserPoolClient")
+
+    flows = {flow for client in clients for flow in client["ExplicitAuthFlows"]}
+    bare = flows - {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+    assert bare == ({"ALLOW_ADMIN_USER_PASSWORD_AUTH"} if stage == "local" else set())
 
 
 @each_stage
@@ -428,6 +485,39 @@ def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
     assert pool["DeletionProtection"] == ("ACTIVE" if stage == "prod" else "INACTIVE")
 
 
+@each_stage
+def test_only_production_leaves_something_behind_besides_the_accounts_own(stage: str) -> None:
+    left = {
+        resource["Type"]
+        for resource in synthesize_stage(stage)["Resources"].values()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    }
+    # Whoever else has an API in the account writes access logs by the same role.
+    of_the_account = {"AWS::ApiGateway::Account", "AWS::IAM::Role"}
+
+    assert (left == of_the_account) == (stage != "prod")
+    assert left >= of_the_account
+
+
+@each_stage
+def test_whatever_can_have_tags_tells_its_service_and_its_stage(stage: str, tmp_path: Path) -> None:
+    stack = make_stack(make_app(str(tmp_path), stage=stage))
+    resources = synthesize_stage(stage)["Resources"]
+    expected = {"service": "password-service", "stage": stage}
+    taggable = {
+        str(stack.resolve(node.logical_id))
+        for node in stack.node.find_all()
+        if isinstance(node, CfnElement) and TagManager.of(node)
+    }
+
+    assert stack.tags.tag_values() == expected
+    assert len(taggable) > len(Operation)
+    for name in taggable:
+        properties = resources[name]["Properties"]
+        tags = properties.get("UserPoolTags") or {t["Key"]: t["Value"] for t in properties["Tags"]}
+        assert tags == expected, name
+
+
 def test_the_api_is_regional(find: Find) -> None:
     (api,) = find("AWS::ApiGateway::RestApi")
 
@@ -440,7 +530,7 @@ def test_user_names_are_lower_cased_for_the_pool_that_ignores_case(find: Find) -
 
 
 def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
-    assert template["Outputs"].keys() == {
+    assert template["Outputs"].keys() - {"PublicClientId"} == {
         *("ApiUrl", "UserPoolId", "UserPoolClientId", "EventBusName")
     }
 
@@ -488,6 +578,18 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be origins like"),
         ({"allowedOrigins": "*"}, "allowedOrigins must be origins like"),
         ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
+        ({"alarmEmail": "ops"}, "alarmEmail must be an e-mail address, not 'ops'."),
+        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 600, not '0'"),
+        ({"resetsPerMinute": "601"}, "resetsPerMinute must be a whole number from 1 to 600, not"),
+        ({"resetsPerMinute": "few"}, "resetsPerMinute must be a whole number from 1 to 600, not"),
+        ({"firewall": "on"}, "firewall must be one of off, count, block, not 'on'."),
+        ({"firewall": ["off"]}, "firewall must be one of off, count, block, not"),
+        ({"domainName": "https://passwords.example/"}, "domainName must be like passwords.example"),
+        ({"domainName": "passwords.example"}, "Give a domain with both domainName and certific"),
+        ({"certificateArn": CERTIFICATE}, "Give a domain with both domainName and certificateArn"),
+        ({"certificateArn": "6c0b5b3a"}, "certificateArn must be like arn:aws:acm:"),
+        ({"hostedZoneId": "Z0123456789"}, "Give hostedZoneId only with domainName, whose"),
+        ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
         ({"answerStep": "slow"}, "answerStep must be a number of seconds from 0 to 1, not 'slow'."),
         ({"answerStep": "6"}, "answerStep must be a number of seconds from 0 to 1, not '6'."),
     ],
@@ -516,9 +618,9 @@ def test_the_stack_is_the_same_whenever_it_is_synthesized() -> None:
     assert synthesize(stage="prod") == synthesize_stage("prod")
 
 
-def test_the_readme_lists_every_setting() -> None:
-    readme = (ROOT / "README.md").read_text()
-    table = readme.partition("| setting | meaning |")[2].partition("\n\n")[0]
+def test_a_document_lists_every_setting() -> None:
+    document = (ROOT / "docs/settings.md").read_text()
+    table = document.partition("| setting | meaning |")[2].partition("\n\n")[0]
     listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row[:50])}
 
     assert listed & {*CONTEXT, "stage"} == CONTEXT.keys()

@@ -20,6 +20,7 @@ from functions.settings import settings
 from local.breaches import PASSWORDS, breached_passwords
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
 from tests.unit.conftest import BODIES, SUB, Configure, Invoke, Reply
+from tests.unit.test_events import answer
 from tests.unit.test_passwords import STRICT, policy
 
 RESET, CONFIRM, UPDATE = Operation
@@ -156,7 +157,7 @@ METRICS: dict[str, Scenario] = {
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
         RESET, "DescribeUserPoolClient", error="AccessDeniedException"
     ),
-    "NotCognito": lambda w: w.answer(RESET, "ForgotPassword", body=b"<html>"),
+    "ForeignAnswerError": lambda w: w.answer(RESET, "ForgotPassword", body=b"<html>"),
     "ConnectionClosedError": lambda w: w.answer(RESET, "ForgotPassword", reset=True),
     "LimitsFailed": lambda w: w.sets(RESET, **NO_TABLE),
     "RepeatsFailed": World.unrepeatable,
@@ -331,7 +332,7 @@ def test_an_event_is_what_its_schema_says(world: World) -> None:
     world.configure(event_bus_name="the-bus")
     with Stubber(events.client()) as bus:
         for operation in (CONFIRM, UPDATE):
-            bus.add_response("put_events", {"FailedEntryCount": 0}, {"Entries": Entries()})
+            bus.add_response("put_events", answer(), {"Entries": Entries()})
             world.invoke(operation)
 
     documented = [

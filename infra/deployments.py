@@ -1,0 +1,47 @@
+"""New versions get a part of the traffic first, and lose it again if an alarm rings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from functions.operations import Operation
+
+_SHIFT_ALIASES: Final = (
+    "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
+)
+
+
+class Deployments(Construct):
+    """A canary on the alias of each function."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        functions: Mapping[Operation, lambda_.Alias],
+        alarms: Sequence[cloudwatch.IAlarm],
+    ) -> None:
+        super().__init__(scope, id_)
+        application = codedeploy.LambdaApplication(self, "Application")
+        for operation, alias in functions.items():
+            codedeploy.LambdaDeploymentGroup(
+                self,
+                operation.name.title().replace("_", ""),
+                application=application,
+                alias=alias,
+                alarms=alarms,
+                auto_rollback=codedeploy.AutoRollbackConfig(deployment_in_alarm=True),
+                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+            )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM4[Policy::{_SHIFT_ALIASES}]",
+                reason="The policy that AWS made for this purpose",
+            ),
+        )

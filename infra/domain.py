@@ -1,0 +1,44 @@
+"""A name of the operator's own for the API."""
+
+from typing import cast
+
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as certificatemanager
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_route53_targets as targets
+from constructs import Construct
+
+from infra.settings import Stage
+
+
+class Domain(Construct):
+    """The domain, the API at its root, and the records that lead there."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, stage: Stage, api: apigateway.RestApi
+    ) -> None:
+        super().__init__(scope, id_)
+        self.url = f"https://{stage.domain_name}/"
+        domain = apigateway.DomainName(
+            self,
+            "DomainName",
+            domain_name=stage.domain_name,
+            certificate=certificatemanager.Certificate.from_certificate_arn(
+                self, "Certificate", stage.certificate_arn
+            ),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            # 1.2 and 1.3.
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+            mapping=api,
+        )
+        # The CDK has no input for it; without it nothing answers to the AAAA record.
+        cast("apigateway.CfnDomainName", domain.node.default_child).add_property_override(
+            "EndpointConfiguration.IpAddressType", "dualstack"
+        )
+        if stage.hosted_zone_id:
+            zone = route53.HostedZone.from_hosted_zone_id(self, "Zone", stage.hosted_zone_id)
+            target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(domain))
+            # The final dot makes the name complete, so that nobody has to know the zone's.
+            name = f"{stage.domain_name}."
+            route53.ARecord(self, "A", zone=zone, record_name=name, target=target)
+            route53.AaaaRecord(self, "Aaaa", zone=zone, record_name=name, target=target)

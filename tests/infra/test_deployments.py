@@ -1,0 +1,87 @@
+"""A new version comes slowly and goes back by itself; an old one is kept or pruned as is set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from infra.settings import STAGES
+from tests.infra.conftest import find_in, synthesize, synthesize_stage
+from tests.infra.test_observability import alarm_name, alarms, period
+
+GROUP = "AWS::CodeDeploy::DeploymentGroup"
+
+
+def aliases(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Alias"]
+
+
+def test_production_shifts_a_tenth_of_each_functions_traffic_first() -> None:
+    template = synthesize_stage("prod")
+    groups = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == GROUP}
+    updated = [alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] for alias in aliases(template)]
+
+    assert len(groups) == len(Operation)
+    assert sorted(update["DeploymentGroupName"]["Ref"] for update in updated) == sorted(groups)
+    for group in groups.values():
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+
+
+def test_a_canary_rolls_back_on_alarms_that_ring_before_it_ends() -> None:
+    template = synthesize_stage("prod")
+    ringing = alarms(template)
+
+    for group in find_in(template, GROUP):
+        references = [alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]]
+        names = {alarm_name(reference) for reference in references}
+
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        assert names == {"ServerErrors", "FunctionErrors"}
+        assert all(period(ringing[name]) < 5 * 60 for name in names)
+        assert group["AutoRollbackConfiguration"] == {
+            "Enabled": True,
+            "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],
+        }
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES.keys() - {"prod"}))
+def test_other_stages_change_over_at_once(stage: str) -> None:
+    assert find_in(synthesize_stage(stage), GROUP) == []
+    assert not any("UpdatePolicy" in alias for alias in aliases(synthesize_stage(stage)))
+
+
+def test_a_canary_is_a_setting() -> None:
+    assert find_in(synthesize(stage="prod", canary="false"), GROUP) == []
+    assert len(find_in(synthesize(stage="dev", canary="true"), GROUP)) == len(Operation)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_alias_points_to_a_published_version(stage: str) -> None:
+    resources = synthesize_stage(stage)["Resources"]
+
+    for alias in aliases(synthesize_stage(stage)):
+        version = resources[alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]]
+        assert version["Type"] == "AWS::Lambda::Version"
+        assert version["Properties"]["FunctionName"] == alias["Properties"]["FunctionName"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "policy"),
+    [
+        ({"stage": "prod"}, "Retain"),
+        ({"stage": "dev"}, "Delete"),
+        ({"stage": "prod", "keepVersions": "false"}, "Delete"),
+        ({"stage": "dev", "keepVersions": "true"}, "Retain"),
+    ],
+)
+def test_a_version_that_was_replaced_is_kept_or_pruned_as_is_set(
+    settings: dict[str, str], policy: str
+) -> None:
+    versions = [
+        resource.get("DeletionPolicy", "Delete")
+        for resource in synthesize(**settings)["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Version"
+    ]
+
+    assert versions == [policy] * len(Operation)

@@ -1,0 +1,272 @@
+"""What the firewall lets pass, what it stops, and what it keeps."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from functions.endpoint import MAX_BODY
+from functions.fields import Caller, ClientMetadata, Field, Flag, Text
+from functions.limits import ATTEMPTS_PER_ADDRESS
+from functions.operations import Operation
+from infra.bundle import ROOT
+from infra.openapi import request_type
+from infra.settings import STAGES
+from tests.infra.conftest import find_in, make_app, make_stack, synthesize, synthesize_stage
+from tests.infra.test_rules import check
+from tests.unit.test_problems import ids
+
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+deployed = pytest.mark.parametrize("stage", sorted(STAGES.keys() - {"local"}))
+
+NO_BODIES = {"AWSManagedRulesAmazonIpReputationList"}
+"""The groups of AWS that we use and that read no body."""
+
+
+def acl(stage: str = "prod") -> dict[str, Any]:
+    (found,) = find_in(synthesize_stage(stage), "AWS::WAFv2::WebACL")
+    return found
+
+
+def rules(stage: str = "prod") -> dict[str, dict[str, Any]]:
+    return {rule["Name"]: rule for rule in acl(stage)["Rules"]}
+
+
+def blocks(rule: Mapping[str, Any]) -> bool:
+    (action,) = rule.get("Action") or rule["OverrideAction"]
+    return action not in {"Count", "Allow"}
+
+
+def limit(name: str) -> int:
+    rate = rules()[name]["Statement"]["RateBasedStatement"]
+    assert rate["AggregateKeyType"] == "IP"
+    assert rate["EvaluationWindowSec"] == 300
+    return int(rate["Limit"])
+
+
+def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0) -> bool:
+    """What WAF says of a request, by its documentation, for the statements that we use."""
+    ((kind, inner),) = statement.items()
+    match kind:
+        case "SizeConstraintStatement":
+            limits = acl()["AssociationConfig"]["RequestBody"]["API_GATEWAY"]
+            inspected = 1024 * int(limits["DefaultSizeInspectionLimit"].removeprefix("KB_"))
+            assert inner["ComparisonOperator"] == "GT"
+            if body > inspected:
+                return bool(inner["FieldToMatch"]["Body"]["OversizeHandling"] == "MATCH")
+            return bool(body > inner["Size"])
+        case "ByteMatchStatement":
+            (transformation,) = inner["TextTransformations"]
+            assert inner["FieldToMatch"] == {"UriPath": {}}
+            assert inner["PositionalConstraint"] == "CONTAINS"
+            seen = unquote(path) if transformation["Type"] == "URL_DECODE" else path
+            return inner["SearchString"] in seen
+    raise NotImplementedError(kind)
+
+
+@deployed
+def test_the_firewall_stands_before_the_stage_of_the_api(stage: str) -> None:
+    template = synthesize_stage(stage)
+    (association,) = find_in(template, "AWS::WAFv2::WebACLAssociation")
+    found = {r["Type"]: name for name, r in template["Resources"].items()}
+
+    assert association["WebACLArn"] == {"Fn::GetAtt": [found["AWS::WAFv2::WebACL"], "Arn"]}
+    *_, api, between, stage_name = association["ResourceArn"]["Fn::Join"][1]
+    assert (api, between, stage_name) == (
+        {"Ref": found["AWS::ApiGateway::RestApi"]},
+        "/stages/",
+        {"Ref": found["AWS::ApiGateway::Stage"]},
+    )
+    assert acl(stage)["Scope"] == "REGIONAL"
+
+
+def test_nothing_of_the_firewall_is_left_where_it_is_off() -> None:
+    for template in (synthesize_stage("local"), synthesize(stage="prod", firewall="off")):
+        assert "AWS::WAFv2" not in json.dumps(template)
+        assert "aws-waf-logs" not in json.dumps(template)
+
+
+def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod")
+    make_stack(app).node.find_child("Firewall").node.try_remove_child("Association")
+
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        check(app)
+
+
+def test_where_a_setting_turns_the_firewall_off_that_is_said(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod", firewall="off")
+    make_stack(app)
+
+    check(app)
+
+
+def test_in_counting_mode_no_rule_blocks_and_none_is_missing() -> None:
+    (counting,) = find_in(synthesize(stage="prod", firewall="count"), "AWS::WAFv2::WebACL")
+
+    assert counting["DefaultAction"] == {"Allow": {}}
+    assert not [rule["Name"] for rule in counting["Rules"] if blocks(rule)]
+    assert [rule["Name"] for rule in counting["Rules"]] == list(rules())
+
+
+@deployed
+def test_what_reads_a_body_never_blocks_but_by_its_size(stage: str) -> None:
+    blocking = {name for name, rule in rules(stage).items() if blocks(rule)}
+    by_group = {
+        name
+        for name, rule in rules(stage).items()
+        if rule["Statement"].get("ManagedRuleGroupStatement", {"Name": None})["Name"] in NO_BODIES
+    }
+
+    assert blocking == by_group | {"RequestsPerAddress", "ResetsPerAddress", "BodySize"}
+    assert len(by_group) == len(NO_BODIES)
+    for name in blocking - by_group:
+        fields = re.findall(r'"FieldToMatch": {"(\w+)"', json.dumps(rules(stage)[name]))
+        assert set(fields) <= {"UriPath", "Body"}
+        assert ("Body" in fields) == (name == "BodySize")
+
+
+def test_attacks_in_bodies_are_counted() -> None:
+    counted = {
+        rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
+        for rule in rules().values()
+        if not blocks(rule)
+    }
+
+    assert counted == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"}
+
+
+def fullest(field: Field[Any]) -> object:
+    """The value of a field that is written with the most bytes."""
+    key = "\U0001f511"  # twelve bytes when escaped, the most that a character can take
+    match field:
+        case Text():
+            return key * field.max_length
+        case Flag():
+            return False
+        case ClientMetadata():
+            names = (f"{n}".ljust(field.max_name, key) for n in range(field.max_properties))
+            return dict.fromkeys(names, key * field.max_value)
+    raise NotImplementedError(field)
+
+
+def largest_body(operation: Operation) -> int:
+    """Bytes of the largest valid request: every character is escaped, in six bytes or twelve."""
+    made = request_type(operation)
+    fields = made.fields.values()
+    body: dict[str, Any] = {field.name: fullest(field) for field in fields if field.empty}
+    body["options"] = {field.name: fullest(field) for field in fields if not field.empty}
+    made(body, Caller())  # or it raises: it is valid
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return sum(12 if ord(character) > 0xFFFF else 6 for character in text)
+
+
+@each_operation
+def test_the_largest_valid_request_passes(operation: Operation) -> None:
+    body = largest_body(operation)
+
+    assert body <= MAX_BODY
+    assert not matches(rules()["BodySize"]["Statement"], body=body)
+
+
+@pytest.mark.parametrize("body", [MAX_BODY + 1, 10_000_000])
+def test_a_body_larger_than_any_valid_one_is_blocked(body: int) -> None:
+    rule = rules()["BodySize"]
+
+    assert blocks(rule)
+    assert matches(rule["Statement"], body=body)
+
+
+def test_whom_the_limits_let_pass_the_firewall_does_not_stop() -> None:
+    across_an_edge = 2 * ATTEMPTS_PER_ADDRESS
+    public = [operation for operation in Operation if not operation.signed_in]
+
+    assert limit("ResetsPerAddress") >= across_an_edge
+    assert limit("RequestsPerAddress") >= across_an_edge * len(public)
+
+
+def test_one_address_cannot_use_up_the_throttle_of_any_method() -> None:
+    for name in ("RequestsPerAddress", "ResetsPerAddress"):
+        assert limit(name) / 300 < min(operation.requests_per_second for operation in Operation)
+    assert limit("ResetsPerAddress") < limit("RequestsPerAddress")
+
+
+@pytest.mark.parametrize(
+    ("path", "counted"),
+    [
+        ("/v1/reset-password", True),
+        ("/reset-password", True),
+        ("/v1/reset-password/", True),
+        ("/v1//reset-password", True),
+        ("/v1/reset%2Dpass%77ord", True),
+        ("/v1/confirm-reset-password", False),
+        ("/v1/update-password", False),
+    ],
+)
+def test_resets_have_a_limit_of_their_own_however_their_path_is_written(
+    path: str, counted: bool
+) -> None:
+    rate = rules()["ResetsPerAddress"]["Statement"]["RateBasedStatement"]
+
+    assert matches(rate["ScopeDownStatement"], path=path) == counted
+    assert (
+        "ScopeDownStatement"
+        not in (rules()["RequestsPerAddress"]["Statement"]["RateBasedStatement"])
+    )
+
+
+@deployed
+def test_nothing_that_is_kept_holds_a_body_or_a_token(stage: str) -> None:
+    protections = acl(stage)["DataProtectionConfig"]["DataProtections"]
+    hidden = {
+        (p["Field"]["FieldType"], key)
+        for p in protections
+        for key in p["Field"].get("FieldKeys", ["every"])
+    }
+
+    assert hidden >= {("BODY", "every"), ("SINGLE_HEADER", "authorization")}
+    assert hidden >= {("QUERY_STRING", "every"), ("SINGLE_HEADER", "cookie")}
+    assert {p["Action"] for p in protections} == {"SUBSTITUTION"}
+    # An exception would show what a rule found, which is a piece of the body.
+    assert "Exclude" not in json.dumps(protections)
+    visible = [acl(stage), *acl(stage)["Rules"]]
+    assert not any(each["VisibilityConfig"]["SampledRequestsEnabled"] for each in visible)
+
+
+@deployed
+def test_what_the_firewall_does_is_counted_and_logged(stage: str) -> None:
+    template = synthesize_stage(stage)
+    (logging,) = find_in(template, "AWS::WAFv2::LoggingConfiguration")
+    (policy,) = find_in(template, "AWS::Logs::ResourcePolicy")
+    ((name, group),) = (
+        (name, resource["Properties"])
+        for name, resource in template["Resources"].items()
+        if resource["Properties"].get("LogGroupName")
+    )
+    metrics = [each["VisibilityConfig"] for each in (acl(stage), *acl(stage)["Rules"])]
+
+    assert group["LogGroupName"].startswith("aws-waf-logs-")
+    assert logging["LogDestinationConfigs"] == [{"Fn::GetAtt": [name, "Arn"]}]
+    assert "delivery.logs.amazonaws.com" in json.dumps(policy)
+    assert name in json.dumps(policy)
+    assert "LoggingFilter" not in logging
+    assert all(metric["CloudWatchMetricsEnabled"] for metric in metrics)
+    assert len({metric["MetricName"] for metric in metrics}) == len(metrics)
+
+
+def test_the_document_has_the_rules_in_their_order_with_their_actions_and_limits() -> None:
+    text = (ROOT / "docs/security-features.md").read_text()
+    section = text.partition("\n## The firewall\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (\w+) \|$", section, re.MULTILINE)
+
+    assert [(name, action) for name, _, action in rows] == [
+        (name, "blocks" if blocks(rule) else "counts") for name, rule in rules().items()
+    ]
+    for name, matched, _ in rows:
+        if name.endswith("PerAddress"):
+            assert f"more than {limit(name)} requests" in matched
+            assert "in 300 s" in matched

@@ -7,10 +7,12 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final, NamedTuple
 
+from benchmarks import plots
 from benchmarks.execution import Figures
 from benchmarks.variants import BOTO3, COOKBOOK, FEATURES, HTTP, OURS, PLAIN_COOKBOOK, RIVALS
 from functions.operations import Operation
@@ -75,7 +77,7 @@ quartiles in brackets. What else the machine does slows both sides of a ratio al
 
 
 def write(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> str:
-    """Write `results.json` and `RESULTS.md`, and return the latter."""
+    """Write `results.json`, its picture and `RESULTS.md`, and return the last one."""
     results: dict[str, object] = {
         operation.id: {
             name: round(_ratio(rounds, operation, ratio)[1], 3) for name, ratio in RATIOS.items()
@@ -83,18 +85,42 @@ def write(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> str:
         for operation in Operation
     }
     results |= sizes
+    results["cold_start_ms"] = {
+        name: _parts(rounds, name) for name in (OURS, COOKBOOK, BOTO3, HTTP)
+    }
+    plots.draw_bench(results)
     (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     text = "\n".join(_document(rounds, counts, sizes))
     (FOLDER / "RESULTS.md").write_text(text)
     return text
 
 
+def _parts(rounds: list[Round], name: str) -> dict[str, float]:
+    """The medians of what a cold start consists of, for the operation that does most."""
+    key: Key = (name, Operation.CONFIRM_RESET_PASSWORD)
+    python = median(one[NOTHING, None]["cold_ms"] for one in rounds)
+    first_call = median(one[key]["first_call_ms"] for one in rounds)
+    cold = median(one[key]["cold_ms"] for one in rounds)
+    return {
+        "Python": round(python, 1),
+        "initialisation": round(cold - first_call - python, 1),
+        "first call": round(first_call, 1),
+    }
+
+
 def _document(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> Iterator[str]:
     yield from ("# Benchmark", "", _HOW_TO_READ)
-    yield from _machine(len(rounds), counts)
+    locks = (RIVALS / "requirements.txt", ROOT / "tests" / "bundle" / "requirements.txt")
+    yield from machine(
+        f"make bench ROUNDS={len(rounds)}",
+        chain.from_iterable(map(pins, locks)),
+        instructions="one run of each, by valgrind"
+        if any(counts.values())
+        else "none: no valgrind here",
+    )
     yield from ("## Ratios", "")
     header = ["", "at most", *(operation.id for operation in Operation)]
-    yield from _table(header, (_ratio_cells(rounds, ratio) for ratio in RATIOS.values()))
+    yield from table(header, (_ratio_cells(rounds, ratio) for ratio in RATIOS.values()))
     for operation in Operation:
         yield from ("", f"## {operation.id}", "")
         names = [name for name, of in rounds[0] if of in (operation, None) and name not in FEATURES]
@@ -106,35 +132,33 @@ def _document(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> Iter
     yield ""
     yield from _figures(rounds, counts, Operation.CONFIRM_RESET_PASSWORD, [OURS, *FEATURES])
     yield from ("", "## Size of the zip", "")
-    yield from _table(
+    yield from table(
         ["", "bytes", "ours is"],
         ([name, f"{size:,}", f"{sizes['zip_bytes'] / size:.2f}"] for name, size in sizes.items()),
     )
     yield ""
 
 
-def _machine(rounds: int, counts: Round) -> Iterator[str]:
+def machine(command: str, packages: Iterable[str], **more: str) -> Iterator[str]:
+    """What measured, as a section of a document."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    locks = (RIVALS / "requirements.txt", ROOT / "tests" / "bundle" / "requirements.txt")
-    pins = [
-        pin for lock in locks for pin in re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE)
-    ]
-    counted = "one run of each, by valgrind" if any(counts.values()) else "none: no valgrind here"
+    rows = {
+        "command": f"`{command}`",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "processor": f"{os.cpu_count()} of {cpu[1] if cpu else platform.machine()}",
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "load at the end": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+        "Python": f"{platform.python_version()}, {ssl.OPENSSL_VERSION}",
+        "packages": ", ".join(packages),
+    }
     yield from ("## Machine", "")
-    yield from _table(
-        ["", ""],
-        (
-            ["command", f"`make bench ROUNDS={rounds}`"],
-            ["date", f"{datetime.now(UTC):%Y-%m-%d}"],
-            ["processor", f"{os.cpu_count()} of {cpu[1] if cpu else platform.machine()}"],
-            ["system", f"{platform.system()} {platform.release()}, {platform.machine()}"],
-            ["load at the end", " ".join(f"{load:.1f}" for load in os.getloadavg())],
-            ["Python", f"{platform.python_version()}, {ssl.OPENSSL_VERSION}"],
-            ["packages", ", ".join(pins)],
-            ["instructions", counted],
-        ),
-    )
+    yield from table(["", ""], map(list, (rows | more).items()))
     yield ""
+
+
+def pins(lock: Path) -> list[str]:
+    """The packages of a requirements file, with their versions."""
+    return re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE)
 
 
 def _figures(
@@ -151,7 +175,7 @@ def _figures(
         "warm_tls_us": "warm over TLS µs",
     }
     header = ["", f"times `{NOTHING}`", *columns.values()]
-    yield from _table(header, (_row(rounds, counts, operation, name, columns) for name in names))
+    yield from table(header, (_row(rounds, counts, operation, name, columns) for name in names))
 
 
 def _row(
@@ -206,6 +230,7 @@ def _quartiles(values: list[float]) -> str:
     return f"{middle:.{digits}f} [{low:.{digits}f}-{high:.{digits}f}]"
 
 
-def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+def table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    """In Markdown, line by line."""
     for cells in (header, ["---"] * len(header), *rows):
         yield f"| {' | '.join(cells)} |"

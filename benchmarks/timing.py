@@ -115,7 +115,10 @@ def area(times: Times) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print a table in Markdown; with the step off, a tenth of the requests shows enough."""
+    """Print a table in Markdown, and draw; with the step off, a tenth of the requests suffices."""
+    # Imported late: the processes that are measured import this module.
+    from benchmarks import plots  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
     requests = parser.parse_args().requests
@@ -124,6 +127,7 @@ def main() -> None:
         " median known | median unknown | slowest |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
+    runs: list[dict[str, Any]] = []
     for step, count in ((0.0, max(2, requests // 10)), (STEP, requests)):
         for operation in PUBLIC:
             times = measure(operation, step, count)
@@ -133,6 +137,13 @@ def main() -> None:
             row = [operation.id, f"{step} s", str(count), f"{auc:.3f}", f"{error:.3f}", *cells]
             sys.stdout.write(f"| {' | '.join([*row, slowest])} |\n")
             sys.stdout.flush()
+            sides = {
+                side: plots.percentiles([1000 * seconds for seconds in taken])
+                for side, taken in times._asdict().items()
+            }
+            runs.append({"operation": operation.id, "step": step, "requests": count} | sides)
+    (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")
+    plots.draw_timing(runs)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -12,6 +13,7 @@ from local import emulator
 from local.invocation import invoke
 from local.session import run
 from local.stack import DEMO, Stack, User
+from local.web import PORT
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,7 +28,7 @@ def main() -> None:
     try:
         match arguments.command:
             case "run":
-                run(arguments.port)
+                run(arguments.port, arguments.web_port)
             case "invoke":
                 invoke(arguments.operation, arguments.event)
             case "code":
@@ -41,7 +43,8 @@ def _parse() -> Namespace:
     parser = ArgumentParser(prog="python -m local", description=sys.modules["local"].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("run", help="deploy to an emulator and stay until stopped")
-    command.add_argument("--port", type=_port, default=4566)
+    command.add_argument("--port", type=partial(_port, "PORT"), default=4566)
+    command.add_argument("--web-port", type=partial(_port, "WEB_PORT"), default=PORT)
     command = commands.add_parser("invoke", help="invoke one handler with a sample event")
     command.add_argument("operation", nargs="?", default="")
     command.add_argument("--event", type=Path)
@@ -51,9 +54,9 @@ def _parse() -> Namespace:
     return parser.parse_args()
 
 
-def _port(text: str) -> int:
+def _port(setting: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
-        sys.exit(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        sys.exit(f"{setting} must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 

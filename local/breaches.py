@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Final
+
+from local.servers import serve
 
 PASSWORDS: Final = ("passwordpassword", "correct horse battery staple", "123456789012345")
 """As stolen as any, and long enough for the pool."""
@@ -35,13 +36,5 @@ def breached_passwords(passwords: Iterable[str] = PASSWORDS) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing: a prefix is a part of a password's hash."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/range"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve(Handler) as address:
+        yield f"{address}/range"

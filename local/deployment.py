@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,19 +27,23 @@ def local_stack(
     *,
     say: Callable[[str], None],
     functions: Mapping[str, str] = _NOTHING,
+    breach_endpoint: str = "",
+    origins: Sequence[str] = (),
 ) -> Iterator[Stack]:
     """Deploy the stack to an emulator of its own, and stop and remove both in the end.
 
-    `say` gets a line before each slow step, and `functions` is added to the environment of the
-    Lambda functions.
+    `say` gets a line before each slow step, `functions` is added to the environment of the Lambda
+    functions, and `origins` replace those that the stage allows. The list of breached passwords is
+    a small one of its own, or that of the `breach_endpoint`.
     """
     emulator.check_port(port)
     with (
         TemporaryDirectory(prefix="password-service-", ignore_cleanup_errors=True) as name,
         Processes(Path(name)) as processes,
-        breached_passwords() as breach_endpoint,
+        breached_passwords() as own,
     ):
         folder = Path(name)
+        breaches = breach_endpoint or own
         say(f"starting the emulator on port {port}")
         endpoint, child = emulator.start(processes, port=port, folder=folder, functions=functions)
 
@@ -60,7 +64,8 @@ def local_stack(
         synthesis = cdk(
             "synth",
             *("--quiet", "--no-staging", "--output", assembly),
-            *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
+            *("--context", "stage=local", "--context", f"breachEndpoint={breaches}"),
+            *(("--context", f"allowedOrigins={','.join(origins)}") if origins else ()),
             directory=ROOT,
         )
         emulator.wait(endpoint, child)
@@ -105,4 +110,5 @@ def _describe(endpoint: str, outputs: dict[str, str]) -> Stack:
         endpoint=endpoint,
         user_pool_id=outputs["UserPoolId"],
         user_pool_client_id=outputs["UserPoolClientId"],
+        public_client_id=outputs["PublicClientId"],
     )

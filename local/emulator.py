@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -33,17 +34,18 @@ def free_port() -> int:
         return port
 
 
-def check_port(port: int) -> None:
-    """Exit unless the emulator could listen there."""
+def check_port(port: int, setting: str = "PORT") -> None:
+    """Exit unless a server could listen there; the sentence names the setting of the port."""
     with socket.socket() as caller:
         if caller.connect_ex((HOST, port)) == 0:
-            sys.exit(f"Port {port} is in use: choose another with PORT=.")
+            sys.exit(f"Port {port} is in use: choose another with {setting}=.")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
         except OSError as error:
-            sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another with PORT=.")
+            because = error.strerror
+            sys.exit(f"Port {port} cannot be used ({because}): choose another with {setting}=.")
 
 
 def environment(endpoint: str | None = None) -> dict[str, str]:
@@ -80,6 +82,7 @@ def isolate(endpoint: str | None = None) -> None:
     os.environ.update(variables)
 
 
+@cache
 def client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - as boto3 has it
     """A boto3 client that acts as the root user of the emulated account."""
     return boto3.client(  # type: ignore[call-overload]

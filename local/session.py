@@ -10,8 +10,10 @@ from urllib3.exceptions import HTTPError
 
 from local.breaches import PASSWORDS
 from local.deployment import local_stack
+from local.emulator import HOST
 from local.processes import ROOT
 from local.stack import Stack
+from local.web import origins, pages, website
 
 CHOSEN: Final = "second-quiet-harbour-42"
 UPDATED: Final = "third-quiet-harbour-43"
@@ -21,18 +23,22 @@ _PAUSE: Final = 0.3
 """Seconds between two looks at the mailbox."""
 
 
-def run(port: int) -> None:
+def run(port: int, web_port: int) -> None:
     """Start, explain, and print codes as they are mailed; a signal ends it."""
     started = time.monotonic()
 
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.1f} s  {line}", flush=True)
 
-    with local_stack(port, say=say) as stack:
+    with (
+        website(web_port) as routes,
+        local_stack(port, say=say, origins=origins(web_port)) as stack,
+    ):
         try:
+            routes.update(pages(stack))
             stack.save()
             say("started")
-            print(f"\n{_introduction(stack)}\n\nready {stack.url}", flush=True)
+            print(f"\n{_introduction(stack, web_port)}\n\nready {stack.url}", flush=True)
             _report_mails(stack)
         except KeyboardInterrupt:
             print("stopping", flush=True)
@@ -54,7 +60,7 @@ def _report_mails(stack: Stack) -> None:
         time.sleep(_PAUSE)
 
 
-def _introduction(stack: Stack) -> str:
+def _introduction(stack: Stack, web_port: int) -> str:
     user = stack.demo_user
     reset = _curl(stack, "/reset-password", {"username": user.username})
     confirm = _curl(
@@ -69,10 +75,12 @@ def _introduction(stack: Stack) -> str:
         f"""-H "Authorization: Bearer $({_make(f"token PASSWORD={CHOSEN}")})" """,
     )
     return f"""\
+Page       http://{HOST}:{web_port}/
 Base URL   {stack.url}
 Demo user  {user.username}
 Password   {user.password}
 Mailbox    {stack.mailbox}
+API docs   http://{HOST}:{web_port}/docs
 Stolen     {PASSWORDS[0]!r} and a few more are refused as new passwords
 
 Ask for a code, choose a new password with it, and change that one (paste in this order):

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 from base64 import b64encode
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.operations import Operation
 from local import emulator
 from local.processes import ROOT
 
@@ -48,6 +50,8 @@ class Stack:
     endpoint: str
     user_pool_id: str
     user_pool_client_id: str
+    public_client_id: str
+    """Of the app client without a secret, by which Amplify signs users in."""
     region: str = emulator.REGION
     demo_user: User = DEMO
 
@@ -67,6 +71,7 @@ class Stack:
                 region=document["region"],
                 user_pool_id=document["userPoolId"],
                 user_pool_client_id=document["userPoolClientId"],
+                public_client_id=document["publicClientId"],
                 demo_user=User(**document["demoUser"]),
             )
             stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.user_pool_id)
@@ -82,6 +87,7 @@ class Stack:
             "region": self.region,
             "userPoolId": self.user_pool_id,
             "userPoolClientId": self.user_pool_client_id,
+            "publicClientId": self.public_client_id,
             "demoUser": self.demo_user._asdict(),
             "mailbox": self.mailbox,
         }
@@ -152,6 +158,26 @@ class Stack:
             SecretHash=self.secret_hash(username),
         )
         return self.code(username) or sys.exit(f"No code was mailed to {username}.")
+
+    @contextmanager
+    def throttled(self, operation: Operation, *, rate: float, burst: int) -> Iterator[None]:
+        """Let so many requests a second pass: the emulator takes no throttle from a template."""
+        api, stage = self.url.rsplit("/", 2)[1:]
+        method = f"/{operation.path.replace('/', '~1')}/{operation.method}"
+
+        def patch(*operations: dict[str, str]) -> None:
+            self.client("apigateway").update_stage(
+                restApiId=api, stageName=stage, patchOperations=operations
+            )
+
+        patch(
+            {"op": "replace", "path": f"{method}/throttling/rateLimit", "value": f"{rate}"},
+            {"op": "replace", "path": f"{method}/throttling/burstLimit", "value": f"{burst}"},
+        )
+        try:
+            yield
+        finally:
+            patch({"op": "remove", "path": method})
 
     def mails(self) -> list[Mail]:
         """Every mail so far, oldest first."""

@@ -1,13 +1,15 @@
 """A front for Cognito on loopback: plays what a test scripts and answers or forwards the rest.
 
 AWS documents answers that no emulator gives, and failures that nobody can cause at will. Point a
-client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER.
+client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. `Front`
+is what knows nothing of Cognito, and can stand before any other service.
 """
 
 import json
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,24 +103,20 @@ class _Script:
     times: int | None
 
 
-class CognitoFront:
-    """A context manager; without an `upstream` URL, the actions of this service just succeed.
+class Front:
+    """A context manager; what no script answers goes on to the `upstream` URL."""
 
-    `respond` answers in place of an upstream, and may be exchanged at any time.
-    """
-
-    def __init__(self, upstream: str | None = None, respond: Respond | None = None) -> None:
-        self.respond = respond
+    def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self._requests: list[CognitoRequest] = []
         self._scripts: dict[str, list[_Script]] = {}
         self._lock = Lock()
         self._closing = Event()
         self._server = _Server(self)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._refuses = False
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serve()
         return self
 
     def __exit__(
@@ -128,9 +126,8 @@ class CognitoFront:
         traceback: TracebackType | None,
     ) -> None:
         self._closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        if not self._refuses:
+            self._close()
 
     @property
     def url(self) -> str:
@@ -156,7 +153,7 @@ class CognitoFront:
         forward: bool = False,
         times: int | None = None,
     ) -> None:
-        """Script the next answers to an action, such as `"ForgotPassword"`.
+        """Script the next answers to an action, such as `"ForgotPassword"`; `""` is what has none.
 
         `error` is the name of an exception (status 400) and `body` a whole answer (status 200),
         which as bytes is sent without Cognito's headers;
@@ -182,11 +179,30 @@ class CognitoFront:
             earlier = self._scripts.get(action, [])
             self._scripts[action] = [one for one in earlier if one.times is not None] + [script]
 
+    def refuse(self) -> None:
+        """Drop every connection and listen no more, until the next `reset`."""
+        self._close()
+        self._server.drop()
+        self._refuses = True
+
     def reset(self) -> None:
         """Forget every script and every request."""
         with self._lock:
             self._scripts.clear()
             self._requests.clear()
+        if self._refuses:
+            self._server = _Server(self, self._server.server_port)
+            self._serve()
+            self._refuses = False
+
+    def _serve(self) -> None:
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def _close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
     def _handle(self, call: _Call) -> _Answer | None:
         """Return the answer to one call, or None to drop the connection."""
@@ -214,8 +230,22 @@ class CognitoFront:
         return None
 
     def _succeed(self, call: _Call) -> _Answer:
-        if self._upstream is not None:
-            return _forward(self._upstream, call)
+        return _forward(self._upstream, call)
+
+
+class CognitoFront(Front):
+    """Without an `upstream` URL, the actions of this service just succeed.
+
+    `respond` answers in place of an upstream, and may be exchanged at any time.
+    """
+
+    def __init__(self, upstream: str = "", respond: Respond | None = None) -> None:
+        super().__init__(upstream)
+        self.respond = respond
+
+    def _succeed(self, call: _Call) -> _Answer:
+        if self._upstream:
+            return super()._succeed(call)
         if self.respond is not None:
             try:
                 body = self.respond(call.action, json.loads(call.body))
@@ -262,13 +292,26 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, front: CognitoFront) -> None:
+    def __init__(self, front: Front, port: int = 0) -> None:
         self.play = front._handle  # noqa: SLF001 - the server is a part of the front
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
         # Not shut down first: a lingering time of zero then makes the closing a reset.
         self.close_request(request)
+
+    def drop(self) -> None:
+        """End the connections that are kept alive; a client would go on to use them."""
+        for connection in list(self._open):
+            # The other end may have closed it by now.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that gave up waiting is part of many tests."""

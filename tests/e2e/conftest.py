@@ -1,4 +1,4 @@
-"""The real stack, deployed to an emulator, with a front between its functions and Cognito."""
+"""The real stack, deployed to an emulator, with fronts between its functions and what they ask."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,9 +11,11 @@ import urllib3
 from functions.operations import Operation
 from functions.problems import JSON, Problem
 from local import emulator
+from local.breaches import breached_passwords
 from local.deployment import local_stack
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests import documented
+from tests.cognito_front import CognitoFront, Front
 
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
@@ -75,39 +77,80 @@ class Api:
         token: str | None = None,
         **headers: str,
     ) -> Reply:
-        """Post JSON, or the content as it is; underscores in the headers' names stand for `-`."""
+        """Post JSON, or the content as it is; the answer must be one that the document has.
+
+        Underscores in the names of the headers stand for `-`.
+        """
         sent = {"Content-Type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         content = json.dumps(body) if content is None else content
-        return self.send("POST", operation.path, content, sent)
+        reply = self.send("POST", operation.path, content, sent)
+        documented.check(operation, *reply)
+        return reply
+
+
+class Fronts(NamedTuple):
+    """What stands before everything that a function asks."""
+
+    cognito: CognitoFront
+    table: Front
+    events: Front
+    breaches: Front
+
+    def reset(self) -> None:
+        for front in self:
+            front.reset()
 
 
 @pytest.fixture(scope="package")
-def deployment() -> Iterator[tuple[Stack, CognitoFront]]:
+def deployment() -> Iterator[tuple[Stack, Fronts]]:
     """One for all the tests here: it takes most of their time."""
     port = emulator.free_port()
-    with pytest.MonkeyPatch.context() as patch, CognitoFront(f"http://127.0.0.1:{port}") as front:
+    endpoint = f"http://127.0.0.1:{port}"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        breached_passwords() as breaches,
+        CognitoFront(endpoint) as cognito,
+        Front(endpoint) as table,
+        Front(endpoint) as events,
+        Front(breaches) as breach_front,
+    ):
         for name, value in emulator.environment().items():
             patch.setenv(name, value)
-        reach_front = {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url}
-        with local_stack(port, say=print, functions=reach_front) as stack:
-            yield stack, front
+        reach_fronts = {
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": cognito.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": table.url,
+            "AWS_ENDPOINT_URL_EVENTBRIDGE": events.url,
+        }
+        with local_stack(
+            port,
+            say=print,
+            functions=reach_fronts,
+            breach_endpoint=f"{breach_front.url}/range",
+        ) as stack:
+            yield stack, Fronts(cognito, table, events, breach_front)
 
 
 @pytest.fixture(scope="package")
-def stack(deployment: tuple[Stack, CognitoFront]) -> Stack:
+def stack(deployment: tuple[Stack, Fronts]) -> Stack:
     return deployment[0]
 
 
 @pytest.fixture
-def front(deployment: tuple[Stack, CognitoFront]) -> Iterator[CognitoFront]:
-    """What stands before Cognito; scripts end with the test."""
-    front = deployment[1]
-    front.reset()
-    yield front
-    front.reset()
+def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
+    """Scripts end with the test."""
+    fronts = deployment[1]
+    fronts.reset()
+    yield fronts
+    fronts.reset()
+
+
+@pytest.fixture
+def front(fronts: Fronts) -> CognitoFront:
+    """What stands before Cognito."""
+    return fronts.cognito
 
 
 def acted(front: CognitoFront) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from functions.operations import Operation
 from functions.problems import (
     INVALID_PARAMETER,
+    METHOD_NOT_ALLOWED,
     NOT_FOUND,
     NOT_SIGNED_IN,
     TOO_LARGE,
@@ -35,8 +36,14 @@ def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
-def test_another_method_is_a_problem(api: Api, operation: Operation) -> None:
-    api.send("GET", operation.path).check(NOT_FOUND)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_another_method_is_told_which_one_there_is(
+    api: Api, operation: Operation, method: str
+) -> None:
+    refused = api.send(method, operation.path)
+
+    refused.check(METHOD_NOT_ALLOWED)
+    assert operation.method in refused.headers["Allow"].split(", ")
 
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
@@ -78,21 +85,8 @@ def test_a_script_may_read_the_gateways_own_failures(api: Api) -> None:
 
 @pytest.fixture
 def one_reset_a_minute(stack: Stack) -> Iterator[None]:
-    """The emulator takes limits from UpdateStage alone, not from the template."""
-    api_id, stage = stack.url.rsplit("/", 2)[1:]
-    path = f"/{Operation.RESET_PASSWORD.path.replace('/', '~1')}/POST"
-
-    def patch(*operations: dict[str, str]) -> None:
-        stack.client("apigateway").update_stage(
-            restApiId=api_id, stageName=stage, patchOperations=operations
-        )
-
-    patch(
-        {"op": "replace", "path": f"{path}/throttling/rateLimit", "value": "0.016"},
-        {"op": "replace", "path": f"{path}/throttling/burstLimit", "value": "1"},
-    )
-    yield
-    patch({"op": "remove", "path": path})
+    with stack.throttled(Operation.RESET_PASSWORD, rate=0.016, burst=1):
+        yield
 
 
 @pytest.mark.usefixtures("one_reset_a_minute")

@@ -9,10 +9,7 @@ import pytest
 
 from functions.operations import Operation
 from functions.problems import (
-    BAD_GATEWAY,
     INTERNAL_ERROR,
-    OUTCOME_UNKNOWN,
-    TOO_MANY_REQUESTS,
 )
 from local.stack import Stack, User
 from tests.cognito_front import CognitoFront
@@ -80,7 +77,6 @@ def body_of(operation: Operation, user: User) -> dict[str, str]:
             "confirmationCode": "000000",
             "newPassword": NEW,
         },
-        Operation.UPDATE_PASSWORD: {"oldPassword": user.password, "newPassword": NEW},
     }[operation]
 
 
@@ -106,34 +102,6 @@ def test_a_grant_that_is_back_is_used_without_a_new_deployment(
 
     assert api.post(operation, body_of(operation, user)).status < 500
     assert "DescribeUserPoolClient" in {request.action for request in front.requests}
-
-
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
-def test_what_no_account_causes_is_not_silent(
-    api: Api, front: CognitoFront, stack: Stack, user: User, operation: Operation
-) -> None:
-    token = stack.sign_in(user)["AccessToken"] if operation.signed_in else None
-    front.answer(ACTIONS[operation], error="TooManyRequestsException", message="Rate exceeded")
-
-    throttled = api.post(operation, body_of(operation, user), token=token)
-
-    throttled.check(TOO_MANY_REQUESTS)
-    front.reset()
-    front.answer(ACTIONS[operation], status=503, body=b"<html>Service Unavailable</html>")
-    api.post(operation, body_of(operation, user), token=token).check(BAD_GATEWAY)
-
-
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
-def test_a_lost_answer_is_an_unknown_outcome(
-    api: Api, front: CognitoFront, stack: Stack, user: User, operation: Operation
-) -> None:
-    token = stack.sign_in(user)["AccessToken"] if operation.signed_in else None
-    front.answer(ACTIONS[operation], reset=True, forward=True)
-
-    api.post(operation, body_of(operation, user), token=token).check(OUTCOME_UNKNOWN)
-
-    calls = [request for request in front.requests if request.action == ACTIONS[operation]]
-    assert len(calls) == 1
 
 
 def logged(stack: Stack) -> str:

@@ -16,7 +16,6 @@ from functions.problems import (
     INVALID_PASSWORD,
     LIMIT_EXCEEDED,
     NOT_SIGNED_IN,
-    OUTCOME_UNKNOWN,
     Failure,
 )
 from functions.settings import settings
@@ -173,18 +172,6 @@ def test_a_lost_answer_may_be_asked_for_again(
 
     assert [(reply.status, reply.text) for reply in replies] == [(204, "")] * 3
     assert [r.action for r in front.requests].count("ConfirmForgotPassword") == 1
-    assert stack.sign_in(User(user.username, NEW))
-
-
-def test_an_outcome_that_nobody_knows_is_said_again_and_the_password_did_change(
-    api: Api, stack: Stack, user: User, front: CognitoFront
-) -> None:
-    body = confirm(user, code_for(user, api, stack), NEW)
-    front.answer("ConfirmForgotPassword", reset=True, forward=True, times=1)
-
-    for _ in range(2):
-        api.post(CONFIRM, body, Idempotency_Key=KEY).check(OUTCOME_UNKNOWN)
-
     assert stack.sign_in(User(user.username, NEW))
 
 

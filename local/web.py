@@ -1,0 +1,221 @@
+"""The pages of `make run`, and the few things that they ask of the runner: on loopback alone."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.message import Message
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+from urllib3.exceptions import HTTPError
+
+from local import emulator
+from local.processes import ROOT
+from local.servers import serve
+from local.stack import Stack, User
+
+PORT: Final = 3000
+"""The one whose origins the stage `local` allows."""
+
+_HOSTS: Final = (emulator.HOST, "localhost")
+_WEB: Final = ROOT / "web"
+_PAGE: Final = {
+    "/": _WEB / "index.html",
+    "/icon.svg": _WEB / "icon.svg",
+    "/page.css": _WEB / "page.css",
+    "/page.js": _WEB / "page.js",
+    "/request-log.js": _WEB / "request-log.js",
+    "/password-service.js": _WEB / "password-service.js",
+}
+_DOCS: Final = {
+    "/docs": _WEB / "docs.html",
+    "/docs.js": _WEB / "docs.js",
+    "/swagger-ui-bundle.js": ROOT / "node_modules/swagger-ui-dist/swagger-ui-bundle.js",
+    "/swagger-ui.css": ROOT / "node_modules/swagger-ui-dist/swagger-ui.css",
+}
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""With the policy below, what a page in production should have as well."""
+
+_NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The content security policy of what needs nothing."""
+_TRUSTED_TYPES: Final = "require-trusted-types-for 'script'; trusted-types 'none'"
+
+_MAX_BODY: Final = 10_000
+"""Bytes."""
+
+
+class Answer(NamedTuple):
+    """What a request gets; `policy` is its content security policy."""
+
+    media_type: str
+    content: bytes
+    status: HTTPStatus = HTTPStatus.OK
+    policy: str = _NOTHING
+
+
+type Routes = dict[tuple[str, str], Callable[[Any], Answer]]
+"""By method and path; each gets the JSON that was sent, or None."""
+
+
+def origins(port: int) -> list[str]:
+    """Of the pages, and of an application of the user's own on the usual port.
+
+    The pages' own comes first, since the emulator answers a preflight for that one alone.
+    """
+    ports = dict.fromkeys((port, PORT))
+    return [f"http://{host}:{each}" for each in ports for host in _HOSTS]
+
+
+@contextmanager
+def website(port: int) -> Iterator[Routes]:
+    """Serve what is put into the dictionary; it is empty at first."""
+    emulator.check_port(port, "WEB_PORT")
+    routes: Routes = {}
+    with serve(type("Handler", (_Handler,), {"routes": routes}), port):
+        yield routes
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    routes: Routes
+
+    def handle(self) -> None:
+        # A browser that is closed drops its connections.
+        with suppress(ConnectionError):
+            super().handle()
+
+    def do_GET(self) -> None:
+        self._send(self._answer(None))
+
+    def do_POST(self) -> None:
+        # What is left unread would be taken for the next request.
+        self.close_connection = True
+        if not _is_own(self.headers):
+            self._send(_refuse(HTTPStatus.FORBIDDEN))
+            return
+        try:
+            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:
+            self._send(_refuse(HTTPStatus.BAD_REQUEST))
+        else:
+            self._send(self._answer(sent))
+
+    def _answer(self, sent: object) -> Answer:
+        # A name of somebody else's that leads here would make his scripts same-origin.
+        if urlsplit(f"//{self.headers['Host']}").hostname not in _HOSTS:
+            return _refuse(HTTPStatus.MISDIRECTED_REQUEST)
+        route = self.routes.get((self.command, self.path.partition("?")[0]))
+        return route(sent) if route else _refuse(HTTPStatus.NOT_FOUND)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Security-Policy", answer.policy)
+        self.send_header("Content-Type", answer.media_type)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing between the lines that tell of codes."""
+
+
+def _is_own(headers: Message) -> bool:
+    """Whether a post is from a page of this site: a browser says so, and no form can send JSON."""
+    length = headers["Content-Length"] or ""
+    return (
+        headers["Origin"] == f"http://{headers['Host']}"
+        and headers["Content-Type"] == _JSON
+        and length.isascii()
+        and length.isdecimal()
+        and int(length) <= _MAX_BODY
+    )
+
+
+def pages(stack: Stack) -> Routes:
+    """The page with what it asks of the runner, and the documentation of the API."""
+    api = "{0.scheme}://{0.netloc}".format(urlsplit(stack.url))
+    own = f"{_NOTHING}; connect-src 'self' {api}; script-src 'self'"
+    page = f"{own}; img-src 'self'; style-src 'self'; {_TRUSTED_TYPES}"
+    # Swagger UI styles its elements itself, and its icons are data.
+    docs = f"{own}; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+    return {
+        **{("GET", path): partial(_file, file, page) for path, file in _PAGE.items()},
+        **{("GET", path): partial(_file, file, docs) for path, file in _DOCS.items()},
+        ("GET", "/openapi.json"): lambda _: _document(stack),
+        ("GET", "/config.json"): lambda _: _configuration(stack),
+        ("GET", "/local/inbox"): lambda _: _inbox(stack),
+        ("POST", "/local/sign-in"): partial(_sign_in, stack),
+    }
+
+
+def _file(file: Path, policy: str, _: object) -> Answer:
+    # Read each time, so that a change shows without a new deployment.
+    return Answer(_MEDIA_TYPES[file.suffix], file.read_bytes(), policy=policy)
+
+
+def _document(stack: Stack) -> Answer:
+    document = json.loads((ROOT / "openapi.json").read_text())
+    return _json(document | {"servers": [{"url": stack.url}]})
+
+
+def _configuration(stack: Stack) -> Answer:
+    pool = stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.user_pool_id)
+    policy = pool["UserPool"]["Policies"]["PasswordPolicy"]
+    return _json(
+        {
+            "endpoint": stack.url,
+            "minLength": policy["MinimumLength"],
+            "demoUser": stack.demo_user._asdict(),
+        }
+    )
+
+
+def _inbox(stack: Stack) -> Answer:
+    try:
+        return _json([mail._asdict() for mail in stack.mails()])
+    except HTTPError:
+        return _refuse(HTTPStatus.BAD_GATEWAY)  # it is stopping
+
+
+def _sign_in(stack: Stack, sent: object) -> Answer:
+    match sent:
+        case {"username": str(username), "password": str(password)}:
+            with suppress(ClientError):
+                tokens = stack.sign_in(User(username, password))
+                return _json({"accessToken": tokens["AccessToken"]})
+    # In the shape of the service's problems, and one text for whatever is wrong.
+    problem = {
+        "code": "NotAuthorizedException",
+        "message": "The user name or the password is wrong.",
+        "recoverySuggestion": "Type both again, or reset the password if it is forgotten.",
+    }
+    return _json(problem, HTTPStatus.UNAUTHORIZED)
+
+
+def _json(document: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(_JSON, json.dumps(document).encode(), status)
+
+
+def _refuse(status: HTTPStatus) -> Answer:
+    return Answer(_TEXT, f"{status.phrase}.\n".encode(), status)

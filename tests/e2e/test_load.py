@@ -1,0 +1,56 @@
+"""`make load` finds what it looks for: few requests, on the deployed stack and its fronts."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.load import Phase, find_failures, measure
+from functions.operations import Operation
+from local.stack import Stack
+from tests.e2e.conftest import Fronts
+
+RESET, CONFIRM, UPDATE = Operation
+FEW = Phase(share=0.2, seconds=2)
+
+
+def run(stack: Stack, *phases: Phase) -> tuple[dict[str, Any], list[str]]:
+    load = measure(stack, phases)
+    return load, list(find_failures(load))
+
+
+def test_nothing_fails_below_the_throttle_and_too_much_is_refused(stack: Stack) -> None:
+    above = Phase(share=5, seconds=1)
+
+    load, failures = run(stack, FEW, above)
+
+    assert failures == []
+    assert load["lost"] == 0
+    changing = [operation for operation in Operation if operation.changes_password]
+    assert load["changes"] >= sum(FEW.count(operation) for operation in changing)
+    for phase, measured in zip((FEW, above), load["phases"], strict=True):
+        for operation, one in zip(Operation, measured["operations"], strict=True):
+            assert one["operation"] == operation.id
+            assert sum(one["statuses"].values()) == phase.count(operation)
+
+
+A_5XX = {"error": "InternalErrorException", "status": 500}
+NOTHING_DONE: dict[str, Any] = {"body": {}}
+FAILURES: dict[str, tuple[Operation, dict[str, Any], str]] = {
+    "a 5XX on reset": (RESET, A_5XX, "reset_password at 20%: 504 (1 times)"),
+    "a 5XX on update": (UPDATE, A_5XX, "update_password at 20%: 504 (1 times)"),
+    "a confirmed password that is lost": (CONFIRM, NOTHING_DONE, "1 of "),
+    "an updated password that is lost": (UPDATE, NOTHING_DONE, "1 of "),
+}
+
+
+@pytest.mark.parametrize(("operation", "script", "expected"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_is_found(
+    stack: Stack, fronts: Fronts, operation: Operation, script: dict[str, Any], expected: str
+) -> None:
+    # The requests that start the processes come first, and are not judged.
+    fronts.cognito.answer(operation.calls[0], times=operation.requests_per_second)
+    fronts.cognito.answer(operation.calls[0], **script, times=1)
+
+    _, failures = run(stack, FEW)
+
+    assert [failure for failure in failures if failure.startswith(expected)], failures

@@ -1,0 +1,75 @@
+"""What runs for those who fork this is pinned, has few rights, and checks what `make test` does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def run(*command: str) -> str:
+    """The output of a tool of this environment that finds nothing to say against a file."""
+    tool, *arguments = command
+    done = subprocess.run(
+        [Path(sys.executable).with_name(tool), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_workflow_is_pinned_and_has_no_rights_that_it_does_not_need() -> None:
+    run("zizmor", "--offline", "--persona", "pedantic", "--quiet", ".github")
+    workflow = read(".github/workflows/test.yml")
+
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["test"]["permissions"] == {"contents": "read"}
+    uses = [step["uses"] for step in workflow["jobs"]["test"]["steps"] if "uses" in step]
+    assert uses
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in uses)
+
+
+def test_the_workflow_runs_all_tests() -> None:
+    *_, last = read(".github/workflows/test.yml")["jobs"]["test"]["steps"]
+
+    assert last == {"run": "make test"}
+
+
+def test_git_runs_the_same_checks_before_a_commit_and_a_push() -> None:
+    run("pre-commit", "validate-config")
+    (repository,) = read(".pre-commit-config.yaml")["repos"]
+
+    commands = {tuple(hook["stages"]): hook["entry"] for hook in repository["hooks"]}
+    assert commands == {("pre-commit",): "make check", ("pre-push",): "make test"}
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "pattern"), [("pip", "**/requirements.txt"), ("npm", "package-lock.json")]
+)
+def test_every_lock_gets_updates(ecosystem: str, pattern: str) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", pattern, pattern.removeprefix("**/")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    (updates,) = (
+        u for u in read(".github/dependabot.yml")["updates"] if u["package-ecosystem"] == ecosystem
+    )
+
+    folders = {f"/{Path(path).parent}".removesuffix(".") for path in tracked}
+    assert folders == set(updates.get("directories", [updates.get("directory")]))

@@ -2,6 +2,7 @@
 # `exec` lets a signal that stops make reach the program, and not a shell between the two.
 
 PORT ?= 4566
+WEB_PORT ?= 3000
 STAGE ?= dev
 ROUNDS ?= 15
 PYTHON ?= python3.13
@@ -10,60 +11,76 @@ CONTEXT =
 # Node 20 is old enough for a banner, which would hide what matters.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
-functions = .venv/.installed
+python = .venv/.installed
+tests = .venv/.tests-installed
 emulator = .local/emulator/.installed
-cdk = node_modules/.package-lock.json
+packages = node_modules/.package-lock.json
+test_packages = node_modules/.tests-installed
 
-.PHONY: help setup run invoke code token test timing bench synth deploy destroy lock format clean node
+.PHONY: help setup run invoke code token test check openapi screenshot timing bench load synth deploy destroy lock format clean node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-setup: node $(functions) $(emulator) $(cdk) ## install everything; the other targets do so themselves
+setup: node $(tests) $(emulator) $(test_packages) chromium ## install everything; the other targets do so themselves
 
-run: node $(functions) $(emulator) $(cdk) ## start the service on this machine: PORT=4566
-	@exec .venv/bin/python -m local run --port "$(PORT)"
+run: node $(python) $(emulator) $(packages) ## start the service on this machine: PORT=4566 WEB_PORT=3000
+	@exec .venv/bin/python -m local run --port "$(PORT)" --web-port "$(WEB_PORT)"
 
-invoke: node $(functions) $(emulator) $(cdk) ## call one handler: OPERATION=reset_password EVENT=events/…
+invoke: node $(python) $(emulator) $(packages) ## call one handler: OPERATION=reset_password EVENT=events/…
 	@exec .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)")
 
-code: $(functions) ## print the latest code that `make run` mailed to the demo user
+code: $(python) ## print the latest code that `make run` mailed to the demo user
 	@.venv/bin/python -m local code
 
-token: $(functions) ## print an access token of the demo user: PASSWORD=…
+token: $(python) ## print an access token of the demo user: PASSWORD=…
 	@.venv/bin/python -m local token $(if $(PASSWORD),--password '$(PASSWORD)')
 
-test: node $(functions) $(emulator) $(cdk) ## check format, lint and types, and run every test
+test: node $(tests) $(emulator) $(test_packages) chromium ## check format, lint and types, and run every test
 	@exec .venv/bin/python -m tests
 
-timing: $(functions) ## measure whether the time of an answer tells who has an account
+check: $(tests) ## check format, lint and types alone
+	@exec .venv/bin/python -m tests format lint types
+
+openapi: $(python) ## write openapi.json and docs/reference.md from the declarations
+	@.venv/bin/python -m infra.openapi > openapi.json
+	@.venv/bin/python -m infra.reference > docs/reference.md
+
+screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the picture of the page again: docs/page.png
+	@exec .venv/bin/python -m tests.screenshot
+
+timing: $(tests) ## measure whether the time of an answer tells who has an account
 	@exec .venv/bin/python -m benchmarks.timing
 
-bench: $(functions) ## measure this service beside the usual ways to write it: ROUNDS=15
+bench: $(tests) ## measure this service beside the usual ways to write it: ROUNDS=15
 	@exec .venv/bin/python -m benchmarks --rounds "$(ROUNDS)"
 
-synth: node $(functions) $(cdk) ## write the CloudFormation template to cdk.out: STAGE=dev
+load: node $(tests) $(emulator) $(packages) ## measure the local stack below its throttles and far above
+	@exec .venv/bin/python -m benchmarks.load
+
+synth: node $(python) $(packages) ## write the CloudFormation template to cdk.out: STAGE=dev
 	@echo "Synthesizing password-service-$(STAGE) into cdk.out" >&2
 	@node_modules/.bin/cdk synth --quiet --context stage=$(STAGE) $(CONTEXT)
 
-deploy: node $(functions) $(cdk) ## deploy to the AWS account of the environment: STAGE=dev
+deploy: node $(python) $(packages) ## deploy to the AWS account of the environment: STAGE=dev
 	@node_modules/.bin/cdk deploy password-service-$(STAGE) --context stage=$(STAGE) $(CONTEXT)
 
-destroy: node $(functions) $(cdk) ## remove a stage from the AWS account: STAGE=dev
+destroy: node $(python) $(packages) ## remove a stage from the AWS account: STAGE=dev
 	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) $(CONTEXT)
 
 pin = .venv/bin/uv pip compile pyproject.toml -q --universal --python-version 3.13 \
 	--generate-hashes --no-header
 
-lock: $(functions) ## pin the dependencies of pyproject.toml again
+lock: $(tests) ## pin the dependencies of pyproject.toml again
 	@echo "Resolving the dependencies" >&2
 	@$(pin) --group functions -o functions/requirements.txt
-	@$(pin) --group dev -c functions/requirements.txt -o requirements.txt
+	@$(pin) --group run -c functions/requirements.txt -o requirements.txt
+	@$(pin) --group test -c requirements.txt -o tests/requirements.txt
 	@$(pin) --group emulator -o local/requirements.txt
 	@$(pin) --group runtime -o tests/bundle/requirements.txt
 	@$(pin) --group rivals -c functions/requirements.txt -o benchmarks/rivals/requirements.txt
 
-format: $(functions) ## format the code and apply the linter's safe fixes
+format: $(tests) ## format the code and apply the linter's safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format
 
 clean: ## remove all that was installed or built here
@@ -72,27 +89,46 @@ clean: ## remove all that was installed or built here
 
 # Progress goes to stderr: what `make -s token` prints is put into other commands.
 
-define virtual_environment
+define install
 @$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
 	{ echo "Python 3.13 is needed, and $(PYTHON) does not run here." >&2; exit 1; }
 @echo "Installing $< into $(@D)" >&2
-@$(PYTHON) -m venv $(@D)
+@test -x $(@D)/bin/pip || $(PYTHON) -m venv $(@D)
 @$(@D)/bin/pip install -qq --disable-pip-version-check --require-hashes -r $<
 @touch $@
 endef
 
-$(functions): requirements.txt
-	$(virtual_environment)
+$(python): requirements.txt
+	$(install)
+
+$(tests): tests/requirements.txt | $(python)
+	$(install)
 
 $(emulator): local/requirements.txt
-	$(virtual_environment)
+	$(install)
 
-$(cdk): package-lock.json | node
-	@npm --version >/dev/null 2>&1 || { echo "npm is needed, and it does not run here." >&2; exit 1; }
-	@echo "Installing package-lock.json into node_modules" >&2
-	@npm ci --loglevel=error --no-audit --no-fund >/dev/null
-	@touch $@
+define install_packages
+@npm --version >/dev/null 2>&1 || { echo "npm is needed, and it does not run here." >&2; exit 1; }
+@echo "Installing $< into $(@D)" >&2
+@npm ci --loglevel=error --no-audit --no-fund $(1) >/dev/null
+@touch $(packages) $@
+endef
+
+$(packages): package-lock.json | node
+	$(call install_packages,--omit=dev)
+
+$(test_packages): package-lock.json | node
+	$(call install_packages)
 
 node:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || \
 		{ echo "Node 20 or newer is needed, and node does not run here." >&2; exit 1; }
+
+# Debian's package; Playwright's own builds come from a host that not everyone reaches.
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		root=; test "$$(id -u 2>/dev/null)" = 0 || root="sudo -n"; \
+		$$root true 2>/dev/null && echo "Installing the package chromium" >&2 && { \
+			$$root apt-get update && \
+			$$root apt-get install --yes --no-install-recommends chromium; } >/dev/null 2>&1; } || \
+		{ echo "Chromium is needed: install the package chromium, or Google Chrome." >&2; exit 1; }

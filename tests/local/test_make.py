@@ -8,8 +8,13 @@ import pytest
 
 from local.processes import ROOT
 
-LOCKS = ("requirements.txt", "local/requirements.txt", "package-lock.json")
-INSTALLED = (".venv/.installed", ".local/emulator/.installed")
+LOCKS = (
+    "requirements.txt",
+    "tests/requirements.txt",
+    "local/requirements.txt",
+    "package-lock.json",
+)
+INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
 
 
 @pytest.fixture
@@ -47,8 +52,16 @@ def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def pretend_to_have_installed_python(clone: Path) -> None:
     for stamp in INSTALLED:
-        (clone / stamp).parent.mkdir(parents=True)
+        (clone / stamp).parent.mkdir(parents=True, exist_ok=True)
         (clone / stamp).touch()
+
+
+def pretend_to_have_installed_everything(clone: Path) -> None:
+    pretend_to_have_installed_python(clone)
+    offer(clone, "node", "exit 0")
+    (clone / "node_modules").mkdir()
+    for stamp in (".package-lock.json", ".tests-installed"):
+        (clone / "node_modules" / stamp).touch()
 
 
 def complaint(result: subprocess.CompletedProcess[str]) -> str:
@@ -87,6 +100,38 @@ def test_a_missing_npm_is_named(clone: Path) -> None:
     assert complaint(make(clone, "run")).startswith("npm is needed")
 
 
+@pytest.mark.parametrize("target", ["setup", "test", "screenshot"])
+def test_a_missing_browser_is_named_to_who_may_not_install_it(clone: Path, target: str) -> None:
+    pretend_to_have_installed_everything(clone)
+
+    assert complaint(make(clone, target)).startswith("Chromium is needed")
+
+
+@pytest.mark.parametrize(("user", "root"), [("0", ""), ("1000", "sudo -n ")])
+def test_a_missing_browser_is_installed_by_who_may(clone: Path, user: str, root: str) -> None:
+    pretend_to_have_installed_everything(clone)
+    offer(clone, "id", f"echo {user}")
+    offer(clone, "apt-get", f'echo "$0 $*" >> {clone}/asked')
+    offer(clone, "sudo", f'echo "sudo $*" >> {clone}/asked')
+
+    result = make(clone, "setup")
+
+    assert (result.returncode, result.stdout) == (0, "")
+    asked = (clone / "asked").read_text().replace(f"{clone}/bin/", "").splitlines()
+    assert [line for line in asked if "apt-get" in line] == [
+        f"{root}apt-get update",
+        f"{root}apt-get install --yes --no-install-recommends chromium",
+    ]
+
+
+@pytest.mark.parametrize("browser", ["chromium", "google-chrome"])
+def test_a_browser_that_is_there_is_enough(clone: Path, browser: str) -> None:
+    pretend_to_have_installed_everything(clone)
+    offer(clone, browser, "exit 1")
+
+    assert make(clone, "setup").returncode == 0
+
+
 def test_help_needs_nothing_and_lists_every_target(clone: Path) -> None:
     offer(clone, "awk", f'exec {shutil.which("awk")} "$@"')
     makefile = (ROOT / "Makefile").read_text()
@@ -96,4 +141,4 @@ def test_help_needs_nothing_and_lists_every_target(clone: Path) -> None:
 
     assert result.returncode == 0
     listed = {line.split()[1] for line in result.stdout.splitlines()}
-    assert listed == set(phony.split()[1:]) - {"node"}
+    assert listed == set(phony.split()[1:]) - {"node", "chromium"}

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import urllib3
+from urllib3 import BaseHTTPResponse
 
 from functions.operations import Operation
 from local import emulator
@@ -40,7 +42,9 @@ STATUSES = {
 class Run:
     """`python -m local run` in a folder of its own."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, web_port: int) -> None:
+        self.ports = {"PORT": port, "WEB_PORT": web_port}
+        self.site = f"http://127.0.0.1:{web_port}"
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.stack_file = folder / "stack.json"
@@ -55,7 +59,10 @@ class Run:
         self._log = folder / "log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "run", "--port", str(port)],
+                [
+                    *(sys.executable, "-m", "local", "run"),
+                    *("--port", str(port), "--web-port", str(web_port)),
+                ],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,
@@ -109,7 +116,8 @@ def alive(pids: set[int]) -> set[int]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A stack that is ready; one of the last tests here stops it."""
-    with Run(tmp_path_factory.mktemp("run"), emulator.free_port()) as run:
+    ports = emulator.free_port(), emulator.free_port()
+    with Run(tmp_path_factory.mktemp("run"), *ports) as run:
         run.wait_for("\nready ")
         yield run
 
@@ -131,6 +139,7 @@ def test_writes_down_for_tools_what_is_running(run: Run) -> None:
         "region",
         "userPoolId",
         "userPoolClientId",
+        "publicClientId",
         "demoUser",
         "mailbox",
     ]
@@ -156,6 +165,42 @@ def test_the_printed_commands_work_in_their_order_and_anywhere(run: Run, tmp_pat
 
     assert [answer.split()[1] for answer in answers] == ["200", "204", "204"]
     run.wait_for("mailed to demo@example.com: code ")
+
+
+def test_the_documentation_needs_no_other_host_and_may_call_the_api(run: Run) -> None:
+    site = run.site
+    assert f"API docs   {site}/docs\n" in run.printed
+
+    def get(path: str) -> BaseHTTPResponse:
+        return urllib3.request("GET", site + path, retries=False)
+
+    page = get("/docs")
+    parts = [get(path) for path in re.findall('(?:href|src)="(/[^"]+)', page.data.decode())]
+    (server,) = get("/openapi.json").json()["servers"]
+    url, origin = f"{server['url']}/reset-password", {"Origin": site}
+    preflight = urllib3.request("OPTIONS", url, headers=origin)
+    answer = urllib3.request("POST", url, headers=origin, json={"username": "nobody@example.com"})
+
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    media_types = {part.headers["Content-Type"].partition(";")[0] for part in parts}
+    assert media_types == {"text/css", "text/javascript"}
+    assert {one.status for one in (page, *parts, answer)} == {200}
+    for allowed in (preflight, answer):
+        assert allowed.headers["Access-Control-Allow-Origin"] == site
+    assert get("/package.json").status == 404
+
+
+def test_the_page_stands_first_and_may_call_the_api(run: Run) -> None:
+    introduction = run.printed.partition("started\n\n")[2]
+    assert introduction.startswith(f"Page       {run.site}/\n")
+
+    page = urllib3.request("GET", f"{run.site}/", retries=False)
+    config = urllib3.request("GET", f"{run.site}/config.json", retries=False).json()
+    url, origin = f"{config['endpoint']}/reset-password", {"Origin": run.site}
+    preflight = urllib3.request("OPTIONS", url, headers=origin)
+
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert preflight.headers["Access-Control-Allow-Origin"] == run.site
 
 
 def test_there_is_a_sample_event_for_each_telling_case() -> None:
@@ -193,13 +238,15 @@ def invoke(run: Run, *arguments: str) -> str:
     ).stdout
 
 
-def test_a_second_run_on_the_same_port_is_refused(run: Run, tmp_path: Path) -> None:
-    port = int(json.loads(run.stack_file.read_text())["endpoint"].rpartition(":")[2])
+@pytest.mark.parametrize("setting", ["PORT", "WEB_PORT"])
+def test_a_second_run_on_the_same_port_is_refused(run: Run, tmp_path: Path, setting: str) -> None:
+    port = run.ports[setting]
+    free = {"PORT": emulator.free_port(), "WEB_PORT": emulator.free_port()}
 
-    with Run(tmp_path, port) as second:
+    with Run(tmp_path, *(free | {setting: port}).values()) as second:
         assert second.process.wait(START_UP) == 1
 
-    assert second.printed == f"Port {port} is in use: choose another with PORT=.\n"
+    assert second.printed == f"Port {port} is in use: choose another with {setting}=.\n"
     assert list(second.temporary.iterdir()) == []
 
 
@@ -216,7 +263,7 @@ def test_sigterm_leaves_nothing(run: Run) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int) -> None:
-    with Run(tmp_path, emulator.free_port()) as run:
+    with Run(tmp_path, emulator.free_port(), emulator.free_port()) as run:
         run.wait_for("synthesizing")
         time.sleep(1.5)
         started = run.descendants()
@@ -238,6 +285,7 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int)
         (("code",), "No local stack is running"),
         (("token",), "No local stack is running"),
         (("run", "--port", "http"), "PORT must be a number from 1 to 65535"),
+        (("run", "--web-port", "0"), "WEB_PORT must be a number from 1 to 65535"),
     ],
 )
 def test_a_mistake_gets_one_sentence(

@@ -21,6 +21,7 @@ from functions.cognito import client_secret, kept_policy
 from functions.metrics import SERVICE
 from functions.operations import Operation
 from functions.settings import Settings, settings
+from tests import documented
 from tests.cognito_front import CognitoFront, CognitoRequest
 
 ORIGIN = "https://app.example"
@@ -144,7 +145,7 @@ def configure(cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture(scope="session")
 def call() -> Callable[[Operation, Any], Reply]:
-    """Invoke a handler with a whole event."""
+    """Invoke a handler with a whole event; its answer must be one that the document has."""
 
     def invoke(operation: Operation, event: Any) -> Reply:
         handler = import_module(f"functions.{operation.id}.handler").handler
@@ -157,7 +158,10 @@ def call() -> Callable[[Operation, Any], Reply]:
             answer = handler(event, Context())
         finally:
             sys.stdout = stdout
-        return Reply(answer["statusCode"], answer["headers"], answer["body"], printed.getvalue())
+        status, headers, text = answer["statusCode"], answer["headers"], answer["body"]
+        documented.check(operation, status, headers, text)
+        assert documented.undocumented(operation, status, headers) == set()
+        return Reply(status, headers, text, printed.getvalue())
 
     return invoke
 

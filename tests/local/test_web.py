@@ -1,0 +1,114 @@
+"""The server of the page: what it gives, and to whom."""
+
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from local import emulator
+from local.stack import Stack
+from local.web import Answer, pages, website
+
+STACK = Stack("http://127.0.0.1:9/v1", "http://127.0.0.1:9", "a-pool", "a-client", "another")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    port = emulator.free_port()
+    with website(port) as routes:
+        routes.update(pages(STACK))
+        routes["POST", "/echo"] = lambda sent: Answer("application/json", json.dumps(sent).encode())
+        yield f"http://127.0.0.1:{port}"
+
+
+def send(method: str, url: str, body: str = "", **headers: str) -> urllib3.BaseHTTPResponse:
+    pool = urllib3.PoolManager(retries=False)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = pool.request(method, url, body=body.encode(), headers=sent)
+    pool.clear()
+    return response
+
+
+def test_the_page_is_made_of_what_it_names_and_of_nothing_from_elsewhere(site: str) -> None:
+    page = send("GET", f"{site}/").data.decode()
+    modules = [
+        "/" + name
+        for script in ("/page.js", "/request-log.js", "/password-service.js")
+        for name in re.findall(r"^.* from '\./(.+)';$", send("GET", site + script).data.decode())
+    ]
+
+    parts = re.findall(r'(?:href|src)="([^"]+)"', page) + modules
+
+    assert len(parts) >= 3
+    assert {send("GET", site + part).status for part in parts} == {200}
+    assert not re.search(r"<style|<script[^>]*>[^<]|\s(on\w+|style)=", page)
+
+
+def test_every_answer_is_only_for_this_site_and_kept_nowhere(site: str) -> None:
+    for path in ("/", "/page.js", "/nothing"):
+        headers = send("GET", site + path).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+            assert f"{directive} 'none'" in headers["Content-Security-Policy"]
+
+
+def test_scripts_may_connect_to_the_api_alone(site: str) -> None:
+    policy = send("GET", f"{site}/").headers["Content-Security-Policy"]
+
+    assert "connect-src 'self' http://127.0.0.1:9;" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    "path", ["/../package.json", "/%2e%2e/package.json", "/web/", "/index.html", "//etc/passwd"]
+)
+def test_what_is_not_in_the_table_is_not_there(site: str, path: str) -> None:
+    host = urlsplit(site)
+    assert send("GET", f"{host.scheme}://{host.netloc}{path}").status == 404
+
+
+@pytest.mark.parametrize("host", ["rebound.example.com", "127.0.0.1.example.com:3000", ""])
+def test_another_host_name_that_leads_here_is_refused(site: str, host: str) -> None:
+    assert send("GET", f"{site}/", Host=host).status == 421
+
+
+@pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1"])
+def test_both_names_of_this_machine_are_taken(site: str, host: str) -> None:
+    assert send("GET", f"{site}/", Host=host).status == 200
+
+
+OWN = {"Content_Type": "application/json", "Host": "localhost:3000"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "body", "status"),
+    [
+        ({}, '{"a": 1}', 200),
+        ({"Origin": "http://localhost:4000"}, "{}", 403),
+        ({"Origin": "null"}, "{}", 403),
+        ({"Content_Type": "text/plain"}, "{}", 403),
+        ({}, f'"{"a" * 10_000}"', 403),
+        ({}, "{", 400),
+        ({"Host": "rebound.example.com", "Origin": "http://rebound.example.com"}, "{}", 421),
+    ],
+    ids=["own", "another site", "a sandbox", "a form", "too long", "no JSON", "another host"],
+)
+def test_a_post_is_taken_from_the_page_alone(
+    site: str, changes: dict[str, str], body: str, status: int
+) -> None:
+    headers = OWN | {"Origin": "http://localhost:3000"} | changes
+    answer = send("POST", f"{site}/echo", body, **headers)
+
+    assert answer.status == status
+    assert status != 200 or answer.json() == json.loads(body)
+
+
+def test_a_post_that_does_not_say_where_it_comes_from_is_refused(site: str) -> None:
+    assert send("POST", f"{site}/echo", "{}", **OWN).status == 403

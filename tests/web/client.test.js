@@ -1,0 +1,400 @@
+// The client against a server that plays the service, one scripted answer after the other.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, beforeEach, test } from 'node:test';
+
+import {
+  AuthError,
+  configure,
+  confirmResetPassword,
+  resetPassword,
+  updatePassword,
+} from '../../web/password-service.js';
+
+/** Every problem of the service, as its document: the Python side has them. */
+const PROBLEMS = JSON.parse(process.env.PROBLEMS);
+
+const RESET = { username: 'ada@example.com' };
+const CONFIRM = { ...RESET, newPassword: 'a-new-quiet-harbour', confirmationCode: '123456' };
+const UPDATE = { oldPassword: 'an-old-quiet-harbour', newPassword: 'a-new-quiet-harbour' };
+const SENT = {
+  isPasswordReset: false,
+  nextStep: {
+    resetPasswordStep: 'CONFIRM_RESET_PASSWORD_WITH_CODE',
+    codeDeliveryDetails: {
+      destination: 'a***@e***',
+      deliveryMedium: 'EMAIL',
+      attributeName: 'email',
+    },
+  },
+};
+const CALLS = {
+  resetPassword: () => resetPassword(RESET),
+  confirmResetPassword: () => confirmResetPassword(CONFIRM),
+  updatePassword: () => updatePassword(UPDATE),
+};
+const KEYED = ['confirmResetPassword', 'updatePassword'];
+
+// Pauses are a thousand times shorter; the client's time-out does not come from here.
+const realTimeout = globalThis.setTimeout;
+globalThis.setTimeout = (act, milliseconds, ...rest) =>
+  realTimeout(act, milliseconds / 1000, ...rest);
+
+let script = [];
+let requests = [];
+let endpoint;
+
+const server = createServer(async (request, response) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const { method, url, headers } = request;
+  requests.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks)) });
+  // The last answer is given to whatever comes after it.
+  const step = script.length > 1 ? script.shift() : script[0];
+  step(response, request);
+});
+
+const answer =
+  (status, body = '', headers = {}) =>
+  (response) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(text);
+  };
+const refuse = (status, code, headers = {}) =>
+  answer(status, problem(status, code), { 'Content-Type': 'application/problem+json', ...headers });
+const hang = () => {};
+const hangUp = (_response, request) => request.socket.destroy();
+const breakOff = (response) => {
+  response.writeHead(200, { 'Content-Length': 1000 }).write('{', () => response.destroy());
+};
+
+function problem(status, code) {
+  return {
+    type: `urn:password-service:${code}`,
+    title: 'Title',
+    status,
+    detail: 'What happened.',
+    code,
+    message: 'What happened.',
+    recoverySuggestion: 'What to do.',
+    requestId: 'a-request',
+  };
+}
+
+/** What a call ends in: its value, or the error that it throws. */
+async function outcome(call) {
+  return call().catch((error) => {
+    assert.ok(error instanceof AuthError && error instanceof Error);
+    return error;
+  });
+}
+
+before(async () => {
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endpoint = `http://127.0.0.1:${server.address().port}/v1`;
+});
+
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+beforeEach(() => {
+  script = [];
+  requests = [];
+  configure({ endpoint, accessToken: () => 'a-token', timeout: 2_000 });
+});
+
+test('a call before configure() fails as with Amplify', async () => {
+  const fresh = await import('../../web/password-service.js?unconfigured');
+
+  for (const [name, input] of Object.entries({ resetPassword: RESET, updatePassword: UPDATE })) {
+    await assert.rejects(fresh[name](input), { name: 'AuthUserPoolException' });
+  }
+});
+
+test('a reset sends what the service takes and gives what Amplify gives', async () => {
+  script = [answer(200, SENT)];
+
+  const output = await resetPassword({ ...RESET, options: { clientMetadata: { a: 'b' } } });
+
+  assert.deepEqual(output, SENT);
+  const [{ method, url, headers, body }] = requests;
+  assert.deepEqual([method, url], ['POST', '/v1/reset-password']);
+  assert.equal(headers['content-type'], 'application/json');
+  assert.equal(headers['idempotency-key'], undefined);
+  assert.deepEqual(body, { ...RESET, options: { clientMetadata: { a: 'b' } } });
+});
+
+test('a reset for a name that is no address has empty delivery details, as with Amplify', async () => {
+  const { resetPasswordStep } = SENT.nextStep;
+  script = [answer(200, { isPasswordReset: false, nextStep: { resetPasswordStep } })];
+
+  const { nextStep } = await resetPassword(RESET);
+
+  assert.deepEqual(nextStep, { resetPasswordStep, codeDeliveryDetails: {} });
+});
+
+test('a confirmation and an update send what the service takes and give nothing', async () => {
+  script = [answer(204)];
+
+  assert.equal(await confirmResetPassword(CONFIRM), undefined);
+  assert.equal(await updatePassword(UPDATE), undefined);
+
+  assert.deepEqual(
+    requests.map(({ url, headers, body }) => [url, headers.authorization, body]),
+    [
+      ['/v1/confirm-reset-password', undefined, CONFIRM],
+      ['/v1/update-password', 'Bearer a-token', UPDATE],
+    ],
+  );
+});
+
+test('what Amplify ignores is not sent, since the service would refuse it', async () => {
+  script = [answer(204)];
+
+  await confirmResetPassword({ ...CONFIRM, extra: 1, options: { extra: 2 } });
+  await updatePassword({ ...UPDATE, extra: 1, options: { globalSignOut: true, extra: 2 } });
+
+  assert.deepEqual(
+    requests.map(({ body }) => body),
+    [
+      { ...CONFIRM, options: {} },
+      { ...UPDATE, options: { globalSignOut: true } },
+    ],
+  );
+});
+
+test('a base URL may end with a slash', async () => {
+  script = [answer(204)];
+  configure({ endpoint: `${endpoint}/` });
+
+  await confirmResetPassword(CONFIRM);
+
+  assert.equal(requests[0].url, '/v1/confirm-reset-password');
+});
+
+test('each update asks for the token anew', async () => {
+  script = [answer(204)];
+  const tokens = ['first', 'second'];
+  configure({ endpoint, accessToken: async () => tokens.shift() });
+
+  await updatePassword(UPDATE);
+  await updatePassword(UPDATE);
+
+  assert.deepEqual(
+    requests.map(({ headers }) => headers.authorization),
+    ['Bearer first', 'Bearer second'],
+  );
+});
+
+test('an update by nobody fails as with Amplify, without a request', async () => {
+  script = [answer(204)];
+  for (const accessToken of [undefined, () => undefined, async () => null, () => '']) {
+    configure({ endpoint, accessToken });
+    await assert.rejects(updatePassword(UPDATE), {
+      name: 'UserUnAuthenticatedException',
+      recoverySuggestion: 'Sign in before calling this API again.',
+    });
+  }
+  assert.equal(requests.length, 0);
+});
+
+test('a token source that fails does so in its own name', async () => {
+  const expired = Object.assign(new Error('expired'), { name: 'TokenRefreshException' });
+  configure({ endpoint, accessToken: () => Promise.reject(expired) });
+
+  await assert.rejects(updatePassword(UPDATE), expired);
+});
+
+test('there are problems to compare with', () => assert.ok(PROBLEMS.length > 20));
+
+for (const document of PROBLEMS) {
+  test(`${document.code} with status ${document.status} is the name of the error`, async () => {
+    script = [answer(document.status, document)];
+
+    const error = await outcome(CALLS.resetPassword);
+
+    assert.equal(error.name, document.code);
+    for (const member of ['status', 'message', 'recoverySuggestion', 'requestId', 'errors']) {
+      assert.equal(error[member], document[member]);
+    }
+    assert.equal(requests.length, 1);
+  });
+}
+
+test('an error lists what is wrong with each member', async () => {
+  const errors = [{ pointer: '#/newPassword', rule: 'minLength', detail: 'Too short.' }];
+  script = [answer(400, { ...problem(400, 'InvalidPasswordException'), errors })];
+
+  assert.deepEqual((await outcome(CALLS.confirmResetPassword)).errors, errors);
+});
+
+const GARBAGE = {
+  'a page of a proxy': answer(403, '<html>secret</html>', { 'Content-Type': 'text/html' }),
+  'a message of a gateway': answer(403, { message: 'Forbidden' }),
+  'a code that is no name': answer(400, { code: 7 }),
+  'nothing': answer(400),
+  'null': answer(400, 'null'),
+  'a success that is a page': answer(200, '<html>Log in to this network</html>'),
+  'a success that is another document': answer(200, { ok: true }),
+};
+for (const [what, garbage] of Object.entries(GARBAGE)) {
+  for (const [name, call] of Object.entries(CALLS)) {
+    test(`${name}: ${what} is unknown, and never a success`, async () => {
+      script = [garbage];
+
+      const error = await outcome(call);
+
+      assert.equal(error.name, 'Unknown');
+      assert.equal(error.message, 'An unknown error has occurred.');
+      assert.ok(error.status >= 200);
+      assert.equal(requests.length, 1);
+    });
+  }
+}
+
+test('resetPassword: a success without a body is unknown', async () => {
+  script = [answer(204)];
+
+  assert.equal((await outcome(CALLS.resetPassword)).name, 'Unknown');
+});
+
+const UNANSWERED = {
+  'a time-out': [hang, 'TimeoutError'],
+  'a closed connection': [hangUp, 'NetworkError'],
+  'an answer that breaks off': [breakOff, 'NetworkError'],
+  'a page of a proxy that failed': [answer(502, '<html></html>'), 'Unknown'],
+  'a page of a proxy that is busy': [answer(503, '<html></html>'), 'Unknown'],
+  'a page of a proxy that waited': [answer(504, '<html></html>'), 'Unknown'],
+  'a part of the service that failed': [
+    refuse(502, 'InternalErrorException'),
+    'InternalErrorException',
+  ],
+};
+for (const [what, [failure, expected]] of Object.entries(UNANSWERED)) {
+  test(`resetPassword: ${what} is told and not repeated, since a code may have been sent`, async () => {
+    configure({ endpoint, timeout: 200 });
+    script = [failure];
+
+    assert.equal((await outcome(CALLS.resetPassword)).name, expected);
+    assert.equal(requests.length, 1);
+  });
+
+  for (const name of KEYED) {
+    test(`${name}: ${what} is repeated under the same key`, async () => {
+      configure({ endpoint, accessToken: () => 'a-token', timeout: 200 });
+      script = [failure, failure, answer(204)];
+
+      assert.equal(await outcome(CALLS[name]), undefined);
+      const keys = requests.map(({ headers }) => headers['idempotency-key']);
+      assert.equal(keys.length, 3);
+      assert.match(keys[0], /^[0-9a-f-]{36}$/);
+      assert.equal(new Set(keys).size, 1);
+      assert.deepEqual(requests[2].body, requests[0].body);
+    });
+
+    test(`${name}: ${what} each time is told in the end`, async () => {
+      configure({ endpoint, accessToken: () => 'a-token', timeout: 200 });
+      script = [failure];
+
+      assert.equal((await outcome(CALLS[name])).name, expected);
+      assert.equal(requests.length, 3);
+    });
+  }
+}
+
+for (const name of KEYED) {
+  test(`${name}: another call has another key`, async () => {
+    script = [answer(204)];
+
+    await CALLS[name]();
+    await CALLS[name]();
+
+    assert.equal(new Set(requests.map(({ headers }) => headers['idempotency-key'])).size, 2);
+  });
+
+  test(`${name}: a request in progress is asked for until its answer is there`, async () => {
+    const running = refuse(409, 'RequestInProgressException');
+    script = [running, running, running, running, running, answer(204)];
+
+    assert.equal(await outcome(CALLS[name]), undefined);
+    assert.equal(requests.length, 6);
+  });
+
+  test(`${name}: a request that stays in progress is told in the end`, async () => {
+    script = [refuse(409, 'RequestInProgressException')];
+
+    assert.equal((await outcome(CALLS[name])).name, 'RequestInProgressException');
+    assert.equal(requests.length, 6);
+  });
+
+  for (const [status, code] of [
+    [400, 'CodeMismatchException'],
+    [403, 'NotAuthorizedException'],
+    [500, 'InternalErrorException'],
+    [502, 'UnexpectedLambdaException'],
+    [504, 'InternalErrorException'],
+  ]) {
+    test(`${name}: the answer ${status} ${code} is not repeated`, async () => {
+      script = [refuse(status, code), answer(204)];
+
+      assert.equal((await outcome(CALLS[name])).name, code);
+      assert.equal(requests.length, 1);
+    });
+  }
+}
+
+for (const [name, call] of Object.entries(CALLS)) {
+  const success = name === 'resetPassword' ? answer(200, SENT) : answer(204);
+
+  test(`${name}: a throttle of seconds is waited for`, async () => {
+    script = [refuse(429, 'TooManyRequestsException', { 'Retry-After': '5' }), success];
+
+    assert.ok(!((await outcome(call)) instanceof AuthError));
+    assert.equal(requests.length, 2);
+  });
+
+  test(`${name}: a throttle that stays is told in the end`, async () => {
+    script = [refuse(429, 'TooManyRequestsException', { 'Retry-After': '1' })];
+
+    assert.equal((await outcome(call)).name, 'TooManyRequestsException');
+    assert.equal(requests.length, 3);
+  });
+
+  for (const [header, seconds] of [
+    ['6', 6],
+    ['3600', 3600],
+    ['', undefined],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+  ]) {
+    test(`${name}: a limit with Retry-After "${header}" is told at once`, async () => {
+      script = [refuse(429, 'LimitExceededException', { 'Retry-After': header }), success];
+
+      const error = await outcome(call);
+
+      assert.equal(error.name, 'LimitExceededException');
+      assert.equal(error.retryAfter, seconds);
+      assert.equal(requests.length, 1);
+    });
+  }
+
+  test(`${name}: passwords do not follow a redirection`, async () => {
+    const elsewhere = (response) => response.writeHead(307, { Location: '/elsewhere' }).end();
+    script = [elsewhere];
+
+    assert.equal((await outcome(call)).name, 'NetworkError');
+    assert.ok(requests.every(({ url }) => url !== '/elsewhere'));
+  });
+
+  test(`${name}: a server that is not there is a network error`, async () => {
+    configure({ endpoint: 'http://127.0.0.1:1', accessToken: () => 'a-token' });
+
+    const error = await outcome(call);
+
+    assert.equal(error.name, 'NetworkError');
+    assert.ok(error.underlyingError instanceof TypeError);
+    assert.equal(error.status, undefined);
+  });
+}

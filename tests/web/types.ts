@@ -1,0 +1,31 @@
+// Type-checked and never run: what code that was written for Amplify's functions relies on.
+
+import * as amplify from 'aws-amplify/auth';
+import * as ours from '../../web/password-service.js';
+
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+
+export const inputsAndOutputs: [
+  Same<amplify.ResetPasswordInput, ours.ResetPasswordInput>,
+  Same<amplify.ResetPasswordOutput, ours.ResetPasswordOutput>,
+  Same<amplify.ConfirmResetPasswordInput, ours.ConfirmResetPasswordInput>,
+  Same<amplify.UpdatePasswordInput, ours.UpdatePasswordInput>,
+] = [true, true, true, true];
+
+type Functions = {
+  resetPassword(input: amplify.ResetPasswordInput): Promise<amplify.ResetPasswordOutput>;
+  confirmResetPassword(input: amplify.ConfirmResetPasswordInput): Promise<void>;
+  updatePassword(input: amplify.UpdatePasswordInput): Promise<void>;
+};
+
+export const theirs: Functions = amplify;
+export const replaced: Functions = ours;
+export const inTurn: Pick<typeof ours, keyof Functions> = amplify;
+
+export const caught = (error: ours.AuthError): amplify.AuthError => error;
+
+ours.updatePassword({ oldPassword: '', newPassword: '', options: { globalSignOut: true } });
+// @ts-expect-error: as with Amplify, a member is missing
+ours.confirmResetPassword({ username: '', newPassword: '' });
+// @ts-expect-error: as with Amplify, a value that is no string
+ours.resetPassword({ username: '', options: { clientMetadata: { attempt: 1 } } });

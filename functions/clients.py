@@ -69,6 +69,7 @@ def make_client(service: str, *, connect_timeout: float, read_timeout: float) ->
         verify=_certificates(),
         config=Config(
             connect_timeout=connect_timeout,
+            disable_request_compression=True,
             read_timeout=read_timeout,
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": 1},

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from functions import cognito, problems
 from functions.fields import Caller, Request
+from functions.logs import make_logger
 from functions.metrics import ABSORBED, NAMESPACE, SERVICE, SUCCESS
 from functions.operations import SCOPE, Operation
 from functions.problems import Failure, FieldError
@@ -101,7 +102,7 @@ def endpoint[R: Request](
 def _instrument(
     operation: Operation, respond: Callable[[Event, "LambdaContext", Record], Answer]
 ) -> Handler:
-    logger = Logger(service=SERVICE)
+    logger = make_logger()
     metrics = Metrics(service=SERVICE, namespace=NAMESPACE)
     tracer = cognito.tracer
 
@@ -120,11 +121,11 @@ def _instrument(
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
         tracer.put_annotation(key="outcome", value=record["outcome"])
         if record["status"] >= 500:  # noqa: PLR2004 - HTTP's own number
-            logger.error(operation.id, extra=record)
+            logger.error(operation.id, extra={"members": record})
         elif record.get("absorbed") or record.get("incidents"):
-            logger.warning(operation.id, extra=record)
+            logger.warning(operation.id, extra={"members": record})
         else:
-            logger.info(operation.id, extra=record)
+            logger.info(operation.id, extra={"members": record})
         if not operation.signed_in:
             _wait_since(started)
         return answer

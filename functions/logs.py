@@ -1,0 +1,35 @@
+"""The one log line of a request, of which `docs/security-features.md` has every member."""
+
+import logging
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from functions.metrics import SERVICE
+
+
+class LineFormatter(LambdaPowertoolsFormatter):
+    """Powertools' own, less the search for what our line never has.
+
+    That is an exception, JSON in the message, and members under any name: a tenth of the
+    processor time of a call.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What Powertools knows of the function, and the `members` of the log record."""
+        line: dict[str, Any] = {
+            **self.log_format,
+            "level": record.levelname,
+            "message": record.msg,
+            "timestamp": self.formatTime(record),
+            **getattr(record, "members", {}),
+            "xray_trace_id": self._get_latest_trace_id(),
+        }
+        return self.json_serializer({k: v for k, v in line.items() if v is not None})
+
+
+def make_logger() -> Logger:
+    """The one way to a logger; times are in UTC."""
+    formatter = LineFormatter(location=None, use_rfc3339=True, utc=True)
+    return Logger(service=SERVICE, logger_formatter=formatter)

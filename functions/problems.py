@@ -283,6 +283,10 @@ OUTCOME_UNKNOWN = INTERNAL_ERROR._replace(
     detail="There was no clear answer in time, so the operation may or may not have happened.",
     recovery_suggestion="If you chose a new password, try to sign in with it before you repeat.",
 )
+KILLED = OUTCOME_UNKNOWN._replace(
+    status=502,
+    detail="A part of the service was stopped, so the operation may or may not have happened.",
+)
 
 COGNITO: Final[dict[str, Problem]] = {
     **{
@@ -328,7 +332,7 @@ GATEWAY: Final[dict[str, Problem]] = {
     "WAF_FILTERED": FORBIDDEN,
     "REQUEST_TOO_LARGE": TOO_LARGE,
     "UNSUPPORTED_MEDIA_TYPE": UNSUPPORTED_MEDIA_TYPE,
-    "INTEGRATION_FAILURE": BAD_GATEWAY,
+    "INTEGRATION_FAILURE": KILLED,
     "INTEGRATION_TIMEOUT": OUTCOME_UNKNOWN,
     "DEFAULT_4XX": INVALID_PARAMETER,
     "DEFAULT_5XX": INTERNAL_ERROR,

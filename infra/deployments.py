@@ -37,7 +37,7 @@ class Deployments(Construct):
                 alias=alias,
                 alarms=alarms,
                 auto_rollback=codedeploy.AutoRollbackConfig(deployment_in_alarm=True),
-                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_15_MINUTES,
             )
         Validations.of(self).acknowledge(
             Acknowledgment(

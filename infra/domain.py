@@ -31,6 +31,8 @@ class Domain(Construct):
             security_policy=apigateway.SecurityPolicy.TLS_1_2,
             mapping=api,
         )
+        self.target: str = domain.domain_name_alias_domain_name
+        """AWS's name for it, to which a record made by hand leads."""
         # The CDK has no input for it; without it nothing answers to the AAAA record.
         cast("apigateway.CfnDomainName", domain.node.default_child).add_property_override(
             "EndpointConfiguration.IpAddressType", "dualstack"

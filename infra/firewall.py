@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -89,11 +89,13 @@ class Firewall(Construct):
 
 def _log(scope: Construct, stage: Stage, acl: CfnWebACL) -> None:
     stack = Stack.of(scope)
+    # Of this very stack: the log of one that was removed may have been kept.
+    *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)
     log_group = logs.LogGroup(
         scope,
         "Logs",
         # WAF takes no name that begins otherwise.
-        log_group_name=f"aws-waf-logs-{stack.stack_name}",
+        log_group_name=f"aws-waf-logs-{stack.stack_name}-{unique}",
         retention=stage.log_retention,
         removal_policy=stage.removal_policy,
     )

@@ -46,12 +46,11 @@ class Observability(Construct):
         functions: Mapping[Operation, lambda_.Alias],
     ) -> None:
         super().__init__(scope, id_)
-        # In a minute, so that a canary still is one when they ring.
         failures = {
-            "ServerErrors": Watch([api.metric_server_error()], FAULT, 1),
+            "ServerErrors": Watch([api.metric_server_error()], FAULT),
             # A handler never raises, so this one was killed, or could not start.
-            "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1, 1),
-            "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1, 1),
+            "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
+            "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
         }
         # On an ordinary day fewer codes are wrong, and fewer people go too far, than ask for one.
         most = stage.resets_per_minute
@@ -83,6 +82,8 @@ class Observability(Construct):
             self,
             "Dashboard",
             default_interval=Duration.days(1),
+            # Otherwise a longer time has longer sums, beside thresholds that stay.
+            period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24)],
                 *(_row(operation, alias) for operation, alias in functions.items()),
@@ -118,9 +119,13 @@ class Observability(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
-        topic.grant_publish(
-            iam.ServicePrincipal(
-                "cloudwatch.amazonaws.com",
+        alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        key.grant(alarms, "kms:Decrypt", "kms:GenerateDataKey*")
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[alarms],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )

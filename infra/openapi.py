@@ -15,11 +15,12 @@ import botocore.session
 from botocore.model import ServiceModel
 
 from functions import problems
+from functions.confirm_reset_password.handler import ConfirmResetPassword
 from functions.endpoint import MAX_IDEMPOTENCY_KEY
 from functions.fields import BODY, Caller, Request
 from functions.limits import ATTEMPTS_PER_ADDRESS
 from functions.operations import Operation
-from functions.problems import COGNITO, GATEWAY, JSON, FieldError, Problem
+from functions.problems import COGNITO, GATEWAY, JSON, Failure, FieldError, Problem
 from functions.reset_password.handler import ResetPassword, simulate
 
 ROOT: Final = Path(__file__).parents[1]
@@ -55,26 +56,68 @@ _RESET_OUTPUT: Final[Document] = {
 }
 """Amplify's `ResetPasswordOutput`, which the handler builds and no type declares."""
 
-_PROBLEM: Final[Document] = {
-    "description": "RFC 9457, with the members that Amplify reads. Switch on `code`.",
-    "type": "object",
-    "required": [*problems.INTERNAL_ERROR.document("")],
-    "properties": {
-        name: {"type": "integer"} if isinstance(value, int) else _TEXT
-        for name, value in problems.INTERNAL_ERROR.document("").items()
-    }
-    | {
-        "errors": {
-            "description": "Everything that is wrong with the request or the new password.",
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": list(FieldError._fields),
-                "properties": dict.fromkeys(FieldError._fields, _TEXT),
-            },
-        }
-    },
+_PROBLEM_MEMBERS: Final = {
+    "type": "`urn:password-service:` and the code.",
+    "title": "The kind of failure.",
+    "status": "As in HTTP.",
+    "detail": "What happened.",
+    "code": "The exception's name, which is Cognito's or Amplify's wherever they have one.",
+    "message": "`detail` again, where Amplify looks for it.",
+    "recoverySuggestion": "What to do.",
+    "requestId": "What the operator finds the request by.",
 }
+_ERROR_MEMBERS: Final = {
+    "pointer": "To a member of the body, as a URI fragment; or a header's name.",
+    "rule": (
+        "As JSON Schema names it; of a password also `requireLowercase`, `requireUppercase`,"
+        " `requireNumbers`, `requireSymbols`, `edgeSpace`, `containsUsername`, `sameAsOld` and"
+        " `breached`."
+    ),
+    "detail": "A sentence about it.",
+}
+
+
+def _problem() -> Document:
+    """The schema of every failure, with one that has all members."""
+    example = _refuse(ConfirmResetPassword)
+    return {
+        "description": "RFC 9457, with the members that Amplify reads. Switch on `code`.",
+        "type": "object",
+        "required": [name for name in example if name != "errors"],
+        "properties": {
+            name: {
+                "type": "integer" if isinstance(value, int) else "string",
+                "description": _PROBLEM_MEMBERS[name],
+            }
+            for name, value in example.items()
+            if name != "errors"
+        }
+        | {
+            "errors": {
+                "description": "Everything that is wrong with the request or the new password.",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": list(FieldError._fields),
+                    "properties": {
+                        name: _TEXT | {"description": _ERROR_MEMBERS[name]}
+                        for name in FieldError._fields
+                    },
+                },
+            }
+        },
+        "examples": [example],
+    }
+
+
+def _refuse(request: type[Request]) -> Document:
+    """What an empty body is answered with."""
+    try:
+        request({}, Caller())
+    except Failure as failure:
+        return failure.problem.document(_REQUEST_ID, failure.errors)
+    raise TypeError(request)
+
 
 _HEADERS: Final[Document] = {
     "Access-Control-Allow-Origin": {
@@ -153,7 +196,7 @@ def build() -> Document:
             "schemas": {
                 **{_input(operation): _request(operation) for operation in Operation},
                 "ResetPasswordOutput": _RESET_OUTPUT,
-                "Problem": _PROBLEM,
+                "Problem": _problem(),
             },
             "headers": _HEADERS,
             "parameters": {
@@ -197,6 +240,7 @@ def possible_problems(operation: Operation) -> list[Problem]:
         *(field.empty for field in request_type(operation).fields.values() if field.empty),
         *(COGNITO[name] for name in _declared_errors(operation) if name in COGNITO),
         *GATEWAY.values(),
+        problems.BAD_GATEWAY,
         problems.NOT_ALLOWED,
     } - {problems.NOT_FOUND}
     if problems.CODE_MISMATCH in found:
@@ -215,9 +259,12 @@ def _describe() -> str:
         f"| `{operation.path}` | {operation.requests_per_second} | {operation.attempts_per_hour} |"
         for operation in Operation
     )
+    nowhere = (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
     elsewhere = "\n".join(
-        f"| `{p.code}` | {p.status} | {p.detail} | {p.recovery_suggestion} |"
-        for p in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
+        f"| `{p.code}` | {p.status} | {p.detail} | {p.recovery_suggestion} |" for p in nowhere
+    )
+    examples = "\n\n".join(
+        f"```json\n{json.dumps(p.document(_REQUEST_ID), indent=2)}\n```" for p in nowhere
     )
     return f"""\
 Resets, confirms and updates passwords of an Amazon Cognito user pool, with the inputs, outputs and
@@ -235,7 +282,9 @@ What reaches no operation fails too:
 
 | code | status | what happened | what to do |
 |---|---|---|---|
-{elsewhere}"""
+{elsewhere}
+
+{examples}"""
 
 
 def _describe_operation(operation: Operation) -> Document:

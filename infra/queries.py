@@ -21,9 +21,10 @@ QUERIES: Final = {
             by operation, outcome, cause
         | sort requests desc
     """,
-    "crashes": """
+    "crashes": r"""
         fields @timestamp, @message
-        | filter ispresent(stack.0) or @message like /Task timed out|Runtime|ImportModuleError/
+        | filter ispresent(stack.0)
+            or @message like /Task timed out|Runtime exited|Runtime\.|ImportModuleError/
         | sort @timestamp desc
         | limit 20
     """,

@@ -29,6 +29,10 @@ def write(document: Document) -> str:
             for route, operation in operations
             for part in _describe(route, operation, components)
         ),
+        "## A failure",
+        components["schemas"]["Problem"]["description"],
+        *map(_code, components["schemas"]["Problem"]["examples"]),
+        _table(("member", "", "accepts", "meaning"), _members(components["schemas"]["Problem"])),
         "## Headers of the answers",
         _table(
             ("header", "sent with", "meaning"),
@@ -78,6 +82,8 @@ def _members(schema: Document, prefix: str = "") -> Iterator[tuple[str, str, str
         yield f"`{prefix}{name}`", required, _bounds(member), member.get("description", "")
         if "properties" in member:
             yield from _members(member, f"{prefix}{name}.")
+        if "items" in member:
+            yield from _members(member["items"], f"{prefix}{name}[].")
 
 
 def _bounds(schema: Document) -> str:

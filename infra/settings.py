@@ -66,7 +66,7 @@ class Stage:
     resets_per_minute: int = 30
     """From so many on, resets look like an attack; and so do wrong codes and what is refused."""
     canary: bool = False
-    """Shift a tenth of the traffic to a new version first, and all of it after five minutes."""
+    """Shift a tenth of the traffic to a new version first, and all of it fifteen minutes later."""
     keep_versions: bool = False
     """Retain the versions of functions that were replaced, to go back to one by hand."""
     cloud_watch_role: bool = True
@@ -95,10 +95,14 @@ STAGES: Final = {
             canary=True,
             keep_versions=True,
             log_retention=logs.RetentionDays.ONE_YEAR,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         ),
     )
 }
+
+
+_NO_SETTINGS: Final = {"stage", "cli-telemetry"}
+"""In the context too; the other keys of the CDK have colons."""
 
 
 def read_stage(context: Mapping[str, Any]) -> Stage:
@@ -107,7 +111,7 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
     A value is text from `cdk -c name=value`, or JSON from `cdk.json`.
     """
     name = context.get("stage", "dev")
-    if name not in STAGES:
+    if not isinstance(name, str) or name not in STAGES:
         raise SystemExit(f"There is no stage {name!r}: choose one of {', '.join(STAGES)}.")
     changes: dict[str, Any] = {}
     for key, value in context.items():
@@ -117,7 +121,7 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
                 changes[field] = read(value)
             except ValueError as expected:
                 raise SystemExit(f"{key} must be {expected}, not {value!r}.") from None
-        elif key.isidentifier() and key != "stage":  # CDK's own keys have colons or hyphens
+        elif ":" not in key and key not in _NO_SETTINGS:
             raise SystemExit(f"There is no setting {key!r}: choose one of {', '.join(CONTEXT)}.")
     stage = replace(STAGES[name], **changes)
     if bool(stage.user_pool_id) != bool(stage.user_pool_client_id):
@@ -126,6 +130,8 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
         raise SystemExit("Give a domain with both domainName and certificateArn, or with neither.")
     if stage.hosted_zone_id and not stage.domain_name:
         raise SystemExit("Give hostedZoneId only with domainName, whose records the zone gets.")
+    if not stage.observability and (stage.canary or stage.alarm_email):
+        raise SystemExit("Give canary and alarmEmail only to a stage that has alarms, as dev has.")
     return stage
 
 

@@ -65,6 +65,8 @@ class PasswordService(Stack):
                     alarms=observability.of_deployments,
                 )
         CfnOutput(self, "ApiUrl", value=domain.url if domain else api.rest_api.url)
+        if domain:
+            CfnOutput(self, "DomainTarget", value=domain.target)
         CfnOutput(self, "UserPoolId", value=user_pool.pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=user_pool.client_id)
         if user_pool.public_client_id:

@@ -48,7 +48,7 @@ class UserPool(Construct):
                 if stage.threat_protection
                 else None
             ),
-            deletion_protection=stage.removal_policy is RemovalPolicy.RETAIN,
+            deletion_protection=stage.removal_policy is not RemovalPolicy.DESTROY,
             removal_policy=stage.removal_policy,
         )
         Validations.of(self.pool).acknowledge(

@@ -133,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", answer.policy)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer.content)
 

@@ -252,18 +252,21 @@ function showRules(form) {
 function countDown(form, seconds) {
   const button = form.querySelector('[type=submit]');
   const [timer, status] = form.querySelectorAll('.countdown, .status');
+  const { username } = form.elements;
+  const limited = username?.value;
   const end = Date.now() + 1000 * seconds;
   button.disabled = true;
   // Said once; the seconds that pass are for the eye alone.
   status.textContent = `You can try again at ${new Date(end).toLocaleTimeString()}.`;
   const tick = () => {
-    const left = Math.ceil((end - Date.now()) / 1000);
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    if (left > 0) return;
+    // The limit is that of a user, and another one may try.
+    if (left && username?.value === limited) return;
     clearInterval(interval);
     button.disabled = false;
     timer.textContent = '';
-    status.textContent = 'You can try again now.';
+    status.textContent = left ? '' : 'You can try again now.';
   };
   const interval = setInterval(tick, 1000);
   tick();
@@ -282,7 +285,9 @@ async function signIn(username, password) {
     const message = 'A network error has occurred.';
     throw new AuthError({ name: 'NetworkError', message, underlyingError });
   }
-  const document = await response.json();
+  // A body that the runner does not read is refused without a problem.
+  const unknown = { code: 'Unknown', message: 'An unknown error has occurred.' };
+  const document = await response.json().catch(() => unknown);
   if (response.ok) return document.accessToken;
   throw new AuthError({ ...document, name: document.code, status: response.status });
 }

@@ -1,11 +1,11 @@
 // The password functions of Amplify's `aws-amplify/auth`, carried out by this service.
 // One module without dependencies, for browsers and Node 20 or later; its types stand beside it.
 
-/** Seconds before each repeat of a request whose answer was lost. */
-const LOST = [1, 2];
-
-/** The same while the first request is still carried out, which takes 28 seconds at most. */
-const IN_PROGRESS = [1, 2, 4, 8, 16];
+/** Seconds before each repeat, by the reason for it. */
+const PAUSES = {
+  lost: [1, 2],
+  inProgress: [1, 2, 4, 8, 16], // a request takes 28 seconds at most
+};
 
 /** Seconds; to wait longer than this is not for a program to decide. */
 const SHORT = 5;
@@ -57,6 +57,12 @@ export async function confirmResetPassword({ username, newPassword, confirmation
 /** @type {typeof import('./password-service.d.ts').updatePassword} */
 export async function updatePassword({ oldPassword, newPassword, options }) {
   const token = await configured().accessToken?.();
+  if (!token && !(oldPassword && newPassword)) {
+    throw new AuthError({
+      name: 'EmptyUpdatePassword',
+      message: 'oldPassword and newPassword are required to update a password.',
+    });
+  }
   if (!token) {
     throw new AuthError({
       name: 'UserUnAuthenticatedException',
@@ -94,11 +100,12 @@ function configured() {
  * @returns {Promise<any>}
  */
 async function post(path, success, body, headers = {}) {
-  for (let repeats = 0; ; repeats += 1) {
+  const keyed = 'Idempotency-Key' in headers;
+  const repeats = { refused: 0, lost: 0, inProgress: 0 };
+  for (;;) {
     try {
       return await send(path, success, body, headers);
     } catch (error) {
-      const keyed = 'Idempotency-Key' in headers;
       const pause = error instanceof AuthError ? pauseAfter(error, repeats, keyed) : undefined;
       if (pause === undefined) throw error;
       // Those who were refused together should not come back together.
@@ -109,24 +116,24 @@ async function post(path, success, body, headers = {}) {
 }
 
 /**
- * Seconds to wait before a repeat, or nothing if there must be none.
+ * Seconds to wait before a repeat, which is counted, or nothing if there must be none.
  *
  * @param {AuthError} error
- * @param {number} repeats so far
+ * @param {{ refused: number, lost: number, inProgress: number }} repeats so far
  * @param {boolean} keyed whether the service knows a repeat, and carries it out once
  */
 function pauseAfter({ name, status = 0, retryAfter = Infinity }, repeats, keyed) {
-  // Whoever is refused for the number of requests has had nothing done.
-  if (status === 429 && retryAfter <= SHORT && repeats < LOST.length) return retryAfter;
+  // Nothing was done. Once, since the repeat may be one of the few attempts that a user has.
+  if (status === 429 && retryAfter <= SHORT && !repeats.refused++) return retryAfter;
   if (!keyed) return undefined;
-  if (status === 409) return IN_PROGRESS[repeats];
+  if (status === 409) return PAUSES.inProgress[repeats.inProgress++];
   // The service's own 504 is kept as the answer of every repeat; a proxy's may hide a success.
   const lost =
     name === 'NetworkError' ||
     name === 'TimeoutError' ||
     (name === 'Unknown' && [502, 503, 504].includes(status)) ||
     (name === 'InternalErrorException' && status === 502);
-  return lost ? LOST[repeats] : undefined;
+  return lost ? PAUSES.lost[repeats.lost++] : undefined;
 }
 
 /**

@@ -25,7 +25,7 @@ def test_production_shifts_a_tenth_of_each_functions_traffic_first() -> None:
     assert len(groups) == len(Operation)
     assert sorted(update["DeploymentGroupName"]["Ref"] for update in updated) == sorted(groups)
     for group in groups.values():
-        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent15Minutes"
 
 
 def test_a_canary_rolls_back_on_alarms_that_ring_before_it_ends() -> None:
@@ -38,7 +38,7 @@ def test_a_canary_rolls_back_on_alarms_that_ring_before_it_ends() -> None:
 
         assert group["AlarmConfiguration"]["Enabled"] is True
         assert names == {"ServerErrors", "FunctionErrors"}
-        assert all(period(ringing[name]) < 5 * 60 for name in names)
+        assert all(period(ringing[name]) < 15 * 60 for name in names)
         assert group["AutoRollbackConfiguration"] == {
             "Enabled": True,
             "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"],

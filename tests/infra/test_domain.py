@@ -7,12 +7,13 @@ import pytest
 from tests.infra.conftest import Find, find_in, synthesize
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
-DOMAIN = {"stage": "prod", "domainName": "passwords.example", "certificateArn": CERTIFICATE}
+DOMAIN = {"domainName": "passwords.example", "certificateArn": CERTIFICATE}
+ZONE = {"hostedZoneId": "Z0123456789"}
 
 
 @pytest.fixture(scope="module")
 def named() -> dict[str, Any]:
-    return synthesize(**DOMAIN, hostedZoneId="Z0123456789")
+    return synthesize(stage="prod", **DOMAIN, **ZONE)
 
 
 def test_the_domain_refuses_tls_below_1_2(named: dict[str, Any]) -> None:
@@ -47,7 +48,11 @@ def test_the_zone_leads_to_the_domain_by_either_kind_of_address(named: dict[str,
 
 
 def test_without_a_zone_the_records_are_the_operators() -> None:
-    assert find_in(synthesize(**DOMAIN), "AWS::Route53::RecordSet") == []
+    template = synthesize(stage="prod", **DOMAIN)
+
+    assert find_in(template, "AWS::Route53::RecordSet") == []
+    _, attribute = template["Outputs"]["DomainTarget"]["Value"]["Fn::GetAtt"]
+    assert attribute == "RegionalDomainName"
 
 
 def test_without_a_domain_the_api_keeps_the_name_that_aws_gave_it(

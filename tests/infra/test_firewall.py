@@ -249,7 +249,10 @@ def test_what_the_firewall_does_is_counted_and_logged(stage: str) -> None:
     )
     metrics = [each["VisibilityConfig"] for each in (acl(stage), *acl(stage)["Rules"])]
 
-    assert group["LogGroupName"].startswith("aws-waf-logs-")
+    # The name that WAF wants, and after it a part of the stack's id, which no other stack has.
+    *_, (first, unique) = group["LogGroupName"]["Fn::Join"]
+    assert first.startswith("aws-waf-logs-")
+    assert "AWS::StackId" in json.dumps(unique)
     assert logging["LogDestinationConfigs"] == [{"Fn::GetAtt": [name, "Arn"]}]
     assert "delivery.logs.amazonaws.com" in json.dumps(policy)
     assert name in json.dumps(policy)

@@ -82,10 +82,14 @@ def watched(alarm: Mapping[str, Any]) -> list[Metric]:
     ]
 
 
+def dashboard(template: Mapping[str, Any]) -> dict[str, Any]:
+    (found,) = find_in(template, "AWS::CloudWatch::Dashboard")
+    body: dict[str, Any] = json.loads(text(found["DashboardBody"]))
+    return body
+
+
 def widgets(template: Mapping[str, Any]) -> list[dict[str, Any]]:
-    (dashboard,) = find_in(template, "AWS::CloudWatch::Dashboard")
-    body: dict[str, list[dict[str, Any]]] = json.loads(text(dashboard["DashboardBody"]))
-    return [widget["properties"] for widget in body["widgets"]]
+    return [widget["properties"] for widget in dashboard(template)["widgets"]]
 
 
 def shown(widget: Mapping[str, Any]) -> list[tuple[Metric, str]]:
@@ -240,6 +244,11 @@ def test_the_dashboard_shows_each_alarm_with_its_threshold(stage: str) -> None:
         assert lines == [alarm["Threshold"]]
 
 
+@deployed
+def test_a_graph_sums_over_the_same_time_as_the_alarm_whatever_is_shown(stage: str) -> None:
+    assert dashboard(synthesize_stage(stage))["periodOverride"] == "inherit"
+
+
 def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
     template = synthesize(stage="prod", alarmEmail="ops@example.com")
     (topic,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::SNS::Topic")
@@ -247,17 +256,19 @@ def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
     (key,) = find_in(template, "AWS::KMS::Key")
     (policy,) = find_in(template, "AWS::SNS::TopicPolicy")
     allowed = {
-        json.dumps(statement["Action"])
+        json.dumps(statement["Action"]): statement.get("Condition")
         for document in (key["KeyPolicy"], policy["PolicyDocument"])
         for statement in document["Statement"]
         if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        and statement["Condition"]
-        == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     }
+    of_this_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
     assert subscription["TopicArn"] == {"Ref": topic}
-    assert allowed == {'["kms:Decrypt", "kms:GenerateDataKey*"]', '"sns:Publish"'}
+    assert allowed == {
+        '["kms:Decrypt", "kms:GenerateDataKey*"]': None,
+        '"sns:Publish"': of_this_account,
+    }
     for alarm in alarms(template).values():
         assert alarm["AlarmActions"] == [{"Ref": topic}]
 
@@ -289,6 +300,21 @@ def test_a_saved_query_asks_every_function_or_the_access_log(stage: str) -> None
         **{f"{folder}/{name}": functions for name in QUERIES},
         **{f"{folder}/{name}": {access} for name in ACCESS_QUERIES},
     }
+
+
+def test_a_crash_is_found_and_a_start_is_none() -> None:
+    (crash,) = re.findall("@message like /(.*)/", QUERIES["crashes"])
+
+    for line in (
+        "2026-11-24T14:00:00.000Z 6b2c Task timed out after 28.00 seconds",
+        "RequestId: 6b2c Error: Runtime exited with error: signal: killed",
+        "INIT_REPORT Init Duration: 10000.00 ms Phase: invoke Error Type: Runtime.ExitError",
+        "[ERROR] Runtime.ImportModuleError: Unable to import module",
+    ):
+        assert re.search(crash, line)
+    version = "arn:aws:lambda:eu-west-1::runtime:0a1b"
+    start = f"INIT_START Runtime Version: python:3.13.v50 Runtime Version ARN: {version}"
+    assert not re.search(crash, start)
 
 
 def test_the_emulator_is_spared_what_it_does_not_have() -> None:

@@ -63,7 +63,19 @@ def test_every_problem_has_an_example_or_belongs_to_no_operation() -> None:
 
     assert missing == {problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED}
     for problem in missing:
-        assert f"| `{problem.code}` | {problem.status} |" in DOCUMENT["info"]["description"]
+        document = problem.document("c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+        assert json.dumps(document, indent=2) in DOCUMENT["info"]["description"]
+
+
+def test_the_page_has_the_members_of_a_failure_and_one_that_has_all_of_them() -> None:
+    schema = DOCUMENT["components"]["schemas"]["Problem"]
+    (example,) = schema["examples"]
+    section = write(DOCUMENT).partition("\n## A failure\n")[2].partition("\n## ")[0]
+
+    assert example.keys() == schema["properties"].keys()
+    assert json.dumps(example, indent=2) in section
+    for member in (*example, *(f"errors[].{name}" for name in example["errors"][0])):
+        assert f"| `{member}` |" in section
 
 
 @pytest.mark.parametrize("path", DOCUMENT["paths"])

@@ -201,6 +201,15 @@ test('an update by nobody fails as with Amplify, without a request', async () =>
   assert.equal(requests.length, 0);
 });
 
+test('an empty update has the same name whether one is signed in or not', async () => {
+  configure({ endpoint });
+
+  for (const empty of [{ ...UPDATE, oldPassword: '' }, { ...UPDATE, newPassword: '' }]) {
+    await assert.rejects(updatePassword(empty), { name: 'EmptyUpdatePassword' });
+  }
+  assert.equal(requests.length, 0);
+});
+
 test('a token source that fails does so in its own name', async () => {
   const expired = Object.assign(new Error('expired'), { name: 'TokenRefreshException' });
   configure({ endpoint, accessToken: () => Promise.reject(expired) });
@@ -323,6 +332,16 @@ for (const name of KEYED) {
     assert.equal(requests.length, 6);
   });
 
+  test(`${name}: reasons for a repeat are counted apart`, async () => {
+    const running = refuse(409, 'RequestInProgressException');
+    const throttled = refuse(429, 'TooManyRequestsException', { 'Retry-After': '1' });
+    const lost = answer(502, 'a page');
+    script = [lost, running, lost, throttled, running, answer(204)];
+
+    assert.equal(await outcome(CALLS[name]), undefined);
+    assert.equal(requests.length, 6);
+  });
+
   test(`${name}: a request that stays in progress is told in the end`, async () => {
     script = [refuse(409, 'RequestInProgressException')];
 
@@ -360,7 +379,7 @@ for (const [name, call] of Object.entries(CALLS)) {
     script = [refuse(429, 'TooManyRequestsException', { 'Retry-After': '1' })];
 
     assert.equal((await outcome(call)).name, 'TooManyRequestsException');
-    assert.equal(requests.length, 3);
+    assert.equal(requests.length, 2);
   });
 
   for (const [header, seconds] of [

@@ -24,7 +24,16 @@ export const inTurn: Pick<typeof ours, keyof Functions> = amplify;
 
 export const caught = (error: ours.AuthError): amplify.AuthError => error;
 
+ours.resetPassword({ username: '', options: { clientMetadata: { locale: 'en-GB' } } });
+ours.confirmResetPassword({
+  username: '',
+  newPassword: '',
+  confirmationCode: '',
+  options: { clientMetadata: { locale: 'en-GB' } },
+});
 ours.updatePassword({ oldPassword: '', newPassword: '', options: { globalSignOut: true } });
+// @ts-expect-error: what would pass if an output were of any type
+ours.resetPassword({ username: '' }).then((output) => output.nextStep.resetPasswordStep * 2);
 // @ts-expect-error: as with Amplify, a member is missing
 ours.confirmResetPassword({ username: '', newPassword: '' });
 // @ts-expect-error: as with Amplify, a value that is no string

@@ -337,11 +337,15 @@ def assert_incidents(seen: Seen, incidents: set[Incident]) -> None:
     assert seen.metrics == {SUCCESS} | incidents
 
 
+OF_THE_TABLE = {name: outage for name, outage in OUTAGES.items() if outage.service == "table"}
+
+
+@pytest.mark.parametrize("outage", OF_THE_TABLE.values(), ids=OF_THE_TABLE)
 def test_a_code_is_sent_without_the_table(
-    api: Api, stack: Stack, user: User, fronts: Fronts
+    api: Api, stack: Stack, user: User, fronts: Fronts, outage: Outage
 ) -> None:
     client = Client(api, stack, user, RESET)
-    fronts.table.refuse()
+    break_down(fronts.table, TABLE_COUNTS, outage.script)
 
     assert client.send().status == 200
 

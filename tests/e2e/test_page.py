@@ -418,6 +418,30 @@ def test_a_limit_counts_down_and_keeps_the_button_until_it_is_over(
     assert acted(front).count("ChangePassword") == 1
 
 
+def test_a_limit_of_one_user_keeps_no_other_one_waiting(page: Page, stack: Stack) -> None:
+    answer(page, stack, LIMIT_EXCEEDED)
+    check(submit(page, "request"), LIMIT_EXCEEDED)
+    button, status = page.locator("#request [type=submit]"), page.locator("#request .status")
+    expect(button).to_be_disabled()
+
+    fill(page, "request", username="grace@example.com")
+
+    expect(button).to_be_enabled()
+    expect(status).to_be_empty()
+    expect(page.locator("#request .countdown")).to_be_empty()
+
+
+def test_a_sign_in_that_the_runner_cannot_read_ends(page: Page) -> None:
+    expect(submit(page, "sign-in", password="x" * 10_000)).to_contain_text("Unknown · 403")
+
+
+def test_the_documentation_is_drawn_under_its_policy(page: Page) -> None:
+    page.goto(f"{ORIGIN}/docs")
+
+    for operation in Operation:
+        expect(page.get_by_text(operation.path, exact=True).first).to_be_visible()
+
+
 def test_the_rules_are_judged_as_one_types(page: Page, user: User) -> None:
     field, said = page.locator("#confirm-new-password"), page.locator("#confirm .summary")
     assert set(rules(page, "confirm").values()) == {"Not known yet"}

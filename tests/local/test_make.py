@@ -1,5 +1,7 @@
-"""What `make` says where something that it needs is missing."""
+"""What `make` starts, and what it says where something that it needs is missing."""
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +16,14 @@ LOCKS = (
     "local/requirements.txt",
     "package-lock.json",
 )
+README = (ROOT / "README.md").read_text()
+STARTED = {
+    "make run": "python -m local run --port 4566 --web-port 3000",
+    "make test": "python -m tests",
+    "make deploy STAGE=dev": "cdk deploy password-service-dev --context stage=dev",
+    "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
+}
+"""By the commands of the README that are too much to be run here."""
 INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
 
 
@@ -130,6 +140,48 @@ def test_a_browser_that_is_there_is_enough(clone: Path, browser: str) -> None:
     offer(clone, browser, "exit 1")
 
     assert make(clone, "setup").returncode == 0
+
+
+@pytest.mark.parametrize(("command", "started"), STARTED.items(), ids=STARTED)
+def test_a_command_of_the_readme_starts_what_it_names(
+    clone: Path, command: str, started: str
+) -> None:
+    pretend_to_have_installed_everything(clone)
+    offer(clone, "chromium", "exit 1")
+    for program in ("../.venv/bin/python", "../node_modules/.bin/cdk"):
+        (clone / "bin" / program).parent.mkdir(parents=True, exist_ok=True)
+        offer(clone, program, 'echo "${0##*/} $*"')
+    _, *arguments = command.split()
+
+    result = make(clone, *arguments)
+
+    assert (result.returncode, result.stdout.strip(), result.stderr) == (0, started, "")
+
+
+def test_every_command_of_the_readme_is_run_by_a_test() -> None:
+    """Those of curl by `tests/e2e`, and invocations beside this file."""
+    blocks = re.findall("^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    commands = {line for block in blocks for line in block.splitlines() if line[0] != " "}
+
+    assert {c for c in commands if not c.startswith(("curl ", "make invoke "))} == STARTED.keys()
+
+
+def test_a_template_names_the_functions_as_the_documents_do() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    invocations = re.findall(r"^sam local invoke -t (\S+) (\w+) -e (\S+)$", text, re.MULTILINE)
+
+    subprocess.run(["make", "synth"], cwd=ROOT, capture_output=True, check=True)
+
+    assert invocations
+    for template, function, event in invocations:
+        resources = json.loads((ROOT / template).read_text())["Resources"].values()
+        paths = [
+            resource["Metadata"]["aws:cdk:path"]
+            for resource in resources
+            if resource["Type"] == "AWS::Lambda::Function"
+        ]
+        assert [path for path in paths if path.endswith(f"/{function}/Resource")]
+        assert (ROOT / event).exists()
 
 
 def test_help_needs_nothing_and_lists_every_target(clone: Path) -> None:

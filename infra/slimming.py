@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,19 +41,30 @@ UNUSED: Final = (
 )
 XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
 
-UNUSED_IMPORTS: Final = {
-    "botocore/docs/__init__.py": ("botocore.docs.service",),
-    "botocore/docs/docstring.py": (
-        "botocore.docs.bcdoc.restdoc",
-        "botocore.docs.method",
-        "botocore.docs.paginator",
-        "botocore.docs.waiter",
-    ),
-    "urllib3/http2/__init__.py": ("importlib.metadata",),
+IMPORTS: Final = {
+    # What Python 3.13 has itself.
+    "aws_lambda_powertools/metrics/types.py": {
+        "from typing_extensions import NotRequired": "from typing import NotRequired",
+    },
+    "aws_lambda_powertools/utilities/jmespath_utils/__init__.py": {
+        "from typing_extensions import deprecated": "from warnings import deprecated",
+    },
+    # For `~/.aws/config`, which a function does not have.
+    "botocore/configloader.py": {"import configparser": ""},
+    # For the help texts of a client.
+    "botocore/docs/__init__.py": {"from botocore.docs.service import ServiceDocumenter": ""},
+    "botocore/docs/docstring.py": {
+        "from botocore.docs.bcdoc.restdoc import DocumentStructure": "",
+        "from botocore.docs.method import document_model_driven_method": "",
+        "from botocore.docs.paginator import document_paginate_method": "",
+        "from botocore.docs.waiter import document_wait_method": "",
+    },
+    # For HTTP/2, which wants a package that the bundle does not have.
+    "urllib3/http2/__init__.py": {"from importlib.metadata import version": ""},
 }
-"""What a start would load for the help texts of a client, and for HTTP/2 alone.
+"""Lines of the packages, and what stands in their place in the bundle: what a start need not load.
 
-A function asks for neither, and HTTP/2 wants a package that the bundle does not have.
+A name that is missing and asked for all the same is a `NameError`, and not another behaviour.
 """
 
 _AMAZON: Final = r"Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2"
@@ -68,8 +79,8 @@ def slim(bundle: Path, *, xray_sdk: bool) -> None:
     botocore = bundle / "botocore"
     _extract_roots(botocore / "cacert.pem", bundle / "functions" / "amazon-roots.pem")
     _reduce_data(botocore / "data")
-    for module, imported in UNUSED_IMPORTS.items():
-        _drop_imports(bundle / module, imported)
+    for module, lines in IMPORTS.items():
+        _replace(bundle / module, lines)
     _compile(bundle)
 
 
@@ -142,16 +153,14 @@ def _undocumented(value: Any) -> Any:  # noqa: ANN401 - as in JSON
     return [_undocumented(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _drop_imports(module: Path, imported: Iterable[str]) -> None:
-    text = module.read_text()
-    for name in imported:
-        text, dropped = re.subn(
-            rf"^from {re.escape(name)} import \w+\n", "", text, flags=re.MULTILINE
-        )
-        if dropped != 1:
-            raise SystemExit(f"{module} does not import from {name} in one line any more.")
+def _replace(module: Path, lines: Mapping[str, str]) -> None:
+    text = module.read_text().splitlines()
+    for line, replacement in lines.items():
+        if text.count(line) != 1:
+            raise SystemExit(f"{module} does not have the line {line!r} any more.")
+        text[text.index(line)] = replacement
     module.unlink()  # a link to what other bundles have as well
-    module.write_text(text)
+    module.write_text("\n".join(text) + "\n")
 
 
 def _compile(bundle: Path) -> None:

@@ -434,12 +434,14 @@ UNWANTED: Final = {
     "aws_lambda_powertools.utilities.validation",
     "aws_xray_sdk",
     "boto3",
+    "configparser",
     "fastjsonschema",
     "html.parser",
     "importlib.metadata",
     "jsonschema",
     "pydantic",
     "s3transfer",
+    "typing_extensions",
     "wrapt",
 }
 

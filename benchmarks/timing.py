@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from itertools import repeat
@@ -18,7 +19,6 @@ from json import dumps
 from math import sqrt
 from multiprocessing import get_context
 from random import SystemRandom
-from statistics import median
 from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
@@ -114,36 +114,54 @@ def area(times: Times) -> tuple[float, float]:
     return auc, sqrt(variance)
 
 
-def main() -> None:
-    """Print a table in Markdown, and draw; with the step off, a tenth of the requests suffices."""
+def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
+    """In Markdown."""
     # Imported late: the processes that are measured import this module.
-    from benchmarks import plots  # noqa: PLC0415
+    from benchmarks.results import table  # noqa: PLC0415
+
+    header = ["operation", "step", "requests a side", "AUC", "its error"]
+    header += ["median known", "median unknown", "slowest"]
+    rows = [
+        [
+            run["operation"],
+            f"{run['step']} s",
+            f"{run['requests']}",
+            f"{run['auc']:.3f}",
+            f"{run['error']:.3f}",
+            f"{run['known'][50]:.1f} ms",
+            f"{run['unknown'][50]:.1f} ms",
+            f"{max(run['known'][100], run['unknown'][100]):.1f} ms",
+        ]
+        for run in runs
+    ]
+    return "\n".join(table(header, rows))
+
+
+def main() -> None:
+    """Print a table and write it down; with the step off, a tenth of the requests is enough."""
+    from benchmarks import plots  # noqa: PLC0415 - as above
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
     requests = parser.parse_args().requests
-    sys.stdout.write(
-        "| operation | step | requests a side | AUC | its error |"
-        " median known | median unknown | slowest |\n"
-        "|---|---|---|---|---|---|---|---|\n"
-    )
     runs: list[dict[str, Any]] = []
     for step, count in ((0.0, max(2, requests // 10)), (STEP, requests)):
         for operation in PUBLIC:
+            print(f"{operation.id}, step {step} s", file=sys.stderr)
             times = measure(operation, step, count)
             auc, error = area(times)
-            cells = [f"{1000 * median(side):.1f} ms" for side in times]
-            slowest = f"{1000 * max(map(max, times)):.1f} ms"
-            row = [operation.id, f"{step} s", str(count), f"{auc:.3f}", f"{error:.3f}", *cells]
-            sys.stdout.write(f"| {' | '.join([*row, slowest])} |\n")
-            sys.stdout.flush()
             sides = {
                 side: plots.percentiles([1000 * seconds for seconds in taken])
                 for side, taken in times._asdict().items()
             }
-            runs.append({"operation": operation.id, "step": step, "requests": count} | sides)
+            run = {"operation": operation.id, "step": step, "requests": count}
+            runs.append(run | {"auc": round(auc, 4), "error": round(error, 4)} | sides)
+    print(tabulate(runs))
     (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")
     plots.draw_timing(runs)
+    document = plots.FOLDER / "TIMING.md"
+    before, _, rest = document.read_text().partition("| operation |")
+    document.write_text(f"{before}{tabulate(runs)}\n\n{rest.partition('\n\n')[2]}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.plots import FOLDER, STORED, percentiles
+from benchmarks.timing import tabulate
 from functions.operations import Operation
 
 SAMPLES: dict[str, Any] = {
@@ -61,6 +62,12 @@ def test_a_committed_picture_is_drawn_from_the_committed_numbers(name: str, tmp_
 
     (drawn,) = tmp_path.iterdir()
     assert drawn.read_text() == (FOLDER / drawn.name).read_text()
+
+
+def test_the_table_of_times_has_the_stored_numbers() -> None:
+    runs = json.loads((FOLDER / "timing.json").read_text())
+
+    assert tabulate(runs) in (FOLDER / "TIMING.md").read_text()
 
 
 @pytest.mark.parametrize("values", [[], [3.0], [1.0, 2.0], list(range(1000))])

@@ -36,7 +36,7 @@ from tests.unit.test_problems import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
-MAX_MODULES: Final = 370
+MAX_MODULES: Final = 365
 ENDPOINT: Final = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
 HOST: Final = "cognito-idp.us-east-1.amazonaws.com"
 

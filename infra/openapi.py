@@ -112,11 +112,12 @@ def _problem() -> Document:
 
 def _refuse(request: type[Request]) -> Document:
     """What an empty body is answered with."""
+    refused: Failure
     try:
         request({}, Caller())
     except Failure as failure:
-        return failure.problem.document(_REQUEST_ID, failure.errors)
-    raise TypeError(request)
+        refused = failure
+    return refused.problem.document(_REQUEST_ID, refused.errors)
 
 
 _HEADERS: Final[Document] = {

@@ -49,7 +49,9 @@ class Run:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.stack_file = folder / "stack.json"
-        self.environment = os.environ | {
+        # Not that of the make that runs the tests, which would have another one say more.
+        own = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+        self.environment = own | {
             # What a user might have set, and what must not matter.
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "AWS_PROFILE": "a-profile-that-is-not-there",

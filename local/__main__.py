@@ -1,5 +1,6 @@
 """`python -m local`: what `make run`, `make invoke`, `make code` and `make token` call."""
 
+import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
@@ -35,6 +36,11 @@ def main() -> None:
                 print(_code(_running()))
             case "token":
                 print(_token(_running(), arguments.password))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough; at its end, Python would try once more to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -235,6 +235,24 @@ def test_an_invocation_of_the_readme_is_answered(run: Run, command: str) -> None
     assert paste(run, command, ROOT).startswith(f"Answer\n\n{STATUSES[Path(event).stem]}\n")
 
 
+def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nowhere:
+        result = subprocess.run(
+            [sys.executable, "-m", "local", "invoke", "reset_password"],
+            cwd=ROOT,
+            env=run.environment,
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert (result.returncode, result.stderr) == (1, "")
+
+
 def invoke(run: Run, *arguments: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "local", "invoke", *arguments],

@@ -4,6 +4,7 @@ import hmac
 import json
 import time
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -268,3 +269,14 @@ def test_a_start_survives_what_it_cannot_read(
 
     cognito.reset()
     assert invoke(operation).status < 300
+
+
+def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        logged = datetime.fromisoformat(invoke(RESET).log["timestamp"])
+    time.tzset()
+
+    assert logged.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - logged) < timedelta(minutes=1)

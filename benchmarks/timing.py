@@ -7,12 +7,14 @@ compares two answers guesses right as often as the area under the ROC curve says
 
 import argparse
 import os
+import platform
 import secrets
 import sys
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 from importlib import import_module
 from itertools import repeat
 from json import dumps
@@ -138,7 +140,7 @@ def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Print a table and write it down; with the step off, a tenth of the requests is enough."""
+    """Print a table, and write down that of a whole run; without a step a tenth is enough."""
     from benchmarks import plots  # noqa: PLC0415 - as above
 
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -157,11 +159,18 @@ def main() -> None:
             run = {"operation": operation.id, "step": step, "requests": count}
             runs.append(run | {"auc": round(auc, 4), "error": round(error, 4)} | sides)
     print(tabulate(runs))
+    if requests != parser.get_default("requests"):
+        return
     (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")
     plots.draw_timing(runs)
     document = plots.FOLDER / "TIMING.md"
-    before, _, rest = document.read_text().partition("| operation |")
-    document.write_text(f"{before}{tabulate(runs)}\n\n{rest.partition('\n\n')[2]}")
+    title, _, rest = document.read_text().partition("Measured on ")
+    measured = (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make timing`, on {os.cpu_count()}"
+        f" {platform.machine()} cores with Python {platform.python_version()}, over loopback."
+    )
+    _, _, told = rest.split("\n\n", 2)
+    document.write_text("\n\n".join([title + measured, tabulate(runs), told]))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ session()
 def make_client(service: str, *, connect_timeout: float, read_timeout: float) -> Any:  # noqa: ANN401
     """A client that asks once: who repeats a change may report a failure although it worked.
 
-    Parameters are not validated again, and the user agent is not built anew for each call.
+    Parameters are not validated again, no request is large enough to be compressed, and the user
+    agent is not built anew for each call.
     """
     return session().create_client(
         service,

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from functions.metrics import SERVICE
+from functions.traces import read_trace
 
 
 class LineFormatter(LambdaPowertoolsFormatter):
@@ -24,7 +25,7 @@ class LineFormatter(LambdaPowertoolsFormatter):
             "message": record.msg,
             "timestamp": self.formatTime(record),
             **getattr(record, "members", {}),
-            "xray_trace_id": self._get_latest_trace_id(),
+            "xray_trace_id": read_trace().get("Root"),
         }
         return self.json_serializer({k: v for k, v in line.items() if v is not None})
 

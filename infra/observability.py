@@ -120,6 +120,7 @@ class Observability(Construct):
         )
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        # Without a condition: AWS documents those of alarms for the topic, and not for its key.
         key.grant(alarms, "kms:Decrypt", "kms:GenerateDataKey*")
         topic.add_to_resource_policy(
             iam.PolicyStatement(

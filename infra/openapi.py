@@ -67,11 +67,11 @@ _PROBLEM_MEMBERS: Final = {
     "requestId": "What the operator finds the request by.",
 }
 _ERROR_MEMBERS: Final = {
-    "pointer": "To a member of the body, as a URI fragment; or a header's name.",
+    "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
     "rule": (
-        "As JSON Schema names it; of a password also `requireLowercase`, `requireUppercase`,"
-        " `requireNumbers`, `requireSymbols`, `edgeSpace`, `containsUsername`, `sameAsOld` and"
-        " `breached`."
+        "As JSON Schema names it; else `json` or `uniqueNames`, or of a password"
+        " `requireLowercase`, `requireUppercase`, `requireNumbers`, `requireSymbols`, `edgeSpace`,"
+        " `containsUsername`, `sameAsOld` or `breached`."
     ),
     "detail": "A sentence about it.",
 }
@@ -79,7 +79,7 @@ _ERROR_MEMBERS: Final = {
 
 def _problem() -> Document:
     """The schema of every failure, with one that has all members."""
-    example = _refuse(ConfirmResetPassword)
+    example = _refuse_empty()
     return {
         "description": "RFC 9457, with the members that Amplify reads. Switch on `code`.",
         "type": "object",
@@ -110,11 +110,11 @@ def _problem() -> Document:
     }
 
 
-def _refuse(request: type[Request]) -> Document:
-    """What an empty body is answered with."""
+def _refuse_empty() -> Document:
+    """The answer to an empty body."""
     refused: Failure
     try:
-        request({}, Caller())
+        ConfirmResetPassword({}, Caller())
     except Failure as failure:
         refused = failure
     return refused.problem.document(_REQUEST_ID, refused.errors)

@@ -24,7 +24,7 @@ QUERIES: Final = {
     "crashes": r"""
         fields @timestamp, @message
         | filter ispresent(stack.0)
-            or @message like /Task timed out|Runtime exited|Runtime\.|ImportModuleError/
+            or @message like /Task timed out|Runtime exited|Runtime\./
         | sort @timestamp desc
         | limit 20
     """,

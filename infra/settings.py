@@ -101,8 +101,8 @@ STAGES: Final = {
 }
 
 
-_NO_SETTINGS: Final = {"stage", "cli-telemetry"}
-"""In the context too; the other keys of the CDK have colons."""
+_NO_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
+"""In the context too; all other keys of the CDK have colons."""
 
 
 def read_stage(context: Mapping[str, Any]) -> Stage:
@@ -130,8 +130,6 @@ def read_stage(context: Mapping[str, Any]) -> Stage:
         raise SystemExit("Give a domain with both domainName and certificateArn, or with neither.")
     if stage.hosted_zone_id and not stage.domain_name:
         raise SystemExit("Give hostedZoneId only with domainName, whose records the zone gets.")
-    if not stage.observability and (stage.canary or stage.alarm_email):
-        raise SystemExit("Give canary and alarmEmail only to a stage that has alarms, as dev has.")
     return stage
 
 

@@ -19,6 +19,7 @@ class UserPool(Construct):
             self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", stage.user_pool_id)
             self.client_id = stage.user_pool_client_id
             return
+        kept = stage.removal_policy is not RemovalPolicy.DESTROY
         self.pool = cognito.UserPool(
             self,
             "Pool",
@@ -48,8 +49,9 @@ class UserPool(Construct):
                 if stage.threat_protection
                 else None
             ),
-            deletion_protection=stage.removal_policy is not RemovalPolicy.DESTROY,
-            removal_policy=stage.removal_policy,
+            deletion_protection=kept,
+            # Also if the stack cannot be made: a protected pool refuses to be deleted.
+            removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
         Validations.of(self.pool).acknowledge(
             Acknowledgment(id="AwsSolutions-COG1", reason="NIST: length, no kinds of characters"),

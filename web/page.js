@@ -149,7 +149,7 @@ async function submit(event) {
     succeed(form, message, next);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
-    fail(form, error, values.newPassword);
+    fail(form, error, values);
   } finally {
     delete form.dataset.busy;
   }
@@ -184,7 +184,7 @@ function succeed(form, message, next) {
   element(next).focus();
 }
 
-function fail(form, error, newPassword) {
+function fail(form, error, { username, newPassword }) {
   const { name, message, status, errors = [], requestId, retryAfter, recoverySuggestion } = error;
   if (name === 'NotAuthorizedException' && status === 401 && form.id === 'update') enter('', '');
   form.refused = { newPassword, errors };
@@ -204,7 +204,7 @@ function fail(form, error, newPassword) {
   form.querySelector('.status').textContent = '';
   form.querySelector('[aria-invalid]')?.focus();
   if (retryAfter) {
-    countDown(form, retryAfter);
+    countDown(form, retryAfter, username);
     problem.focus();
   }
 }
@@ -249,11 +249,9 @@ function showRules(form) {
   );
 }
 
-function countDown(form, seconds) {
+function countDown(form, seconds, username) {
   const button = form.querySelector('[type=submit]');
   const [timer, status] = form.querySelectorAll('.countdown, .status');
-  const { username } = form.elements;
-  const limited = username?.value;
   const end = Date.now() + 1000 * seconds;
   button.disabled = true;
   // Said once; the seconds that pass are for the eye alone.
@@ -261,8 +259,8 @@ function countDown(form, seconds) {
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    // The limit is that of a user, and another one may try.
-    if (left && username?.value === limited) return;
+    // The limit may be that of a user, and so another one may try.
+    if (left && read(form).username === username) return;
     clearInterval(interval);
     button.disabled = false;
     timer.textContent = '';

@@ -61,6 +61,7 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
     throw new AuthError({
       name: 'EmptyUpdatePassword',
       message: 'oldPassword and newPassword are required to update a password.',
+      recoverySuggestion: 'Give both passwords, and send the request again.',
     });
   }
   if (!token) {

@@ -168,7 +168,7 @@ def test_every_command_of_the_readme_is_run_by_a_test() -> None:
 
 def test_a_template_names_the_functions_as_the_documents_do() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    invocations = re.findall(r"^sam local invoke -t (\S+) (\w+) -e (\S+)$", text, re.MULTILINE)
+    invocations = re.findall(r"^sam local invoke -t (\S+) (\w+) -e (\S+)", text, re.MULTILINE)
 
     subprocess.run(["make", "synth"], cwd=ROOT, capture_output=True, check=True)
 

@@ -275,8 +275,9 @@ def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        logged = datetime.fromisoformat(invoke(RESET).log["timestamp"])
+        reply = invoke(RESET)
     time.tzset()
+    logged = datetime.fromisoformat(reply.log["timestamp"])
 
     assert logged.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - logged) < timedelta(minutes=1)

@@ -201,7 +201,7 @@ test('an update by nobody fails as with Amplify, without a request', async () =>
   assert.equal(requests.length, 0);
 });
 
-test('an empty update has the same name whether one is signed in or not', async () => {
+test('an empty update by nobody has the name that Amplify gives it', async () => {
   configure({ endpoint });
 
   for (const empty of [{ ...UPDATE, oldPassword: '' }, { ...UPDATE, newPassword: '' }]) {

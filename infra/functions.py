@@ -1,21 +1,19 @@
 """A Lambda function for each operation."""
 
-from functools import cache
 from typing import Final
 
-import botocore.session
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from botocore.model import ServiceModel
 from constructs import Construct
 
 from functions.operations import TABLE_COUNTS, TABLE_REPEATS, Operation
 from functions.settings import Settings
 from infra.bundle import LAMBDA, archive, build
+from infra.cognito import service_model
 from infra.settings import Stage
 from infra.user_pool import UserPool
 
@@ -127,10 +125,5 @@ def _pascal(operation: Operation) -> str:
 
 def _is_signed(call: str) -> bool:
     """Whether IAM applies to a Cognito action; to those that end users call, it does not."""
-    model = _cognito().operation_model(call)
+    model = service_model().operation_model(call)
     return "smithy.api#noAuth" not in (model.auth or [])
-
-
-@cache
-def _cognito() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("cognito-idp")

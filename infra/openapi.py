@@ -5,14 +5,10 @@ import json
 import sys
 import tomllib
 from collections.abc import Iterable
-from functools import cache
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
-
-import botocore.session
-from botocore.model import ServiceModel
 
 from functions import problems
 from functions.confirm_reset_password.handler import ConfirmResetPassword
@@ -22,6 +18,7 @@ from functions.limits import ATTEMPTS_PER_ADDRESS
 from functions.operations import Operation
 from functions.problems import COGNITO, GATEWAY, JSON, Failure, FieldError, Problem
 from functions.reset_password.handler import ResetPassword, simulate
+from infra.cognito import service_model
 
 ROOT: Final = Path(__file__).parents[1]
 FILE: Final = ROOT / "openapi.json"
@@ -260,12 +257,9 @@ def _describe() -> str:
         f"| `{operation.path}` | {operation.requests_per_second} | {operation.attempts_per_hour} |"
         for operation in Operation
     )
-    nowhere = (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
-    elsewhere = "\n".join(
-        f"| `{p.code}` | {p.status} | {p.detail} | {p.recovery_suggestion} |" for p in nowhere
-    )
-    examples = "\n\n".join(
-        f"```json\n{json.dumps(p.document(_REQUEST_ID), indent=2)}\n```" for p in nowhere
+    elsewhere = "\n\n".join(
+        f"```json\n{json.dumps(problem.document(_REQUEST_ID), indent=2)}\n```"
+        for problem in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
     )
     return f"""\
 Resets, confirms and updates passwords of an Amazon Cognito user pool, with the inputs, outputs and
@@ -281,11 +275,7 @@ existence is hidden, which is the default, the answer does not depend on the acc
 
 What reaches no operation fails too:
 
-| code | status | what happened | what to do |
-|---|---|---|---|
-{elsewhere}
-
-{examples}"""
+{elsewhere}"""
 
 
 def _describe_operation(operation: Operation) -> Document:
@@ -381,14 +371,8 @@ def _input(operation: Operation) -> str:
 
 def _declared_errors(operation: Operation) -> list[str]:
     action, *_ = operation.calls
-    return [shape.name for shape in _cognito().operation_model(action).error_shapes]
-
-
-@cache
-def _cognito() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("cognito-idp")
+    return [shape.name for shape in service_model().operation_model(action).error_shapes]
 
 
 if __name__ == "__main__":
-    json.dump(build(), sys.stdout, indent=2, ensure_ascii=False)
-    print()  # noqa: T201 - the end of the file's last line
+    sys.stdout.write(json.dumps(build(), indent=2, ensure_ascii=False) + "\n")

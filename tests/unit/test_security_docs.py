@@ -17,6 +17,7 @@ from functions.endpoint import MAX_IDEMPOTENCY_KEY
 from functions.metrics import ABSORBED, Incident
 from functions.operations import Operation
 from functions.settings import settings
+from infra.openapi import build
 from local.breaches import PASSWORDS, breached_passwords
 from tests.cognito_front import CLIENT_SECRET, CognitoFront
 from tests.unit.conftest import BODIES, SUB, Configure, Invoke, Reply
@@ -251,6 +252,9 @@ def test_the_password_rules_are_those_of_the_code(world: World) -> None:
     documented = {rule.strip("`"): text for rule, text, _ in rows(section("Password rules"))}
 
     assert documented == broken | broken_rules(stolen)
+    errors = build()["components"]["schemas"]["Problem"]["properties"]["errors"]
+    described = errors["items"]["properties"]["rule"]["description"]
+    assert {*documented} - {"minLength"} <= set(re.findall("`(\\w+)`", described))
 
 
 def test_no_password_rule_of_the_code_is_left_out() -> None:

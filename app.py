@@ -1,11 +1,11 @@
-"""The CDK app; `cdk.json` names it. It asks neither AWS, git nor the clock for anything."""
+"""The CDK app that `cdk.json` names. It needs neither AWS, git nor the clock."""
 
 from aws_cdk import App
 
-from infra.settings import read_stage
+from functions.settings import Settings
 from infra.stack import PasswordService
 
 app = App()
-stage = read_stage(app.node.get_all_context())
-PasswordService(app, f"password-service-{stage.name}", stage=stage)
+settings = Settings.from_context(app.node.get_all_context())
+PasswordService(app, f"password-service-{settings.stage}", settings=settings)
 app.synth()

@@ -28,7 +28,7 @@ from benchmarks.variants import (
     list_variants,
 )
 from functions.operations import Operation
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 
 type Measure = Callable[[], Figures]
 

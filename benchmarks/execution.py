@@ -14,8 +14,8 @@ from typing import Final, Self
 
 from benchmarks.stub import ANSWERS
 from benchmarks.variants import Variant
-from functions.metrics import ABSORBED, Incident
-from tests.bundle.runtime import Runtime, RuntimeFailure
+from functions.telemetry.metrics import ABSORBED, Incident
+from tests.support.runtime import Runtime, RuntimeFailure
 
 WARM_CALLS: Final = 40
 """In each of the probe's repeats."""

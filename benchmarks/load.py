@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 from benchmarks import plots
 from benchmarks.results import machine, pins, table
 from functions.operations import Operation
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 from local import emulator
 from local.deployment import local_stack
 from local.stack import Stack, User

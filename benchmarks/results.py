@@ -16,7 +16,7 @@ from benchmarks import plots
 from benchmarks.execution import Figures
 from benchmarks.variants import BOTO3, COOKBOOK, FEATURES, HTTP, OURS, PLAIN_COOKBOOK, RIVALS
 from functions.operations import Operation
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 
 FOLDER: Final = Path(__file__).parent
 NOTHING: Final = "python -c pass"

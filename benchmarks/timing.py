@@ -24,9 +24,9 @@ from random import SystemRandom
 from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
-from tests.cognito_front import CognitoFront
-from tests.cognito_model import CognitoModel, User
-from tests.unit.conftest import BODIES, SETTINGS, Context, event
+from tests.support.front import CognitoFront
+from tests.support.model import CognitoModel, User
+from tests.support.invocation import BODIES, Context, SETTINGS, make_event
 
 ABREAST: Final = 8
 """Processes; like a function of Lambda, each has one request at a time."""

@@ -9,7 +9,7 @@ from py_compile import PycInvalidationMode
 from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
-from infra.bundle import ROOT, build, install
+from infra.packaging.bundle import ROOT, build, install
 from tests.unit import conftest as tests
 
 RIVALS: Final = Path(__file__).with_name("rivals")

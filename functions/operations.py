@@ -1,78 +1,126 @@
-"""The whole API on one screen: standard library only, since every part of the project reads it."""
+"""The whole API on one screen. Every part of the project reads it; it needs nothing but Python."""
 
+from collections.abc import Mapping
 from enum import Enum, unique
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 SCOPE: Final = "aws.cognito.signin.user.admin"
-"""What makes the authorizer accept access tokens and no ID tokens; ChangePassword asks for it."""
+"""The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
-TABLE_COUNTS: Final = ("UpdateItem",)
-TABLE_REPEATS: Final = ("PutItem", "GetItem", "DeleteItem")
-EVENTS: Final = ("PutEvents",)
-"""The actions of DynamoDB and EventBridge that the features beside the operations use."""
+COUNT_ACTIONS: Final = ("UpdateItem",)
+IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
+EVENT_ACTIONS: Final = ("PutEvents",)
+"""The DynamoDB and EventBridge actions that the functions use besides Cognito's."""
+
+
+class Success(NamedTuple):
+    """The response to a request that was carried out; without an example it has no body."""
+
+    status: int
+    description: str
+    example: Mapping[str, Any] | None = None
+
+
+class Facts(NamedTuple):
+    """Everything that a row of `Operation` declares."""
+
+    method: str
+    path: str
+    action: str
+    """The Cognito action that carries out the operation."""
+    uses_client_secret: bool
+    """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
+    changes_password: bool
+    """The new password is checked against the policy, and the change is announced."""
+    repeatable: bool
+    """A request with an `Idempotency-Key` is carried out once."""
+    signed_in: bool
+    """The caller sends an access token, which the gateway's authorizer verifies."""
+    attempts_per_hour: int
+    """For one user."""
+    requests_per_second: int
+    """For all callers together: the gateway's throttle, and its burst."""
+    success: Success
+    other_actions: tuple[str, ...] = ()
+    """Cognito actions that follow the first one."""
 
 
 @unique
-class Operation(Enum):
-    """A route, the Cognito actions behind it, whether its caller is signed in, and its limits.
+class Operation(Facts, Enum):
+    """The operations, a row each.
 
-    The last two are requests a second, for all callers together, and attempts an hour, for one
-    user. Cognito allows 30 calls a second for each account and region, over all three of these
-    actions and all user pools; the sum stays below it.
+    Cognito allows 30 calls a second per account and region, over the actions of all three rows and
+    over all user pools. The sum of the throttles stays below that.
     """
 
-    RESET_PASSWORD = (
-        "POST",
-        "/reset-password",
-        ("ForgotPassword", "DescribeUserPoolClient"),
-        False,
-        10,
-        5,
-    )
-    CONFIRM_RESET_PASSWORD = (
-        "POST",
-        "/confirm-reset-password",
-        (
-            "ConfirmForgotPassword",
-            "DescribeUserPoolClient",
-            "DescribeUserPool",
-            "AdminUserGlobalSignOut",
+    RESET_PASSWORD = Facts(
+        method="POST",
+        path="/reset-password",
+        action="ForgotPassword",
+        uses_client_secret=True,
+        changes_password=False,
+        repeatable=False,
+        signed_in=False,
+        attempts_per_hour=5,
+        requests_per_second=10,
+        success=Success(
+            status=200,
+            description="If the account exists, a code is on its way.",
+            example={
+                "isPasswordReset": False,
+                "nextStep": {
+                    "resetPasswordStep": "CONFIRM_RESET_PASSWORD_WITH_CODE",
+                    "codeDeliveryDetails": {
+                        "destination": "d***@e***",
+                        "deliveryMedium": "EMAIL",
+                        "attributeName": "email",
+                    },
+                },
+            },
         ),
-        False,
-        10,
-        10,
     )
-    UPDATE_PASSWORD = (
-        "POST",
-        "/update-password",
-        ("ChangePassword", "DescribeUserPoolClient", "DescribeUserPool", "GlobalSignOut"),
-        True,
-        5,
-        10,
+    CONFIRM_RESET_PASSWORD = Facts(
+        method="POST",
+        path="/confirm-reset-password",
+        action="ConfirmForgotPassword",
+        other_actions=("AdminUserGlobalSignOut",),
+        uses_client_secret=True,
+        changes_password=True,
+        repeatable=True,
+        signed_in=False,
+        attempts_per_hour=10,
+        requests_per_second=10,
+        success=Success(status=204, description="The password is changed."),
+    )
+    UPDATE_PASSWORD = Facts(
+        method="POST",
+        path="/update-password",
+        action="ChangePassword",
+        other_actions=("GlobalSignOut",),
+        uses_client_secret=False,
+        changes_password=True,
+        repeatable=True,
+        signed_in=True,
+        attempts_per_hour=10,
+        requests_per_second=5,
+        success=Success(status=204, description="The password is changed."),
     )
 
-    def __init__(  # noqa: PLR0917 - an enum's members are declared by position
-        self,
-        method: str,
-        path: str,
-        calls: tuple[str, ...],
-        signed_in: bool,  # noqa: FBT001
-        requests_per_second: int,
-        attempts_per_hour: int,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.calls = calls
-        self.signed_in = signed_in
-        self.requests_per_second = requests_per_second
-        self.attempts_per_hour = attempts_per_hour
-
-    @property
-    def changes_password(self) -> bool:
-        """Only then is there a policy to read, an answer to repeat, and something to tell."""
-        return "DescribeUserPool" in self.calls
+    __hash__ = Enum.__hash__  # a row's own hash would need an example that is hashable
 
     @property
     def id(self) -> str:
-        """The one name of the operation: its folder, its metrics' dimension, its event file."""
+        """The operation's one name: its folder, its events, its metrics' dimension."""
         return self.name.lower()
+
+    @property
+    def type_name(self) -> str:
+        """The same name in PascalCase: its request class, its schema, its construct."""
+        return self.name.title().replace("_", "")
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Every Cognito action that the function may call."""
+        secret = ("DescribeUserPoolClient",) if self.uses_client_secret else ()
+        policy = ("DescribeUserPool",) if self.changes_password else ()
+        return (self.action, *secret, *policy, *self.other_actions)

@@ -1,14 +1,17 @@
-"""Every failure that a client can see, and which of Cognito's and the gateway's it stands for.
+"""Every failure that a caller can see, and the Cognito or gateway failures that it stands for.
 
-A problem is a value. `Failure` is what travels, made anew each time: an exception that is kept
-would keep the frames of its last traceback, and with them a password.
+A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
+also keep the frames of its last traceback, and with them a password.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+
+from functions.records import Cause
 
 JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
+URN: Final = "urn:password-service:"
 
 
 class FieldError(NamedTuple):
@@ -17,12 +20,22 @@ class FieldError(NamedTuple):
     pointer: str
     rule: str
     detail: str
+    params: Mapping[str, int] = {}
+    """The numbers of the rule, so that a client can write its own sentence."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form; a rule without numbers has no `params`."""
+        document = self._asdict()
+        return document if self.params else {k: v for k, v in document.items() if k != "params"}
 
 
 class Problem(NamedTuple):
-    """A kind of failure; every text is ours, since Cognito's may echo what was sent."""
+    """A kind of failure. Every text is ours, because Cognito's may echo what was sent."""
 
+    slug: str
+    """What the problem is known by: one slug, one title, one meaning (RFC 9457 §3.1.1)."""
     code: str
+    """The exception name of Cognito or Amplify, which several problems may share."""
     status: int
     title: str
     detail: str
@@ -30,10 +43,15 @@ class Problem(NamedTuple):
     retry_after: int | None = None
     """Seconds, for the header `Retry-After`."""
 
+    @property
+    def type(self) -> str:
+        """The URI of the problem (RFC 9457 §3.1.1)."""
+        return URN + self.slug
+
     def document(self, request_id: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-        """The body of RFC 9457, with the members that Amplify's own error parser reads."""
+        """Return the body of RFC 9457, with the members that Amplify's error parser reads."""
         return {
-            "type": f"urn:password-service:{self.code}",
+            "type": self.type,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
@@ -41,11 +59,11 @@ class Problem(NamedTuple):
             "message": self.detail,
             "recoverySuggestion": self.recovery_suggestion,
             "requestId": request_id,
-        } | ({"errors": [error._asdict() for error in errors]} if errors else {})
+        } | ({"errors": [error.document() for error in errors]} if errors else {})
 
     @property
     def headers(self) -> dict[str, str]:
-        """What HTTP wants beside the body: RFC 9110 §10.2.3 and §11.6.1."""
+        """The headers that HTTP asks for (RFC 9110 §10.2.3 and §11.6.1)."""
         headers = {"Content-Type": JSON, "Cache-Control": "no-store"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
@@ -55,7 +73,7 @@ class Problem(NamedTuple):
 
 
 class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an error
-    """A problem on its way to the client, and what caused it, for the operator alone.
+    """A problem on its way to the caller, and what caused it, for the operator alone.
 
     `cause` is the name that Cognito or botocore gave it, and `note` its text without any secret.
     """
@@ -68,244 +86,316 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
         cause: str | None = None,
         note: str | None = None,
     ) -> None:
-        super().__init__(problem.code)
+        super().__init__(problem.slug)
         self.problem = problem
         self.errors = errors
         self.cause = cause or problem.code
         self.note = note
 
 
-_LATER = "Wait for the time in Retry-After, then try again."
+_LATER = "Wait for the number of seconds in Retry-After, then try again."
 _SIGN_IN = "Sign in again and repeat the request with the new access token."
-_NEW_CODE = "Ask for a new code and use the latest one that was sent."
-_OPERATOR = "Try again later. If it goes on, tell the operator the requestId."
+_NEW_CODE = "Request a new code and use the latest one you receive."
+_SUPPORT = "Try again later. If the problem persists, contact support and include the request ID."
+_FIX = "Fix the problems listed in errors and try again."
 
-INVALID_PARAMETER = Problem(
+INVALID_REQUEST = Problem(
+    "invalid-request",
     "InvalidParameterException",
     400,
     "Invalid request",
-    "The request is not one that this operation accepts.",
-    "Correct what errors lists, or else the body, and send the request again.",
+    "The request is invalid.",
+    _FIX,
 )
-EMPTY_RESET_USERNAME = INVALID_PARAMETER._replace(
-    code="EmptyResetPasswordUsername",
-    detail="username is required to reset a password.",
+RESET_USERNAME_MISSING = Problem(
+    "reset-username-missing",
+    "EmptyResetPasswordUsername",
+    400,
+    "Username missing",
+    "username is required to reset a password.",
+    _FIX,
 )
-EMPTY_CONFIRM_USERNAME = INVALID_PARAMETER._replace(
-    code="EmptyConfirmResetPasswordUsername",
-    detail="username is required to confirm the reset of a password.",
+CONFIRM_USERNAME_MISSING = Problem(
+    "confirm-username-missing",
+    "EmptyConfirmResetPasswordUsername",
+    400,
+    "Username missing",
+    "username is required to confirm a password reset.",
+    _FIX,
 )
-EMPTY_CONFIRM_NEW_PASSWORD = INVALID_PARAMETER._replace(
-    code="EmptyConfirmResetPasswordNewPassword",
-    detail="newPassword is required to confirm the reset of a password.",
+CONFIRM_NEW_PASSWORD_MISSING = Problem(
+    "confirm-new-password-missing",
+    "EmptyConfirmResetPasswordNewPassword",
+    400,
+    "New password missing",
+    "newPassword is required to confirm a password reset.",
+    _FIX,
 )
-EMPTY_CONFIRM_CODE = INVALID_PARAMETER._replace(
-    code="EmptyConfirmResetPasswordConfirmationCode",
-    detail="confirmationCode is required to confirm the reset of a password.",
+CONFIRM_CODE_MISSING = Problem(
+    "confirm-code-missing",
+    "EmptyConfirmResetPasswordConfirmationCode",
+    400,
+    "Confirmation code missing",
+    "confirmationCode is required to confirm a password reset.",
+    _FIX,
 )
-EMPTY_UPDATE_PASSWORD = INVALID_PARAMETER._replace(
-    code="EmptyUpdatePassword",
-    detail="oldPassword and newPassword are required to update a password.",
+UPDATE_PASSWORD_MISSING = Problem(
+    "update-password-missing",
+    "EmptyUpdatePassword",
+    400,
+    "Password missing",
+    "oldPassword and newPassword are required to update a password.",
+    _FIX,
 )
-TOO_LARGE = INVALID_PARAMETER._replace(
-    status=413,
-    title="Request too large",
-    detail="The body is larger than any valid request of this operation.",
-    recovery_suggestion="Send only the members that the operation accepts.",
+REQUEST_TOO_LARGE = Problem(
+    "request-too-large",
+    "InvalidParameterException",
+    413,
+    "Request too large",
+    "The request body is too large.",
+    "Send only the members that the operation accepts.",
 )
-UNSUPPORTED_MEDIA_TYPE = INVALID_PARAMETER._replace(
-    status=415,
-    title="Unsupported media type",
-    detail="The body of a request must be application/json.",
-    recovery_suggestion="Send JSON with the header Content-Type: application/json.",
+UNSUPPORTED_MEDIA_TYPE = Problem(
+    "unsupported-media-type",
+    "InvalidParameterException",
+    415,
+    "Unsupported media type",
+    "The request body must be JSON.",
+    "Send JSON with the header Content-Type: application/json.",
 )
-
-INVALID_PASSWORD = Problem(
+PASSWORD_REFUSED = Problem(
+    "password-refused",
     "InvalidPasswordException",
     400,
     "Password refused",
     "The new password does not meet the password policy.",
-    "Choose another password, longer and less common.",
+    "Choose a password that follows the rules listed in errors, such as a longer one.",
 )
-PASSWORD_HISTORY = Problem(
+PASSWORD_USED_BEFORE = Problem(
+    "password-used-before",
     "PasswordHistoryPolicyViolationException",
     400,
     "Password used before",
-    "The new password is one that this account used before.",
-    "Choose a password that the account has never had.",
+    "This account has used the new password before.",
+    "Choose a password that you have never used for this account.",
 )
 CODE_MISMATCH = Problem(
+    "code-mismatch",
     "CodeMismatchException",
     400,
     "Wrong code",
     "The confirmation code is wrong.",
     _NEW_CODE,
 )
-CODE_REFUSED = CODE_MISMATCH._replace(
-    title="Code refused",
-    detail="The confirmation code is wrong, expired, or was tried too often.",
-    recovery_suggestion="Ask for a new code, or wait an hour if you have tried several times.",
+CODE_REFUSED = Problem(
+    "code-refused",
+    "CodeMismatchException",
+    400,
+    "Code refused",
+    "The confirmation code is wrong, has expired, or was tried too often.",
+    "Request a new code. If you have tried several times, wait an hour first.",
 )
-EXPIRED_CODE = Problem(
+CODE_EXPIRED = Problem(
+    "code-expired",
     "ExpiredCodeException",
     400,
-    "Expired code",
-    "The confirmation code has expired, or was used already, or none was asked for.",
+    "Code expired",
+    "The confirmation code has expired or was already used, or no code was requested.",
     _NEW_CODE,
 )
 NOT_SIGNED_IN = Problem(
+    "not-signed-in",
     "NotAuthorizedException",
     401,
     "Not signed in",
-    "The access token is missing, expired, revoked, or not one for this service.",
+    "The access token is missing, expired, revoked, or not valid for this service.",
     _SIGN_IN,
 )
 WRONG_PASSWORD = Problem(
+    "wrong-password",
     "NotAuthorizedException",
     403,
     "Wrong password",
     "The old password is wrong.",
-    "Type the current password again, or reset the password if it is forgotten.",
+    "Enter your current password again, or reset it if you have forgotten it.",
 )
-NOT_ALLOWED = Problem(
+ACCOUNT_NOT_ALLOWED = Problem(
+    "account-not-allowed",
     "NotAuthorizedException",
     403,
     "Not allowed for this account",
     "The password of this account cannot be changed in its current state.",
-    "Ask an administrator: the account may be disabled, or its invitation still open.",
+    "Contact support: the account may be disabled, or its invitation may still be open.",
 )
 USER_NOT_CONFIRMED = Problem(
+    "user-not-confirmed",
     "UserNotConfirmedException",
     403,
     "Account not confirmed",
-    "The account was never confirmed.",
-    "Confirm the account with the code of its sign-up first.",
+    "The account has not been confirmed yet.",
+    "Confirm the account with the code you received when you signed up.",
 )
 PASSWORD_RESET_REQUIRED = Problem(
+    "password-reset-required",
     "PasswordResetRequiredException",
     403,
     "Password reset required",
-    "An administrator has reset this password, so it can no longer be updated.",
-    "Reset the password: ask for a code and confirm it.",
+    "An administrator has reset this password, so it cannot be updated.",
+    "Reset the password: request a code and confirm it.",
 )
-FORBIDDEN = Problem(
+REQUEST_BLOCKED = Problem(
+    "request-blocked",
     "ForbiddenException",
     403,
     "Request blocked",
-    "A firewall rule blocked the request.",
-    "Try from another network. If it goes on, tell the operator the requestId.",
+    "The firewall blocked the request.",
+    "Try from another network. If the problem persists, contact support with the request ID.",
 )
 NOT_FOUND = Problem(
+    "not-found",
     "NotFoundException",
     404,
-    "No such operation",
-    "There is no operation with this method and path.",
-    "Compare the method and the path with the documentation.",
+    "Not found",
+    "There is no operation at this path.",
+    "Check the path against the API documentation.",
 )
-METHOD_NOT_ALLOWED = NOT_FOUND._replace(
-    code="MethodNotAllowedException",
-    status=405,
-    title="Method not allowed",
-    detail="The operation at this path has another method.",
-    recovery_suggestion="Use a method that the header Allow names.",
+METHOD_NOT_ALLOWED = Problem(
+    "method-not-allowed",
+    "MethodNotAllowedException",
+    405,
+    "Method not allowed",
+    "This path does not support that method.",
+    "Use a method that the header Allow names.",
 )
 USER_NOT_FOUND = Problem(
+    "user-not-found",
     "UserNotFoundException",
     404,
-    "No such user",
-    "There is no user with this name.",
-    "Compare the user name with the one used at sign-up.",
+    "User not found",
+    "There is no user with this username.",
+    "Check that the username is the one you signed up with.",
 )
-LIMIT_EXCEEDED = Problem(
+ATTEMPTS_EXCEEDED = Problem(
+    "attempts-exceeded",
     "LimitExceededException",
     429,
     "Too many attempts",
-    "There were too many attempts for this user.",
+    "There have been too many attempts for this user.",
     _LATER,
     retry_after=3600,
 )
-TOO_MANY_FAILED_ATTEMPTS = LIMIT_EXCEEDED._replace(
-    code="TooManyFailedAttemptsException",
-    detail="There were too many failed attempts for this user.",
+FAILED_ATTEMPTS_EXCEEDED = Problem(
+    "failed-attempts-exceeded",
+    "TooManyFailedAttemptsException",
+    429,
+    "Too many failed attempts",
+    "There have been too many failed attempts for this user.",
+    _LATER,
+    retry_after=3600,
 )
 TOO_MANY_REQUESTS = Problem(
+    "too-many-requests",
     "TooManyRequestsException",
     429,
     "Too many requests",
-    "The service is asked more often than it may answer.",
+    "The service is receiving too many requests.",
     _LATER,
     retry_after=1,
 )
-IN_PROGRESS = Problem(
+REQUEST_IN_PROGRESS = Problem(
+    "request-in-progress",
     "RequestInProgressException",
     409,
     "Request in progress",
-    "The same request, with the same Idempotency-Key, is still being carried out.",
-    "Send it again in a few seconds, with the same Idempotency-Key, to get its answer.",
+    "A request with the same Idempotency-Key is still in progress.",
+    "Send the request again in a few seconds, with the same Idempotency-Key.",
 )
-USER_LAMBDA_VALIDATION = Problem(
+TRIGGER_REFUSED = Problem(
+    "trigger-refused",
     "UserLambdaValidationException",
     400,
     "Request refused",
-    "A rule of the operator refused the request.",
-    "Compare the request with the operator's rules.",
+    "A rule of this service's operator refused the request.",
+    "Check the request against the operator's rules, or contact support.",
 )
-CODE_DELIVERY_FAILURE = Problem(
+CODE_NOT_DELIVERED = Problem(
+    "code-not-delivered",
     "CodeDeliveryFailureException",
     502,
     "Code not delivered",
     "The confirmation code could not be sent.",
-    _OPERATOR,
+    _SUPPORT,
 )
-UNEXPECTED_LAMBDA = Problem(
+TRIGGER_FAILED = Problem(
+    "trigger-failed",
     "UnexpectedLambdaException",
     502,
     "Trigger failed",
     "A trigger of the user pool failed.",
-    _OPERATOR,
+    _SUPPORT,
 )
-INVALID_LAMBDA_RESPONSE = UNEXPECTED_LAMBDA._replace(code="InvalidLambdaResponseException")
+TRIGGER_RESPONSE_INVALID = Problem(
+    "trigger-response-invalid",
+    "InvalidLambdaResponseException",
+    502,
+    "Invalid trigger response",
+    "A trigger of the user pool returned an invalid response.",
+    _SUPPORT,
+)
 INTERNAL_ERROR = Problem(
+    "internal-error",
     "InternalErrorException",
     500,
     "Internal error",
-    "The service failed, and has logged why.",
-    _OPERATOR,
+    "Something went wrong on our side.",
+    _SUPPORT,
 )
-BAD_GATEWAY = INTERNAL_ERROR._replace(
-    status=502,
-    title="Bad gateway",
-    detail="A part of the service could not be reached, or failed.",
+DEPENDENCY_FAILED = Problem(
+    "dependency-failed",
+    "InternalErrorException",
+    502,
+    "Dependency failed",
+    "A part of the service could not be reached. Nothing was changed.",
+    _SUPPORT,
 )
-OUTCOME_UNKNOWN = INTERNAL_ERROR._replace(
-    status=504,
-    title="Outcome unknown",
-    detail="There was no clear answer in time, so the operation may or may not have happened.",
-    recovery_suggestion="If you chose a new password, try to sign in with it before you repeat.",
+OUTCOME_UNKNOWN = Problem(
+    "outcome-unknown",
+    "InternalErrorException",
+    504,
+    "Outcome unknown",
+    "There was no clear response in time, so the request may or may not have been carried out.",
+    "If you chose a new password, try to sign in with it before you try again.",
 )
-KILLED = OUTCOME_UNKNOWN._replace(
-    status=502,
-    detail="A part of the service was stopped, so the operation may or may not have happened.",
+FUNCTION_STOPPED = Problem(
+    "function-stopped",
+    "InternalErrorException",
+    502,
+    "Function stopped",
+    "A part of the service stopped, so the request may or may not have been carried out.",
+    "If you chose a new password, try to sign in with it before you try again.",
 )
+
+PROBLEMS: Final = tuple(value for value in vars().values() if isinstance(value, Problem))
+"""Every row above."""
 
 COGNITO: Final[dict[str, Problem]] = {
     **{
         problem.code: problem
         for problem in (
-            CODE_DELIVERY_FAILURE,
+            ATTEMPTS_EXCEEDED,
+            CODE_EXPIRED,
             CODE_MISMATCH,
-            EXPIRED_CODE,
-            FORBIDDEN,
-            INVALID_LAMBDA_RESPONSE,
-            INVALID_PARAMETER,
-            INVALID_PASSWORD,
-            LIMIT_EXCEEDED,
-            PASSWORD_HISTORY,
+            CODE_NOT_DELIVERED,
+            FAILED_ATTEMPTS_EXCEEDED,
+            INVALID_REQUEST,
+            PASSWORD_REFUSED,
             PASSWORD_RESET_REQUIRED,
-            TOO_MANY_FAILED_ATTEMPTS,
+            PASSWORD_USED_BEFORE,
+            REQUEST_BLOCKED,
             TOO_MANY_REQUESTS,
-            UNEXPECTED_LAMBDA,
-            USER_LAMBDA_VALIDATION,
+            TRIGGER_FAILED,
+            TRIGGER_REFUSED,
+            TRIGGER_RESPONSE_INVALID,
             USER_NOT_CONFIRMED,
             USER_NOT_FOUND,
         )
@@ -318,7 +408,25 @@ COGNITO: Final[dict[str, Problem]] = {
     "ResourceNotFoundException": INTERNAL_ERROR,
     "ThrottlingException": TOO_MANY_REQUESTS,
 }
-"""Cognito's exceptions by name; `NotAuthorizedException` has several meanings, in `cognito.py`."""
+"""Cognito's exceptions by name. `NotAuthorizedException` has several meanings: see `MEANINGS`."""
+
+MEANINGS: Final[tuple[tuple[str, str, Problem], ...]] = (
+    ("secret hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
+    ("secret_hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
+    ("incorrect username or password", "NotAuthorizedException", WRONG_PASSWORD),
+    ("attempts exceeded", "NotAuthorizedException", FAILED_ATTEMPTS_EXCEEDED),
+    ("revoked", "NotAuthorizedException", NOT_SIGNED_IN),
+    ("expired", "NotAuthorizedException", NOT_SIGNED_IN),
+    ("required scopes", "NotAuthorizedException", NOT_SIGNED_IN),
+    ("verify signature", "NotAuthorizedException", NOT_SIGNED_IN),
+    ("access token", "NotAuthorizedException", NOT_SIGNED_IN),
+    ("disabled", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
+    ("current state", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
+)
+"""The meanings of `NotAuthorizedException`: part of Cognito's text, the cause, the problem.
+
+Nothing but Cognito's text tells them apart.
+"""
 
 GATEWAY: Final[dict[str, Problem]] = {
     "ACCESS_DENIED": NOT_SIGNED_IN,
@@ -329,12 +437,12 @@ GATEWAY: Final[dict[str, Problem]] = {
     "RESOURCE_NOT_FOUND": NOT_FOUND,
     "QUOTA_EXCEEDED": TOO_MANY_REQUESTS,
     "THROTTLED": TOO_MANY_REQUESTS,
-    "WAF_FILTERED": FORBIDDEN,
-    "REQUEST_TOO_LARGE": TOO_LARGE,
+    "WAF_FILTERED": REQUEST_BLOCKED,
+    "REQUEST_TOO_LARGE": REQUEST_TOO_LARGE,
     "UNSUPPORTED_MEDIA_TYPE": UNSUPPORTED_MEDIA_TYPE,
-    "INTEGRATION_FAILURE": KILLED,
+    "INTEGRATION_FAILURE": FUNCTION_STOPPED,
     "INTEGRATION_TIMEOUT": OUTCOME_UNKNOWN,
-    "DEFAULT_4XX": INVALID_PARAMETER,
+    "DEFAULT_4XX": INVALID_REQUEST,
     "DEFAULT_5XX": INTERNAL_ERROR,
 }
-"""API Gateway's own failures by response type; it answers them without asking a function."""
+"""API Gateway's own failures by response type. The gateway answers them without a function."""

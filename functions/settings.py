@@ -1,63 +1,388 @@
-"""The environment of a function, typed: the stack writes it, the functions read it once."""
+"""Every setting, declared once: its type, its bounds, its default for each stage, one sentence.
+
+The CDK context has the settings in camelCase, and the functions' environment has those that they
+read in UPPER_CASE. `cdk synth` checks the first, a function reads the second, by the same rules.
+"""
 
 import os
-from collections.abc import Callable
-from functools import cache
-from typing import Any, Final, NamedTuple, Self
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from functions.operations import Operation
+
+STAGES: Final = ("local", "dev", "prod")
+
+MAX_STEP: Final = 1
+"""Seconds. Each padded response waits for the whole step, and the gateway does not wait long."""
+MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
+"""Per minute. The gateway lets no more through, so a higher alarm would never go off."""
+
+_NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
+"""Other keys in the context; all further ones of the CDK have colons."""
 
 
-class Settings(NamedTuple):
-    """Each field is the environment variable of the same name in upper case."""
+class FirewallMode(StrEnum):
+    """What happens to a request that matches a rule of the firewall."""
 
-    user_pool_id: str
-    user_pool_client_id: str
-    allowed_client_ids: frozenset[str]
-    """The app clients whose access tokens `update_password` accepts."""
-    allowed_origins: frozenset[str]
-    """The origins whose scripts may read the answers, as a browser sends them."""
-    reveal_user_existence: bool
-    """Answer with Cognito's own error names, which tell whether an account exists."""
-    lower_case_emails: bool
-    """The pool compares user names without their case."""
-    threat_protection: bool
-    """Cognito rates the risk of a request, for which it needs the caller's address."""
-    answer_step: float
-    """Seconds; who is not signed in gets an answer at the next multiple, whatever happened."""
-    limits: bool
-    """Count attempts by user and address, in the table."""
-    table_name: str
-    breach_endpoint: str
-    """The range API that knows breached passwords, up to the hash's prefix; empty for none."""
-    event_bus_name: str
-    """Where others learn that a password was changed; empty for nowhere."""
+    OFF = "off"
+    COUNT = "count"
+    """The request passes and is logged: the way to begin a roll-out."""
+    BLOCK = "block"
+
+
+class LogRetention(StrEnum):
+    """CloudWatch's own names of the times for which it keeps logs."""
+
+    ONE_MONTH = "ONE_MONTH"
+    ONE_YEAR = "ONE_YEAR"
+
+
+class Setting[T]:
+    """One setting. A subclass says which values it accepts."""
+
+    expected: str
+    """The values that `read` accepts, for a person."""
+
+    def __init__(
+        self,
+        sentence: str,
+        default: T,
+        *,
+        stages: Mapping[str, T] | None = None,
+        context: bool = True,
+        environment: bool = False,
+        needs: str = "",
+    ) -> None:
+        """Declare it; `needs` names another setting without which this one is of no use.
+
+        With `context`, a deployment can change it. With `environment`, the functions get it.
+        """
+        self.sentence = sentence
+        self.defaults = dict.fromkeys(STAGES, default) | dict(stages or {})
+        self.context = context
+        self.environment = environment
+        self.needs = needs
+
+    def __set_name__(self, owner: "type[Settings]", name: str) -> None:
+        first, *rest = name.split("_")
+        self.name = name
+        self.key = first + "".join(map(str.capitalize, rest))
+        self.variable = name.upper()
+
+    def __get__(self, settings: "Settings", owner: "type[Settings]") -> T:
+        value: T = settings.values[self.name]
+        return value
+
+    def read(self, value: object) -> T:
+        """Return a value of the context or the environment, or raise a bare `ValueError`."""
+        raise NotImplementedError
+
+    def write(self, value: Any) -> str:
+        """Return the text that `read` reads back; a value may hold tokens of the CDK."""
+        return str(value)
+
+
+class Flag(Setting[bool]):
+    """On or off."""
+
+    expected = "true or false"
+
+    def read(self, value: object) -> bool:
+        """A boolean, or its name."""
+        if value in ("true", "false"):
+            return value == "true"
+        if isinstance(value, bool):
+            return value
+        raise ValueError
+
+    def write(self, value: bool) -> str:  # noqa: FBT001 - the value itself
+        """The name, as in JSON."""
+        return str(value).lower()
+
+
+class Text(Setting[str]):
+    """Text that is empty or matches the pattern."""
+
+    def __init__(
+        self, sentence: str, pattern: str = ".*", example: str = "", **options: Any
+    ) -> None:
+        self._pattern = pattern
+        self.expected = f"like {example}" if example else "text"
+        super().__init__(sentence, options.pop("default", ""), **options)
+
+    def read(self, value: object) -> str:
+        """The text itself."""
+        if isinstance(value, str) and (not value or re.fullmatch(self._pattern, value)):
+            return value
+        raise ValueError
+
+
+class Number(Setting[float]):
+    """A number within bounds; with `whole`, without a fraction."""
+
+    def __init__(
+        self, sentence: str, bounds: tuple[int, int], *, whole: bool = False, **options: Any
+    ) -> None:
+        self._whole = whole
+        self._bounds = bounds
+        self.expected = f"a {'whole ' if whole else ''}number from {bounds[0]} to {bounds[1]}"
+        super().__init__(sentence, **options)
+
+    def read(self, value: object) -> float:
+        """The number, which may be text."""
+        number = int(str(value)) if self._whole else float(str(value))
+        if self._bounds[0] <= number <= self._bounds[1]:
+            return number
+        raise ValueError
+
+
+class Names(Setting[tuple[str, ...]]):
+    """Names that match a pattern; as text, with commas between them."""
+
+    def __init__(
+        self, sentence: str, pattern: str = ".*", example: str = "a,b", **options: Any
+    ) -> None:
+        self._pattern = pattern
+        self.expected = f"names with commas between them, like {example}"
+        super().__init__(sentence, options.pop("default", ()), **options)
+
+    def read(self, value: object) -> tuple[str, ...]:
+        """The names, from a list or from text."""
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError
+        stripped = tuple(name.strip() for name in names if name.strip())
+        if all(re.fullmatch(self._pattern, name) for name in stripped):
+            return stripped
+        raise ValueError
+
+    def write(self, value: tuple[str, ...]) -> str:
+        """The names with commas between them."""
+        return ",".join(value)
+
+
+class Choice[E: StrEnum](Setting[E]):
+    """One of a few names."""
+
+    def __init__(self, sentence: str, default: E, **options: Any) -> None:
+        self._options = type(default)
+        self.expected = f"one of {', '.join(self._options)}"
+        super().__init__(sentence, default, **options)
+
+    def read(self, value: object) -> E:
+        """The name's member."""
+        return self._options(str(value))
+
+
+class Settings:
+    """The settings of one deployment, or what a function knows of them."""
+
+    user_pool_id = Text(
+        "The user pool to use. Without one, the stack makes a test pool.",
+        environment=True,
+        needs="user_pool_client_id",
+    )
+    user_pool_client_id = Text(
+        "The service's app client in that pool. It needs a secret.",
+        environment=True,
+        needs="user_pool_id",
+    )
+    allowed_client_ids = Names(
+        "Further app clients whose access tokens `update_password` accepts.", environment=True
+    )
+    allowed_origins = Names(
+        "The origins whose scripts may call the API.",
+        # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
+        r"https?://[^/*\s]+",
+        "https://example.com",
+        stages={"local": ("http://localhost:3000", "http://127.0.0.1:3000")},
+        environment=True,
+    )
+    domain_name = Text(
+        "A domain name for the API, in lower case, as API Gateway wants it.",
+        r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}",
+        "passwords.example.com",
+        needs="certificate_arn",
+    )
+    certificate_arn = Text(
+        "The ACM certificate of the domain name, in the API's own region.",
+        r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",
+        "arn:aws:acm:<region>:<account>:certificate/<id>",
+        needs="domain_name",
+    )
+    hosted_zone_id = Text(
+        "The Route 53 zone for the domain's records. Without one, you make them yourself.",
+        r"Z[A-Z0-9]+",
+        "Z0123456789ABCDEFGHIJ",
+        needs="domain_name",
+    )
+    firewall = Choice(
+        "What happens to a request that matches a firewall rule; `off` deploys no firewall.",
+        FirewallMode.BLOCK,
+        stages={"local": FirewallMode.OFF},  # the emulator cannot associate a web ACL
+    )
+    reveal_user_existence = Flag(
+        "Respond with Cognito's own errors, which tell anyone whether an account exists.",
+        default=False,
+        environment=True,
+    )
+    threat_protection = Flag(
+        "Have Cognito rate each request's risk (Plus plan), and tell it the caller's address.",
+        default=False,
+        environment=True,
+    )
+    answer_step = Number(
+        "Seconds. Responses to callers who are not signed in wait for the next multiple of it.",
+        (0, MAX_STEP),
+        default=1.0,
+        stages={"local": 0.05},
+        environment=True,
+    )
+    limits = Flag("Limit the attempts per user and address.", default=True, environment=True)
+    events = Flag("Send an event for each changed password to an event bus.", default=True)
+    breach_endpoint = Text(
+        "The range API that knows breached passwords; empty to check none.",
+        default="https://api.pwnedpasswords.com/range",
+        stages={"local": ""},
+        environment=True,
+    )
+    snap_start = Flag("Restore Lambda snapshots instead of starting cold.", default=False)
+    xray_sdk = Flag(
+        "Trace with AWS's X-Ray SDK, which makes cold starts slower.",
+        default=False,
+        environment=True,
+    )
+    alarm_email = Text(
+        "Who is told about alarms. Without an address, only the dashboard shows them.",
+        r"[^@\s]+@[^@\s]+",
+        "ops@example.com",
+    )
+    resets_per_minute = Number(
+        "Alarm threshold for resets, wrong codes and refused attempts per minute.",
+        (1, MAX_RESETS),
+        whole=True,
+        default=30,
+    )
+    canary = Flag(
+        "Shift a tenth of the traffic to a new version, and the rest fifteen minutes later.",
+        default=False,
+        stages={"prod": True},
+    )
+    keep_versions = Flag(
+        "Keep replaced versions of the functions, to go back to one by hand.",
+        default=False,
+        stages={"prod": True},
+    )
+    cloud_watch_role = Flag(
+        "Make the account's one role with which API Gateway writes access logs.", default=True
+    )
+
+    log_retention = Choice(
+        "How long logs are kept.",
+        LogRetention.ONE_MONTH,
+        stages={"prod": LogRetention.ONE_YEAR},
+        context=False,
+    )
+    retain_data = Flag(
+        "Keep the pool and the logs when the stack is deleted.",
+        default=False,
+        stages={"prod": True},
+        context=False,
+    )
+    observability = Flag(
+        "Have alarms, a dashboard, saved queries, and canaries that the alarms roll back.",
+        default=True,
+        stages={"local": False},  # the emulator has no CodeDeploy and no metric arithmetic
+        context=False,
+    )
+    native_build = Flag(
+        "Build the functions for the machine that runs the synthesis.",
+        default=False,
+        stages={"local": True},
+        context=False,
+    )
+    test_sign_in = Flag(
+        "Let tools and Amplify sign users in: an app client without a secret, and admin sign-in.",
+        default=False,
+        stages={"local": True},
+        context=False,
+    )
+
+    lower_case_usernames = Flag(
+        "The pool ignores the case of usernames.", default=False, context=False, environment=True
+    )
+    table_name = Text("The table of limits and responses.", context=False, environment=True)
+    event_bus_name = Text(
+        "The bus for events; empty to send none.", context=False, environment=True
+    )
+    pseudonym_key = Text(
+        "The key of the hashes in logs and in the table.", context=False, environment=True
+    )
+
+    def __init__(self, stage: str, values: Mapping[str, Any]) -> None:
+        self.stage = stage
+        self.values = values
+
+    @classmethod
+    def of_stage(cls, stage: str, **changes: Any) -> Self:
+        """The defaults of a stage, with some changes."""
+        defaults = {setting.name: setting.defaults[stage] for setting in declared()}
+        return cls(stage, defaults | changes)
+
+    def replace(self, **changes: Any) -> Self:
+        """The same settings with some changes."""
+        return type(self)(self.stage, {**self.values, **changes})
 
     def environment(self) -> dict[str, str]:
-        """The variables that `from_environment` reads back as the same settings."""
-        return {name.upper(): _write(value) for name, value in self._asdict().items()}
+        """The variables that `from_environment` reads."""
+        return {
+            setting.variable: setting.write(self.values[setting.name])
+            for setting in declared()
+            if setting.environment
+        }
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The settings that the stack gave to this function; `KeyError` names a missing one."""
-        return cls(
-            **{
-                name: _READ[kind](os.environ[name.upper()])
-                for name, kind in cls.__annotations__.items()
-            }
-        )
+        """What the stack told this function; `KeyError` names a missing variable."""
+        values = {
+            setting.name: setting.read(os.environ[setting.variable])
+            for setting in declared()
+            if setting.environment
+        }
+        return cls(os.environ.get("STAGE", ""), values)
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Self:
+        """The settings of the CDK context: text from `cdk -c`, or JSON from `cdk.json`.
+
+        `SystemExit` says in a sentence what is wrong with them.
+        """
+        stage = context.get("stage", "dev")
+        if not isinstance(stage, str) or stage not in STAGES:
+            raise SystemExit(f"There is no stage {stage!r}: choose one of {', '.join(STAGES)}.")
+        keys = {setting.key: setting for setting in declared() if setting.context}
+        changes: dict[str, Any] = {}
+        for key, value in context.items():
+            if key in keys:
+                setting = keys[key]
+                with suppress(ValueError):
+                    changes[setting.name] = setting.read(value)
+                if setting.name not in changes:
+                    raise SystemExit(f"{key} must be {setting.expected}, not {value!r}.")
+            elif ":" not in key and key not in _NOT_SETTINGS:
+                raise SystemExit(f"There is no setting {key!r}: choose one of {', '.join(keys)}.")
+        settings = cls.of_stage(stage, **changes)
+        for setting in keys.values():
+            if setting.needs and settings.values[setting.name]:
+                needed = vars(cls)[setting.needs]
+                if not settings.values[needed.name]:
+                    raise SystemExit(f"{setting.key} is set, so set {needed.key} as well.")
+        return settings
 
 
-_READ: Final[dict[Any, Callable[[str], Any]]] = {
-    str: str,
-    bool: "true".__eq__,
-    float: float,
-    frozenset[str]: lambda text: frozenset(filter(None, text.split(","))),
-}
-
-
-def _write(value: object) -> str:
-    if isinstance(value, frozenset):
-        return ",".join(sorted(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-settings = cache(Settings.from_environment)
+def declared() -> Iterator[Setting[Any]]:
+    """Every setting, in the order of its declaration."""
+    return (value for value in vars(Settings).values() if isinstance(value, Setting))

@@ -14,7 +14,8 @@ from constructs import Construct
 from functions import problems
 from functions.operations import SCOPE, Operation
 from functions.problems import Problem
-from infra.settings import FirewallMode, Stage
+from functions.settings import FirewallMode, Settings
+from infra.logs import LogGroup
 
 _PUSH_TO_CLOUD_WATCH: Final = (
     "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -45,29 +46,24 @@ class Api(Construct):
         scope: Construct,
         id_: str,
         *,
-        stage: Stage,
+        settings: Settings,
         pool: cognito.IUserPool,
         functions: Mapping[Operation, lambda_.IFunction],
     ) -> None:
         super().__init__(scope, id_)
-        self.access_log = logs.LogGroup(
-            self,
-            "AccessLogs",
-            retention=stage.log_retention,
-            removal_policy=stage.removal_policy,
-        )
+        self.access_log = LogGroup(self, "AccessLogs", settings=settings)
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
-            rest_api_name=f"password-service-{stage.name}",
+            rest_api_name=f"password-service-{settings.stage}",
             description="Reset, confirm and update passwords",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=stage.cloud_watch_role,
+            cloud_watch_role=settings.cloud_watch_role,
             cloud_watch_role_removal_policy=(
-                RemovalPolicy.RETAIN if stage.cloud_watch_role else None
+                RemovalPolicy.RETAIN if settings.cloud_watch_role else None
             ),
             # A second name would accept the oldest TLS that AWS does.
-            disable_execute_api_endpoint=bool(stage.domain_name),
+            disable_execute_api_endpoint=bool(settings.domain_name),
             deploy_options=_deployment(self.access_log),
         )
         # An output of its own, with a name that only the CDK knows.
@@ -86,7 +82,7 @@ class Api(Construct):
                 reason="The policy that AWS made for this purpose",
             ),
         )
-        if stage.firewall is FirewallMode.OFF:
+        if settings.firewall is FirewallMode.OFF:
             Validations.of(self).acknowledge(
                 Acknowledgment(
                     id="AwsSolutions-APIG3",
@@ -114,16 +110,16 @@ class Api(Construct):
                 authorization_scopes=[SCOPE] if operation.signed_in else None,
             )
             if not operation.signed_in:
-                _acknowledge_public(method, "Who has forgotten the password cannot be signed in")
-            if stage.allowed_origins:
+                _acknowledge_public(method, "Users who forgot their password cannot sign in")
+            if settings.allowed_origins:
                 preflight = resource.add_cors_preflight(
-                    allow_origins=list(stage.allowed_origins),
+                    allow_origins=list(settings.allowed_origins),
                     allow_methods=[operation.method],
                     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
                     max_age=Duration.hours(1),
                 )
                 _acknowledge_public(preflight, "A browser sends a preflight without credentials")
-            allowed = [operation.method, *(["OPTIONS"] if stage.allowed_origins else [])]
+            allowed = [operation.method, *(["OPTIONS"] if settings.allowed_origins else [])]
             others = _refuse_other_methods(resource, allowed)
             _acknowledge_public(others, "The answer says only which methods there are")
         for response_type, problem in problems.GATEWAY.items():

@@ -32,7 +32,7 @@ class Deployments(Construct):
         for operation, alias in functions.items():
             codedeploy.LambdaDeploymentGroup(
                 self,
-                operation.name.title().replace("_", ""),
+                operation.type_name,
                 application=application,
                 alias=alias,
                 alarms=alarms,

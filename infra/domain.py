@@ -8,23 +8,23 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
-from infra.settings import Stage
+from functions.settings import Settings
 
 
 class Domain(Construct):
     """The domain, the API at its root, and the records that lead there."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, stage: Stage, api: apigateway.RestApi
+        self, scope: Construct, id_: str, *, settings: Settings, api: apigateway.RestApi
     ) -> None:
         super().__init__(scope, id_)
-        self.url = f"https://{stage.domain_name}/"
+        self.url = f"https://{settings.domain_name}/"
         domain = apigateway.DomainName(
             self,
             "DomainName",
-            domain_name=stage.domain_name,
+            domain_name=settings.domain_name,
             certificate=certificatemanager.Certificate.from_certificate_arn(
-                self, "Certificate", stage.certificate_arn
+                self, "Certificate", settings.certificate_arn
             ),
             endpoint_type=apigateway.EndpointType.REGIONAL,
             # 1.2 and 1.3.
@@ -37,10 +37,10 @@ class Domain(Construct):
         cast("apigateway.CfnDomainName", domain.node.default_child).add_property_override(
             "EndpointConfiguration.IpAddressType", "dualstack"
         )
-        if stage.hosted_zone_id:
-            zone = route53.HostedZone.from_hosted_zone_id(self, "Zone", stage.hosted_zone_id)
+        if settings.hosted_zone_id:
+            zone = route53.HostedZone.from_hosted_zone_id(self, "Zone", settings.hosted_zone_id)
             target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(domain))
             # The final dot makes the name complete, so that nobody has to know the zone's.
-            name = f"{stage.domain_name}."
+            name = f"{settings.domain_name}."
             route53.ARecord(self, "A", zone=zone, record_name=name, target=target)
             route53.AaaaRecord(self, "Aaaa", zone=zone, record_name=name, target=target)

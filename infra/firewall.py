@@ -5,13 +5,13 @@ from typing import Final
 from aws_cdk import Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
-from functions.limits import ATTEMPTS_PER_ADDRESS
 from functions.operations import Operation
-from infra.settings import FirewallMode, Stage
+from functions.protection.limits import ATTEMPTS_PER_ADDRESS
+from functions.settings import FirewallMode, Settings
+from infra.logs import LogGroup
 
 WINDOW: Final = 300
 """Seconds, over which WAF counts the requests of an address."""
@@ -31,10 +31,10 @@ class Firewall(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, stage: Stage, api_stage: apigateway.Stage
+        self, scope: Construct, id_: str, *, settings: Settings, api_stage: apigateway.Stage
     ) -> None:
         super().__init__(scope, id_)
-        block = stage.firewall is FirewallMode.BLOCK
+        block = settings.firewall is FirewallMode.BLOCK
         reset = _path_of(Operation.RESET_PASSWORD)
         rules = (
             # Who attacks others attacks us next.
@@ -84,20 +84,19 @@ class Firewall(Construct):
         CfnWebACLAssociation(
             self, "Association", resource_arn=api_stage.stage_arn, web_acl_arn=acl.attr_arn
         )
-        _log(self, stage, acl)
+        _log(self, settings, acl)
 
 
-def _log(scope: Construct, stage: Stage, acl: CfnWebACL) -> None:
+def _log(scope: Construct, settings: Settings, acl: CfnWebACL) -> None:
     stack = Stack.of(scope)
     # Of this very stack: the log of one that was removed may have been kept.
     *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)
-    log_group = logs.LogGroup(
+    log_group = LogGroup(
         scope,
         "Logs",
-        # WAF takes no name that begins otherwise.
+        settings=settings,
+        # WAF accepts no other prefix.
         log_group_name=f"aws-waf-logs-{stack.stack_name}-{unique}",
-        retention=stage.log_retention,
-        removal_policy=stage.removal_policy,
     )
     log_group.add_to_resource_policy(
         iam.PolicyStatement(

@@ -15,9 +15,10 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions import problems
-from functions.metrics import ABSORBED, ATTEMPTS_LIMIT, NAMESPACE, SERVICE, SUCCESS, Incident
 from functions.operations import Operation
-from infra.settings import Stage
+from functions.records import HIDDEN, SUCCESS, Cause, Degradation
+from functions.settings import Settings
+from functions.telemetry.metrics import NAMESPACE, SERVICE
 
 FAULT: Final = 3
 """So many failures; fewer may be one lost connection, or one user's dead mailbox."""
@@ -41,7 +42,7 @@ class Observability(Construct):
         scope: Construct,
         id_: str,
         *,
-        stage: Stage,
+        settings: Settings,
         api: apigateway.RestApi,
         functions: Mapping[Operation, lambda_.Alias],
     ) -> None:
@@ -53,29 +54,29 @@ class Observability(Construct):
             "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
         }
         # On an ordinary day fewer codes are wrong, and fewer people go too far, than ask for one.
-        most = stage.resets_per_minute
+        most = int(settings.resets_per_minute)
         abuse = {
             "Resets": Watch(_count(SUCCESS, operations=[Operation.RESET_PASSWORD]), most, 1),
             "CodeMismatches": Watch(_count(problems.CODE_MISMATCH.code), most, 1),
-            "LimitsHit": Watch(_count(ATTEMPTS_LIMIT), most, 1),
+            "LimitsHit": Watch(_count(Cause.ATTEMPTS_LIMIT), most, 1),
         }
-        absorbed = {ABSORBED: Watch(_count(ABSORBED), most, 1)}
+        hidden = {HIDDEN: Watch(_count(HIDDEN), most, 1)}
         undelivered = {
-            "DeliveryFailures": Watch(_count(problems.CODE_DELIVERY_FAILURE.code), FAULT),
+            "DeliveryFailures": Watch(_count(problems.CODE_NOT_DELIVERED.code), FAULT),
             "TriggerFailures": Watch(
-                _count(problems.UNEXPECTED_LAMBDA.code, problems.INVALID_LAMBDA_RESPONSE.code),
+                _count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
                 FAULT,
             ),
         }
-        incidents = {str(incident): Watch(_count(incident), 1) for incident in Incident}
+        degradations = {str(one): Watch(_count(one), 1) for one in Degradation}
         alarms = {
             name: self._add_alarm(name, watch)
-            for name, watch in (failures | abuse | absorbed | undelivered | incidents).items()
+            for name, watch in (failures | abuse | hidden | undelivered | degradations).items()
         }
         self.of_deployments = [alarms["ServerErrors"], alarms["FunctionErrors"]]
         """Those that a bad version of a function raises, whatever else is wrong with the world."""
-        if stage.alarm_email:
-            action = actions.SnsAction(self._add_topic(stage))
+        if settings.alarm_email:
+            action = actions.SnsAction(self._add_topic(settings))
             for alarm in alarms.values():
                 alarm.add_alarm_action(action)
         cloudwatch.Dashboard(
@@ -90,9 +91,9 @@ class Observability(Construct):
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],
                 [
-                    _graph("Absorbed", absorbed),
+                    _graph(HIDDEN, hidden),
                     _graph("Codes not delivered, triggers that failed", undelivered),
-                    _graph("Failed beside the operation", incidents),
+                    _graph("Degradations", degradations),
                 ],
             ],
         )
@@ -109,7 +110,7 @@ class Observability(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _add_topic(self, stage: Stage) -> sns.Topic:
+    def _add_topic(self, settings: Settings) -> sns.Topic:
         """A topic whose key is our own, since the one that SNS has does not let alarms use it."""
         key = kms.Key(
             # What it encrypts is not kept.
@@ -130,7 +131,7 @@ class Observability(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
+        topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         return topic
 
 

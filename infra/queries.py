@@ -7,11 +7,11 @@ from typing import Final
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.settings import Stage
+from functions.settings import Settings
 
 QUERIES: Final = {
     "request": """
-        fields @timestamp, operation, status, outcome, cause, note, incidents.0, incidents.1,
+        fields @timestamp, operation, status, outcome, cause, note, degradations.0, degradations.1,
             repeated, duration, source_ip, user, xray_trace_id
         | filter request_id = "the requestId"
     """,
@@ -28,16 +28,16 @@ QUERIES: Final = {
         | sort @timestamp desc
         | limit 20
     """,
-    "absorbed": """
-        filter ispresent(absorbed)
+    "hidden": """
+        filter ispresent(hidden)
         | stats count(*) as requests, latest(note) as text, latest(request_id) as example
             by operation, cause
         | sort requests desc
     """,
-    "incidents": """
-        filter ispresent(incidents.0)
+    "degradations": """
+        filter ispresent(degradations.0)
         | stats count(*) as requests, latest(request_id) as example
-            by operation, incidents.0, incidents.1
+            by operation, degradations.0, degradations.1
         | sort requests desc
     """,
     "attacked users": """
@@ -61,7 +61,7 @@ QUERIES: Final = {
         | limit 20
     """,
     "user": """
-        fields @timestamp, operation, outcome, cause, absorbed, repeated, source_ip, request_id
+        fields @timestamp, operation, outcome, cause, hidden, repeated, source_ip, request_id
         | filter user = "the user reference"
         | sort @timestamp desc
     """,
@@ -88,7 +88,7 @@ class Queries(Construct):
         scope: Construct,
         id_: str,
         *,
-        stage: Stage,
+        settings: Settings,
         functions: Sequence[logs.ILogGroup],
         access: logs.ILogGroup,
     ) -> None:
@@ -98,7 +98,7 @@ class Queries(Construct):
                 logs.CfnQueryDefinition(
                     self,
                     name.title().replace(" ", ""),
-                    name=f"password-service-{stage.name}/{name}",
+                    name=f"password-service-{settings.stage}/{name}",
                     log_group_names=[group.log_group_name for group in log_groups],
                     query_string=cleandoc(query),
                 )

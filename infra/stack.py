@@ -4,7 +4,8 @@ from aws_cdk import CfnOutput, Stack, Tags
 from aws_cdk.aws_events import EventBus
 from constructs import Construct
 
-from functions.metrics import SERVICE
+from functions.settings import FirewallMode, Settings
+from functions.telemetry.metrics import SERVICE
 from infra.api import Api
 from infra.deployments import Deployments
 from infra.domain import Domain
@@ -12,7 +13,6 @@ from infra.firewall import Firewall
 from infra.functions import Functions
 from infra.observability import Observability
 from infra.queries import Queries
-from infra.settings import FirewallMode, Stage
 from infra.table import Table
 from infra.user_pool import UserPool
 
@@ -20,44 +20,50 @@ from infra.user_pool import UserPool
 class PasswordService(Stack):
     """Deployable to any account and region: it looks nothing up."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
-        tags = {"service": SERVICE, "stage": stage.name}
-        super().__init__(scope, id_, description=f"Password service, stage {stage.name}", tags=tags)
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+        tags = {"service": SERVICE, "stage": settings.stage}
+        super().__init__(
+            scope, id_, description=f"Password service, stage {settings.stage}", tags=tags
+        )
         for name, value in tags.items():  # of the resources, beside those of the stack itself
             Tags.of(self).add(name, value)
-        user_pool = UserPool(self, "UserPool", stage=stage)
+        user_pool = UserPool(self, "UserPool", settings=settings)
         table = Table(self, "Table")
-        event_bus = EventBus(self, "Events") if stage.events else None
+        event_bus = EventBus(self, "Events") if settings.events else None
         functions = Functions(
             self,
             "Functions",
-            stage=stage,
+            settings=settings,
             user_pool=user_pool,
             table=table.table,
             event_bus=event_bus,
         )
-        api = Api(self, "Api", stage=stage, pool=user_pool.pool, functions=functions.by_operation)
-        if stage.firewall is not FirewallMode.OFF:
-            Firewall(self, "Firewall", stage=stage, api_stage=api.rest_api.deployment_stage)
-        domain = (
-            Domain(self, "Domain", stage=stage, api=api.rest_api) if stage.domain_name else None
+        api = Api(
+            self, "Api", settings=settings, pool=user_pool.pool, functions=functions.by_operation
         )
-        if stage.observability:
+        if settings.firewall is not FirewallMode.OFF:
+            Firewall(self, "Firewall", settings=settings, api_stage=api.rest_api.deployment_stage)
+        domain = (
+            Domain(self, "Domain", settings=settings, api=api.rest_api)
+            if settings.domain_name
+            else None
+        )
+        if settings.observability:
             observability = Observability(
                 self,
                 "Observability",
-                stage=stage,
+                settings=settings,
                 api=api.rest_api,
                 functions=functions.by_operation,
             )
             Queries(
                 self,
                 "Queries",
-                stage=stage,
+                settings=settings,
                 functions=functions.log_groups,
                 access=api.access_log,
             )
-            if stage.canary:
+            if settings.canary:
                 Deployments(
                     self,
                     "Deployments",

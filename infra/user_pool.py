@@ -1,25 +1,26 @@
-"""The user pool: one for tests, or one that is brought."""
+"""The user pool: one for tests, or an imported one."""
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from infra.settings import Stage
+from functions.settings import Settings
 
 
 class UserPool(Construct):
-    """The pool and the app client in whose name the functions ask."""
+    """The pool and the app client that the functions use."""
 
-    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_)
-        self.brought = bool(stage.user_pool_id)
+        self.imported = bool(settings.user_pool_id)
         self.pool: cognito.IUserPool
         self.public_client_id = ""
-        if self.brought:
-            self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", stage.user_pool_id)
-            self.client_id = stage.user_pool_client_id
+        if self.imported:
+            self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", settings.user_pool_id)
+            self.client_id = settings.user_pool_client_id
+            self.client_ids = [self.client_id]
             return
-        kept = stage.removal_policy is not RemovalPolicy.DESTROY
+        kept = settings.retain_data
         self.pool = cognito.UserPool(
             self,
             "Pool",
@@ -41,12 +42,12 @@ class UserPool(Construct):
             ),
             feature_plan=(
                 cognito.FeaturePlan.PLUS
-                if stage.threat_protection
+                if settings.threat_protection
                 else cognito.FeaturePlan.ESSENTIALS
             ),
             standard_threat_protection_mode=(
                 cognito.StandardThreatProtectionMode.FULL_FUNCTION
-                if stage.threat_protection
+                if settings.threat_protection
                 else None
             ),
             deletion_protection=kept,
@@ -61,16 +62,17 @@ class UserPool(Construct):
         client = self.pool.add_client(
             "Client",
             generate_secret=True,
-            auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=stage.native),
+            auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=settings.test_sign_in),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             disable_o_auth=True,
-            enable_propagate_additional_user_context_data=stage.threat_protection,
+            enable_propagate_additional_user_context_data=settings.threat_protection,
         )
         self.client_id = client.user_pool_client_id
-        if stage.native:
-            # Amplify signs users in by a client without a secret, which also lets anyone ask
-            # Cognito for codes without this service: so there is none but on one's own machine.
+        self.client_ids = [self.client_id]
+        if settings.test_sign_in:
+            # Amplify signs users in with a client that has no secret. Anyone can use such a client
+            # to call Cognito without this service, so only the local stage has one.
             public_client = self.pool.add_client(
                 "PublicClient",
                 auth_flows=cognito.AuthFlow(user_srp=True),
@@ -79,3 +81,4 @@ class UserPool(Construct):
                 disable_o_auth=True,
             )
             self.public_client_id = public_client.user_pool_client_id
+            self.client_ids.append(self.public_client_id)

@@ -5,7 +5,7 @@ from typing import Final
 from local import emulator
 from local.deployment import local_stack
 from local.processes import ROOT
-from tests.chromium import ORIGIN, chromium
+from tests.support.chromium import ORIGIN, chromium
 
 FILE: Final = ROOT / "docs" / "page.png"
 

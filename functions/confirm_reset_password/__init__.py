@@ -1,0 +1,1 @@
+"""The operation `confirm_reset_password`."""

@@ -1,22 +1,34 @@
 """Choose a new password with the code that was sent."""
 
-from typing import Final, Never
+from typing import Final
 
-from functions import cognito, events, limits, passwords, repeats
-from functions.endpoint import Body, endpoint
-from functions.fields import ClientMetadata, ConfirmationCode, Password, Request, Username
+from functions.api.endpoint import endpoint
+from functions.aws import cognito, notifications
+from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    EMPTY_CONFIRM_CODE,
-    EMPTY_CONFIRM_NEW_PASSWORD,
-    EMPTY_CONFIRM_USERNAME,
+    CONFIRM_CODE_MISSING,
+    CONFIRM_NEW_PASSWORD_MISSING,
+    CONFIRM_USERNAME_MISSING,
     OUTCOME_UNKNOWN,
     Failure,
 )
-from functions.settings import settings
+from functions.protection import limits, passwords
+from functions.requests import Request
 
-SILENT: Final = {
+
+class ConfirmResetPassword(Request):
+    """Amplify's `ConfirmResetPasswordInput`."""
+
+    operation = Operation.CONFIRM_RESET_PASSWORD
+    username = Username(empty=CONFIRM_USERNAME_MISSING)
+    new_password = Password(empty=CONFIRM_NEW_PASSWORD_MISSING)
+    confirmation_code = ConfirmationCode(empty=CONFIRM_CODE_MISSING)
+    client_metadata = ClientMetadata(default={})
+
+
+HIDDEN_CAUSES: Final = {
     "CodeMismatchException",
     "ExpiredCodeException",
     "InvalidLambdaResponseException",
@@ -30,62 +42,36 @@ SILENT: Final = {
     "UserNotConfirmedException",
     "UserNotFoundException",
 }
-"""What depends on the account, which an unknown user's wrong code must look like."""
+"""What depends on the account, and must look like an unknown user's wrong code."""
 
 
-class ConfirmResetPassword(Request):
-    """Amplify's `ConfirmResetPasswordInput`."""
-
-    username = Username(empty=EMPTY_CONFIRM_USERNAME)
-    new_password = Password(empty=EMPTY_CONFIRM_NEW_PASSWORD)
-    confirmation_code = ConfirmationCode(empty=EMPTY_CONFIRM_CODE)
-    client_metadata = ClientMetadata(default={})
-
-
-def refuse(_: ConfirmResetPassword) -> Never:
-    """Answer any account that the code is not the right one."""
-    raise Failure(CODE_REFUSED)
-
-
-@endpoint(
-    Operation.CONFIRM_RESET_PASSWORD,
-    ConfirmResetPassword,
-    silent=SILENT,
-    instead=refuse,
-)
-def handler(request: ConfirmResetPassword) -> Body:
-    """Nothing to return: Amplify's function is void."""
-    repeats.once(Operation.CONFIRM_RESET_PASSWORD, request, lambda: confirm(request))
-    return None
-
-
-def confirm(request: ConfirmResetPassword) -> None:
-    """Change the password, end every session, and tell."""
-    passwords.check(request, request.new_password, name=request.username)
-    limits.count(Operation.CONFIRM_RESET_PASSWORD, request)
+@endpoint(ConfirmResetPassword, hidden_causes=HIDDEN_CAUSES, hidden_answer=CODE_REFUSED)
+def handler(request: ConfirmResetPassword) -> None:
+    """Check the password, change it, end every session, and announce the change."""
+    passwords.check(request, request.new_password, username=request.username)
+    limits.count(request)
     try:
-        cognito.call_for(
+        cognito.call_as_client(
             request,
             request.username,
-            "ConfirmForgotPassword",
             ConfirmationCode=request.confirmation_code,
             Password=request.new_password,
             ClientMetadata=request.client_metadata,
         )
     except Failure as failure:
         if failure.problem is OUTCOME_UNKNOWN:
-            # It may have worked, and a repeat will not come this far.
+            # The password may have changed, and a retry does not get this far.
             end_sessions(request)
         raise
     end_sessions(request)
-    events.put(request, "Password Reset Confirmed", username=request.username)
+    notifications.put(request, "Password Reset Confirmed", username=request.username)
 
 
 def end_sessions(request: ConfirmResetPassword) -> None:
-    """Who had the old password, or a token that it gave, has nothing any more."""
+    """Revoke every session that was opened with the old password."""
     cognito.end_sessions(
         request,
         "AdminUserGlobalSignOut",
-        UserPoolId=settings().user_pool_id,
-        Username=cognito.canonical(request.username),
+        UserPoolId=request.settings.user_pool_id,
+        Username=cognito.cognito_username(request.settings, request.username),
     )

@@ -1,0 +1,1 @@
+"""The operation `reset_password`."""

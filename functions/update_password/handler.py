@@ -1,43 +1,30 @@
-"""Exchange the password of the user who is signed in."""
+"""Change the signed-in user's password."""
 
-from functions import cognito, events, limits, passwords, repeats
-from functions.endpoint import Body, endpoint
-from functions.fields import Flag, Password, Request
+from functions.api.endpoint import endpoint
+from functions.aws import cognito, notifications
+from functions.fields import Flag, Password
 from functions.operations import Operation
-from functions.problems import EMPTY_UPDATE_PASSWORD
+from functions.problems import UPDATE_PASSWORD_MISSING
+from functions.protection import limits, passwords
+from functions.requests import Request
 
 
 class UpdatePassword(Request):
     """Amplify's `UpdatePasswordInput`, and whether to end every session of the user."""
 
-    old_password = Password(empty=EMPTY_UPDATE_PASSWORD)
-    new_password = Password(empty=EMPTY_UPDATE_PASSWORD)
+    operation = Operation.UPDATE_PASSWORD
+    old_password = Password(empty=UPDATE_PASSWORD_MISSING)
+    new_password = Password(empty=UPDATE_PASSWORD_MISSING)
     global_sign_out = Flag(default=False)
 
 
-@endpoint(Operation.UPDATE_PASSWORD, UpdatePassword)
-def handler(request: UpdatePassword) -> Body:
-    """Nothing to return: Amplify's function is void."""
-    repeats.once(Operation.UPDATE_PASSWORD, request, lambda: update(request))
-    return None
-
-
-def update(request: UpdatePassword) -> None:
-    """Change the password, end the sessions if that is wished, and tell."""
-    passwords.check(
-        request,
-        request.new_password,
-        name=request.caller.username,
-        old=request.old_password,
-    )
-    limits.count(Operation.UPDATE_PASSWORD, request)
-    cognito.call(
-        "ChangePassword",
-        AccessToken=request.caller.access_token,
-        PreviousPassword=request.old_password,
-        ProposedPassword=request.new_password,
-    )
+@endpoint(UpdatePassword)
+def handler(request: UpdatePassword) -> None:
+    """Check the password, change it, end the sessions if asked to, and announce the change."""
+    old, new, token = request.old_password, request.new_password, request.caller.access_token
+    passwords.check(request, new, username=request.caller.username, old=old)
+    limits.count(request)
+    cognito.call("ChangePassword", AccessToken=token, PreviousPassword=old, ProposedPassword=new)
     if request.global_sign_out:
-        token = request.caller.access_token
         cognito.end_sessions(request, "GlobalSignOut", AccessToken=token)
-    events.put(request, "Password Updated", sub=request.caller.sub)
+    notifications.put(request, "Password Updated", sub=request.caller.sub)

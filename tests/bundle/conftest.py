@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import build, install
+from infra.packaging.bundle import build, install
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from functions.operations import Operation
-from tests.bundle.runtime import Runtime, RuntimeFailure
-from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import BODIES, SETTINGS, TOKEN, event
-from tests.unit.test_problems import ids
+from tests.support.runtime import Runtime, RuntimeFailure
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
+from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
@@ -120,7 +120,7 @@ def test_a_trace_names_the_actions_and_the_outcome(
         handler = receive_trace(daemon)
 
     calls = {call["name"] for call in handler["subsegments"]}
-    assert {operation.calls[0]} <= calls <= set(operation.calls)
+    assert {operation.action} <= calls <= set(operation.calls)
     assert handler["annotations"]["outcome"] == "Success"
 
 
@@ -128,7 +128,7 @@ def test_a_trace_names_the_actions_and_the_outcome(
 def test_a_trace_names_what_went_wrong(
     operation: Operation, start: Start, front: CognitoFront, daemon: socket.socket
 ) -> None:
-    front.answer(operation.calls[0], error="TooManyRequestsException")
+    front.answer(operation.action, error="TooManyRequestsException")
 
     with start(operation) as runtime:
         runtime.invoke(valid(operation))
@@ -145,7 +145,7 @@ def test_no_secret_leaves_by_a_trace_or_at_debug(
     body = {name: value for name, value in BODIES[operation].items() if name != "username"}
     secrets = [*body.values(), *([TOKEN] if operation.signed_in else [])]
     echo = f"You sent {' and '.join(secrets)}."
-    front.answer(operation.calls[0], error="NotAuthorizedException", message=echo)
+    front.answer(operation.action, error="NotAuthorizedException", message=echo)
 
     with start(operation) as runtime:
         answer = runtime.invoke(valid(operation))

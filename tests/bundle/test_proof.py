@@ -27,12 +27,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from functions.operations import Operation
-from infra.bundle import build
-from infra.slimming import ACTIONS
-from tests.bundle.runtime import Runtime
-from tests.cognito_front import CognitoFront, Refusal
-from tests.unit.conftest import BODIES, SETTINGS, TOKEN, event
-from tests.unit.test_problems import ids
+from infra.packaging.bundle import build
+from infra.packaging.slimming import ACTIONS
+from tests.support.runtime import Runtime
+from tests.support.front import CognitoFront, Refusal
+from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
+from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
@@ -117,7 +117,7 @@ _CONTEXT: Final = {"UserContextData": {"IpAddress": "192.0.2.7"}}
 _KEY: Final = {"TableName": "a-table", "Key": {"id": {"S": "repeat#1"}}}
 CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
     "cognito-idp": {
-        "AdminUserGlobalSignOut": [{"UserPoolId": "us-east-1_a", "Username": "ada@example.com"}],
+        "AdminUserGlobalSignOut": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
         "ChangePassword": [
             {
                 "AccessToken": TOKEN,
@@ -134,7 +134,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
         "DescribeUserPoolClient": [{"UserPoolId": "us-east-1_a", "ClientId": "a-client"}],
         "ForgotPassword": [
             _WHO | _CONTEXT | {"ClientMetadata": {"a": "ä"}},
-            {"ClientId": "a-client", "Username": "ada@example.com", "ClientMetadata": {}},
+            {"ClientId": "a-client", "Username": "demo@example.com", "ClientMetadata": {}},
         ],
         "GlobalSignOut": [{"AccessToken": TOKEN}],
     },
@@ -328,7 +328,7 @@ def script_failures(front: CognitoFront, action: str) -> list[str]:
 def test_every_failure_is_that_of_stock_botocore(
     bundle: Path, front: Recorder, tls_port: int
 ) -> None:
-    actions = [operation.calls[0] for operation in Operation]
+    actions = [operation.action for operation in Operation]
     parameters = {action: CALLS["cognito-idp"][action][0] for action in actions}
     one = [[actions[0], parameters[actions[0]]]]
     refused = f"http://127.0.0.1:{refusing_port()}"
@@ -365,7 +365,7 @@ def test_every_failure_is_that_of_stock_botocore(
 def test_a_page_is_no_success_although_stock_botocore_takes_it_for_one(
     bundle: Path, front: Recorder
 ) -> None:
-    action = Operation.RESET_PASSWORD.calls[0]
+    action = Operation.RESET_PASSWORD.action
     front.answer(action, body=b"<html><body>Welcome</body></html>")
     calls = [[action, CALLS["cognito-idp"][action][0]]]
     given = {"cases": [[front.url, 5, calls]], "host": HOST, "tls_port": 0, "variable": ENDPOINT}
@@ -662,7 +662,7 @@ def test_a_packaged_handler_answers_a_repeat_from_the_table(
         (204, True, []),
     ]
     assert len(elsewhere.events) == 1
-    assert [one.action for one in front.requests].count(operation.calls[0]) == 1
+    assert [one.action for one in front.requests].count(operation.action) == 1
 
 
 def test_a_packaged_handler_works_with_the_x_ray_sdk(runtime_client: Path, front: Recorder) -> None:

@@ -14,8 +14,8 @@ from local import emulator
 from local.breaches import breached_passwords
 from local.deployment import local_stack
 from local.stack import Stack, User
-from tests import documented
-from tests.cognito_front import CognitoFront, Front
+from tests.support import contract
+from tests.support.front import CognitoFront, Front
 
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
@@ -87,7 +87,7 @@ class Api:
             sent["Authorization"] = f"Bearer {token}"
         content = json.dumps(body) if content is None else content
         reply = self.send("POST", operation.path, content, sent)
-        documented.check(operation, *reply)
+        contract.check(operation, *reply)
         return reply
 
 

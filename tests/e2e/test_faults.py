@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.metrics import ABSORBED, SUCCESS, Incident
+from functions.telemetry.metrics import ABSORBED, SUCCESS, Incident
 from functions.operations import EVENTS, TABLE_COUNTS, TABLE_REPEATS, Operation
 from functions.problems import (
-    BAD_GATEWAY,
+    DEPENDENCY_FAILED,
     CODE_REFUSED,
-    IN_PROGRESS,
+    REQUEST_IN_PROGRESS,
     OUTCOME_UNKNOWN,
     TOO_MANY_REQUESTS,
     WRONG_PASSWORD,
     Problem,
 )
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront, Front
+from tests.support.front import CognitoFront, Front
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
 from tests.e2e.test_story import confirm
 
@@ -190,7 +190,7 @@ FAULTS = {
         {"forward": True, "reset": True}, OUTCOME_UNKNOWN, "ConnectionClosedError", acted=True
     ),
     "resets before it acts": Fault({"reset": True}, OUTCOME_UNKNOWN, "ConnectionClosedError"),
-    "refuses connections": Fault(None, BAD_GATEWAY, "EndpointConnectionError"),
+    "refuses connections": Fault(None, DEPENDENCY_FAILED, "EndpointConnectionError"),
     "answers garbage": Fault({"body": b"<html>"}, OUTCOME_UNKNOWN, "ForeignAnswerError"),
     "answers garbage after it acted": Fault(
         {"forward": True, "body": b"<html>"}, OUTCOME_UNKNOWN, "ForeignAnswerError", acted=True
@@ -240,7 +240,7 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
     if fault.problem:
         document = reply.check(fault.problem)
         outcome, absorbed = document["code"], set[str]()
-    assert acted(front).count(operation.calls[0]) == (fault.script is not None)
+    assert acted(front).count(operation.action) == (fault.script is not None)
     log, metrics = client.seen(1)
     assert (log["outcome"], log["status"], log["cause"]) == (outcome, reply.status, fault.cause)
     assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if absorbed else "INFO")
@@ -369,7 +369,7 @@ def test_an_answer_that_the_table_did_not_keep_is_waited_for(
     assert client.passwords == {NEW}
 
     fronts.reset()
-    client.send().check(IN_PROGRESS)
+    client.send().check(REQUEST_IN_PROGRESS)
     end_of_time(stack)
     client.send().check(DONE_BEFORE[operation])
     assert client.passwords == {NEW}
@@ -432,10 +432,10 @@ def test_a_killed_function_comes_back_and_its_request_waits_for_its_time(
 ) -> None:
     """What the gateway answers for it is in the template."""
     client = Client(api, stack, user, operation)
-    front.answer(operation.calls[0], forward=not before, delay=20.0, reset=True)
+    front.answer(operation.action, forward=not before, delay=20.0, reset=True)
     with ThreadPoolExecutor(1) as caller:
         lost = caller.submit(client.send)
-        wait_until(lambda: operation.calls[0] in acted(front))
+        wait_until(lambda: operation.action in acted(front))
         wait_until(lambda: client.passwords == {OLD if before else NEW})
         kill(stack, operation)
         # The emulator has words of its own for it, which the API's document does not.
@@ -443,12 +443,12 @@ def test_a_killed_function_comes_back_and_its_request_waits_for_its_time(
             lost.result()
 
     front.reset()
-    client.send().check(IN_PROGRESS)
+    client.send().check(REQUEST_IN_PROGRESS)
 
     log, metrics = client.seen(1)
     assert log["cold_start"]
-    assert log["outcome"] == IN_PROGRESS.code
-    assert metrics == {IN_PROGRESS.code}
+    assert log["outcome"] == REQUEST_IN_PROGRESS.code
+    assert metrics == {REQUEST_IN_PROGRESS.code}
     assert acted(front) == []
     assert client.passwords == {OLD if before else NEW}
     assert client.session_lives
@@ -470,12 +470,12 @@ def test_a_function_that_starts_while_cognito_is_down_needs_no_new_start(
     kill(stack, CONFIRM)
     front.refuse()
 
-    client.send().check(BAD_GATEWAY)
+    client.send().check(DEPENDENCY_FAILED)
 
     log, metrics = client.seen(1)
     assert log["cold_start"]
     assert log["cause"] == "DescribeUserPoolClient.EndpointConnectionError"
-    assert metrics == {BAD_GATEWAY.code, log["cause"]}
+    assert metrics == {DEPENDENCY_FAILED.code, log["cause"]}
     assert (client.passwords, client.session_lives) == ({OLD}, True)
 
     front.reset()

@@ -8,17 +8,17 @@ import pytest
 
 from functions.operations import Operation
 from functions.problems import (
-    INVALID_PARAMETER,
+    INVALID_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     NOT_SIGNED_IN,
-    TOO_LARGE,
+    REQUEST_TOO_LARGE,
     TOO_MANY_REQUESTS,
     UNSUPPORTED_MEDIA_TYPE,
 )
 from infra.settings import STAGES
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api, acted
 
 ORIGIN = STAGES["local"].allowed_origins[0]
@@ -106,7 +106,7 @@ MALFORMED: dict[str, tuple[str | bytes, str]] = {
     "nothing": (b"", "json"),
     "half of it": (b'{"username": "ada', "json"),
     "a list": (b"[]", "type"),
-    "a string": (b'"ada@example.com"', "type"),
+    "a string": (b'"demo@example.com"', "type"),
     "null": (b"null", "type"),
     "deep nesting": (b"[" * 20_000, "json"),
     "not a number of JSON": (b'{"username": NaN}', "json"),
@@ -121,7 +121,7 @@ def test_a_malformed_body_is_a_problem(
 ) -> None:
     refused = api.post(operation, content=content, token=token if operation.signed_in else None)
 
-    document = refused.check(INVALID_PARAMETER)
+    document = refused.check(INVALID_REQUEST)
     assert [error["rule"] for error in document["errors"]] == [rule]
     assert acted(front) == []
 
@@ -143,7 +143,7 @@ def test_every_field_that_is_wrong_is_named(
 
     refused = api.post(operation, body, token=token if operation.signed_in else None)
 
-    document = refused.check(INVALID_PARAMETER)
+    document = refused.check(INVALID_REQUEST)
     named = {error["pointer"].split("/")[1] for error in document["errors"]}
     assert named == set(body)
     assert acted(front) == []
@@ -157,7 +157,7 @@ def test_a_body_of_megabytes_is_a_problem(
 
     refused = api.post(operation, content=content, token=token if operation.signed_in else None)
 
-    refused.check(TOO_LARGE)
+    refused.check(REQUEST_TOO_LARGE)
     assert acted(front) == []
 
 
@@ -168,7 +168,7 @@ def test_a_body_of_megabytes_is_a_problem(
 def test_only_json_is_taken_since_other_posts_need_no_preflight(
     api: Api, front: CognitoFront, token: str, operation: Operation, media_type: str
 ) -> None:
-    body = {"username": "ada@example.com", "oldPassword": OLD, "newPassword": NEW}
+    body = {"username": "demo@example.com", "oldPassword": OLD, "newPassword": NEW}
 
     refused = api.post(
         operation,

@@ -9,9 +9,9 @@ from typing import Any
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    EMPTY_RESET_USERNAME,
-    EMPTY_UPDATE_PASSWORD,
-    INVALID_PASSWORD,
+    RESET_USERNAME_MISSING,
+    UPDATE_PASSWORD_MISSING,
+    PASSWORD_REFUSED,
     NOT_FOUND,
     NOT_SIGNED_IN,
     TOO_MANY_REQUESTS,
@@ -20,7 +20,7 @@ from functions.problems import (
 )
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api, acted
 
 RESET, CONFIRM, UPDATE = Operation
@@ -78,7 +78,7 @@ def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: Us
     check(call(stack, "confirmResetPassword", username | wrong), CODE_REFUSED)
     weak = {"confirmationCode": code, "newPassword": "short"}
     refused = call(stack, "confirmResetPassword", username | weak)
-    check(refused, INVALID_PASSWORD)
+    check(refused, PASSWORD_REFUSED)
     assert [error["rule"] for error in refused["errors"]] == ["minLength"]
     right = {"confirmationCode": code, "newPassword": NEW}
     assert call(stack, "confirmResetPassword", username | right) is None
@@ -118,11 +118,11 @@ def test_post_of_amplify_has_the_names_of_the_problems(stack: Stack, user: User)
     change = {"oldPassword": OLD, "newPassword": NEW}
     code = {"username": user.username, "confirmationCode": "000000"}
     expected: list[tuple[str, dict[str, str], bool, Problem | None]] = [
-        (RESET.path, {}, False, EMPTY_RESET_USERNAME),
+        (RESET.path, {}, False, RESET_USERNAME_MISSING),
         (CONFIRM.path, code | {"newPassword": NEW}, False, CODE_REFUSED),
-        (CONFIRM.path, code | {"newPassword": "short"}, False, INVALID_PASSWORD),
+        (CONFIRM.path, code | {"newPassword": "short"}, False, PASSWORD_REFUSED),
         (UPDATE.path, change, False, NOT_SIGNED_IN),
-        (UPDATE.path, {"oldPassword": "", "newPassword": NEW}, True, EMPTY_UPDATE_PASSWORD),
+        (UPDATE.path, {"oldPassword": "", "newPassword": NEW}, True, UPDATE_PASSWORD_MISSING),
         (UPDATE.path, change | {"oldPassword": THIRD}, True, WRONG_PASSWORD),
         ("/sign-up", {}, False, NOT_FOUND),
         (UPDATE.path, change, True, None),

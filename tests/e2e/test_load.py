@@ -49,8 +49,8 @@ def test_a_failure_is_found(
     stack: Stack, fronts: Fronts, operation: Operation, script: dict[str, Any], expected: str
 ) -> None:
     # The requests that start the processes come first, and are not judged.
-    fronts.cognito.answer(operation.calls[0], times=operation.requests_per_second)
-    fronts.cognito.answer(operation.calls[0], **script, times=1)
+    fronts.cognito.answer(operation.action, times=operation.requests_per_second)
+    fronts.cognito.answer(operation.action, **script, times=1)
 
     _, failures = run(stack, FEW)
 

@@ -11,8 +11,8 @@ from schemathesis import Case, CheckContext, Response
 from schemathesis.config import SchemathesisConfig
 
 from functions.operations import Operation
-from functions.problems import EMPTY_RESET_USERNAME
-from infra.openapi import FILE, ROOT
+from functions.problems import RESET_USERNAME_MISSING
+from apidocs.openapi import FILE, ROOT
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW
 
@@ -88,5 +88,5 @@ def test_the_example_in_python_says_what_to_do(stack: Stack) -> None:
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"username is required.\n{EMPTY_RESET_USERNAME.recovery_suggestion}\n"
+        f"username is required.\n{RESET_USERNAME_MISSING.recovery_suggestion}\n"
     )

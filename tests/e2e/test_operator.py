@@ -12,7 +12,7 @@ from functions.problems import (
     INTERNAL_ERROR,
 )
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, Api
 
 GRANT = "cognito-idp:DescribeUserPoolClient"
@@ -66,7 +66,7 @@ def forget_the_secret(front: CognitoFront, action: str) -> None:
 
 
 PUBLIC = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD)
-ACTIONS = {operation: operation.calls[0] for operation in Operation}
+ACTIONS = {operation: operation.action for operation in Operation}
 
 
 def body_of(operation: Operation, user: User) -> dict[str, str]:

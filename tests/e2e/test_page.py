@@ -13,11 +13,11 @@ from functions import problems
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    EMPTY_CONFIRM_USERNAME,
-    EMPTY_RESET_USERNAME,
-    EMPTY_UPDATE_PASSWORD,
-    INVALID_PASSWORD,
-    LIMIT_EXCEEDED,
+    CONFIRM_USERNAME_MISSING,
+    RESET_USERNAME_MISSING,
+    UPDATE_PASSWORD_MISSING,
+    PASSWORD_REFUSED,
+    ATTEMPTS_EXCEEDED,
     NOT_SIGNED_IN,
     OUTCOME_UNKNOWN,
     TOO_MANY_REQUESTS,
@@ -27,8 +27,8 @@ from functions.problems import (
 from local.breaches import PASSWORDS
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.chromium import ORIGIN, chromium
-from tests.cognito_front import CognitoFront
+from tests.support.chromium import ORIGIN, chromium
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, acted
 
 THIRD = "a-third-quiet-harbour-53"
@@ -246,25 +246,25 @@ def test_a_problem_is_shown_with_its_advice(page: Page, stack: Stack, problem: P
 @pytest.mark.parametrize(
     ("form", "values", "problem", "invalid"),
     [
-        ("request", {"username": ""}, EMPTY_RESET_USERNAME, ["username"]),
+        ("request", {"username": ""}, RESET_USERNAME_MISSING, ["username"]),
         (
             "confirm",
             {"username": "", "confirmationCode": "", "newPassword": ""},
-            EMPTY_CONFIRM_USERNAME,
+            CONFIRM_USERNAME_MISSING,
             ["username", "confirmationCode", "newPassword"],
         ),
         ("confirm", {"confirmationCode": "000000", "newPassword": NEW}, CODE_REFUSED, []),
         (
             "confirm",
             {"confirmationCode": "000000", "newPassword": "ada "},
-            INVALID_PASSWORD,
+            PASSWORD_REFUSED,
             ["newPassword"],
         ),
         ("update", {"oldPassword": THIRD, "newPassword": NEW}, WRONG_PASSWORD, []),
         (
             "update",
             {"oldPassword": "", "newPassword": ""},
-            EMPTY_UPDATE_PASSWORD,
+            UPDATE_PASSWORD_MISSING,
             ["oldPassword", "newPassword"],
         ),
     ],
@@ -392,11 +392,11 @@ def test_a_limit_counts_down_and_keeps_the_button_until_it_is_over(
     page.clock.install()
     visit(page, user)
     sign_in(page, user)
-    front.answer("ChangePassword", error=LIMIT_EXCEEDED.code)
+    front.answer("ChangePassword", error=ATTEMPTS_EXCEEDED.code)
 
     shown = submit(page, "update", oldPassword=OLD, newPassword=NEW)
 
-    check(shown, LIMIT_EXCEEDED)
+    check(shown, ATTEMPTS_EXCEEDED)
     timer, status = page.locator("#update .countdown"), page.locator("#update .status")
     button = page.locator("#update [type=submit]")
     expect(timer).to_have_text(re.compile(r"60:00|59:\d\d"))
@@ -419,8 +419,8 @@ def test_a_limit_counts_down_and_keeps_the_button_until_it_is_over(
 
 
 def test_a_limit_of_one_user_keeps_no_other_one_waiting(page: Page, stack: Stack) -> None:
-    answer(page, stack, LIMIT_EXCEEDED)
-    check(submit(page, "request"), LIMIT_EXCEEDED)
+    answer(page, stack, ATTEMPTS_EXCEEDED)
+    check(submit(page, "request"), ATTEMPTS_EXCEEDED)
     button, status = page.locator("#request [type=submit]"), page.locator("#request .status")
     expect(button).to_be_disabled()
 
@@ -469,7 +469,7 @@ def test_the_rules_are_judged_as_one_types(page: Page, user: User) -> None:
 def test_the_page_and_the_service_judge_a_password_alike(
     page: Page, front: CognitoFront, password: str
 ) -> None:
-    fill(page, "confirm", username="ada@example.com", newPassword=password)
+    fill(page, "confirm", username="demo@example.com", newPassword=password)
     before = unmet(page, "confirm")
 
     shown = submit(page, "confirm", confirmationCode="123456")
@@ -483,13 +483,13 @@ def test_a_rule_that_only_the_service_knows_is_shown_until_the_password_changes(
     page: Page, stack: Stack
 ) -> None:
     errors = [problems.FieldError("#/newPassword", "requireNumbers", "There must be a digit.")]
-    body = json.dumps(INVALID_PASSWORD.document("a-request", errors))
+    body = json.dumps(PASSWORD_REFUSED.document("a-request", errors))
     headers = {"Access-Control-Allow-Origin": "*"}
     page.route(
         f"{stack.url}/**", lambda route: route.fulfill(status=400, headers=headers, body=body)
     )
 
-    check(submit(page, "confirm", confirmationCode="123456", newPassword=NEW), INVALID_PASSWORD)
+    check(submit(page, "confirm", confirmationCode="123456", newPassword=NEW), PASSWORD_REFUSED)
     assert unmet(page, "confirm") == ["There must be a digit."]
 
     page.locator("#confirm-new-password").press_sequentially("1")
@@ -517,8 +517,8 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
 
     sign_in(page, user)
     page.locator("#reveal").click()
-    front.answer("ChangePassword", error=LIMIT_EXCEEDED.code)
-    check(submit(page, "update", oldPassword=OLD, newPassword=NEW), LIMIT_EXCEEDED)
+    front.answer("ChangePassword", error=ATTEMPTS_EXCEEDED.code)
+    check(submit(page, "update", oldPassword=OLD, newPassword=NEW), ATTEMPTS_EXCEEDED)
     for details in page.locator("#requests details").all():
         details.evaluate("(one) => { one.open = true; }")
     audit(page)

@@ -12,16 +12,16 @@ from functions import cognito, limits, table
 from functions.fields import Caller, Request, Username
 from functions.operations import Operation
 from functions.problems import (
-    EMPTY_RESET_USERNAME,
-    INVALID_PASSWORD,
-    LIMIT_EXCEEDED,
+    RESET_USERNAME_MISSING,
+    PASSWORD_REFUSED,
+    ATTEMPTS_EXCEEDED,
     NOT_SIGNED_IN,
     Failure,
 )
 from functions.settings import settings
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api
 from tests.e2e.test_silence import what_an_attacker_sees
 from tests.e2e.test_story import code_for, confirm
@@ -82,7 +82,7 @@ def test_the_limit_comes_before_cognito_and_before_anybody_looks_a_user_up(
 
     assert [reply.status for reply in known] == [200] * 5 + [429] * 2
     assert [reply.status for reply in unknown] == [200] * 5 + [429] * 2
-    assert known[-1].body["code"] == LIMIT_EXCEEDED.code
+    assert known[-1].body["code"] == ATTEMPTS_EXCEEDED.code
     assert 0 < int(known[-1].headers["Retry-After"]) <= limits.WINDOW
     assert [r.action for r in front.requests].count("ForgotPassword") == 10
 
@@ -95,7 +95,7 @@ def test_another_address_is_not_locked_out(api: Api, stack: Stack, user: User) -
 
 
 class Named(Request):
-    username = Username(empty=EMPTY_RESET_USERNAME)
+    username = Username(empty=RESET_USERNAME_MISSING)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_every_unmet_rule_is_named_for_any_user_alike(
     ]
 
     for reply in replies:
-        rules = {error["rule"] for error in reply.check(INVALID_PASSWORD)["errors"]}
+        rules = {error["rule"] for error in reply.check(PASSWORD_REFUSED)["errors"]}
         assert rules == {"minLength", "edgeSpace", "containsUsername"}
     assert what_an_attacker_sees(replies[0]) == what_an_attacker_sees(replies[1])
     assert "ConfirmForgotPassword" not in {request.action for request in front.requests}
@@ -159,7 +159,7 @@ def test_a_stolen_password_is_refused(api: Api, stack: Stack, user: User, passwo
 
     refused = api.post(UPDATE, {"oldPassword": OLD, "newPassword": password}, token=token)
 
-    assert [e["rule"] for e in refused.check(INVALID_PASSWORD)["errors"]] == ["breached"]
+    assert [e["rule"] for e in refused.check(PASSWORD_REFUSED)["errors"]] == ["breached"]
     assert stack.sign_in(user)
 
 

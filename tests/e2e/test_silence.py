@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.operations import Operation
-from functions.problems import CODE_REFUSED, INVALID_PASSWORD
+from functions.problems import CODE_REFUSED, PASSWORD_REFUSED
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, Api, Reply
 
 TRIGGERS: dict[str, dict[str, Any]] = {
@@ -164,7 +164,7 @@ def test_a_weak_password_is_refused_for_every_account_alike(
 ) -> None:
     body = {"username": user.username, "confirmationCode": "000000", "newPassword": "weak"}
     ordinary = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
-    ordinary.check(INVALID_PASSWORD)
+    ordinary.check(PASSWORD_REFUSED)
     front.answer("ConfirmForgotPassword", **answer)
 
     other = api.post(Operation.CONFIRM_RESET_PASSWORD, body)

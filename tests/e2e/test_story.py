@@ -4,9 +4,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.operations import Operation
-from functions.problems import CODE_REFUSED, INVALID_PASSWORD, WRONG_PASSWORD
+from functions.problems import CODE_REFUSED, PASSWORD_REFUSED, WRONG_PASSWORD
 from local.stack import Stack, User
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api
 
 THIRD = "a-third-quiet-harbour-53"
@@ -92,7 +92,7 @@ def test_a_weak_password_is_refused_and_the_code_still_works(
 
     refused = api.post(Operation.CONFIRM_RESET_PASSWORD, confirm(user, code, "too-short"))
 
-    refused.check(INVALID_PASSWORD)
+    refused.check(PASSWORD_REFUSED)
     assert api.post(Operation.CONFIRM_RESET_PASSWORD, confirm(user, code, NEW)).status == 204
 
 
@@ -103,7 +103,7 @@ def test_an_update_to_a_weak_password_is_refused(api: Api, stack: Stack, user: U
         Operation.UPDATE_PASSWORD, {"oldPassword": OLD, "newPassword": "too-short"}, token=token
     )
 
-    refused.check(INVALID_PASSWORD)
+    refused.check(PASSWORD_REFUSED)
     assert stack.sign_in(user)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, assertions
 
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 from infra.settings import STAGES, read_stage
 from infra.stack import PasswordService
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import LAMBDA, ROOT, build, install
+from infra.packaging.bundle import LAMBDA, ROOT, build, install
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,12 +13,12 @@ from functions.endpoint import MAX_BODY
 from functions.fields import Caller, ClientMetadata, Field, Flag, Text
 from functions.limits import ATTEMPTS_PER_ADDRESS
 from functions.operations import Operation
-from infra.bundle import ROOT
-from infra.openapi import request_type
+from infra.packaging.bundle import ROOT
+from apidocs.openapi import request_type
 from infra.settings import STAGES
 from tests.infra.conftest import find_in, make_app, make_stack, synthesize, synthesize_stage
 from tests.infra.test_rules import check
-from tests.unit.test_problems import ids
+from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 deployed = pytest.mark.parametrize("stage", sorted(STAGES.keys() - {"local"}))

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from functions.metrics import Incident
+from functions.telemetry.metrics import Incident
 from functions.operations import Operation
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 from infra.queries import ACCESS_QUERIES, QUERIES
 from infra.settings import STAGES
 from tests.infra.conftest import find_in, synthesize, synthesize_stage
@@ -336,7 +336,7 @@ def chapter(heading: str) -> dict[str, str]:
 def test_the_document_says_what_to_do_for_each_alarm() -> None:
     documented = chapter("Alarms")
 
-    assert documented.keys() == alarms(synthesize_stage("prod")).keys()
+    assert contract.keys() == alarms(synthesize_stage("prod")).keys()
     for name, alarm in alarms(synthesize_stage("prod")).items():
         assert alarm["AlarmDescription"].endswith(f"docs/operations.md#{name.lower()}")
         (look,) = re.findall(r"^- Look at: (.*)$", documented[name], re.MULTILINE)

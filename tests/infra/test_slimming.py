@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from functions.operations import Operation
-from infra.bundle import LAMBDA, ROOT, archive, build, install
-from infra.slimming import ACTIONS, IMPORTS, slim
+from infra.packaging.bundle import LAMBDA, ROOT, archive, build, install
+from infra.packaging.slimming import ACTIONS, IMPORTS, slim
 from tests.infra.conftest import find_in, synthesize
 from tests.infra.test_bundle import copy_old
 

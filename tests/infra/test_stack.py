@@ -13,7 +13,7 @@ from aws_cdk import CfnElement, TagManager
 from functions import breaches, cognito, events, problems, table
 from functions.operations import Operation
 from functions.problems import JSON
-from infra.bundle import ROOT
+from infra.packaging.bundle import ROOT
 from infra.settings import CONTEXT, MAX_STEP, STAGES
 from tests.infra.conftest import (
     Find,
@@ -24,7 +24,7 @@ from tests.infra.conftest import (
     synthesize_stage,
 )
 from tests.infra.test_domain import CERTIFICATE
-from tests.unit.test_problems import ids
+from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 each_stage = pytest.mark.parametrize("stage", STAGES)

@@ -9,25 +9,21 @@ from typing import Any
 
 import pytest
 
-from functions.endpoint import endpoint
-from functions.fields import Request
 from functions.operations import Operation
-from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import (
-    BODIES,
-    CLIENT_ID,
-    ORIGIN,
-    REQUEST_ID,
-    SETTINGS,
-    Configure,
-    Invoke,
-    sent,
-)
-from tests.unit.test_problems import assert_is_problem, ids
+from tests.support.contract import assert_is_problem, ids
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import BODIES, CLIENT_ID, ORIGIN, REQUEST_ID
+from tests.unit.conftest import Configure, Invoke, Service, sent
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
-public = pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=ids)
+public = pytest.mark.parametrize(
+    "operation", [one for one in Operation if not one.signed_in], ids=ids
+)
+with_secret = pytest.mark.parametrize(
+    "operation", [one for one in Operation if one.uses_client_secret], ids=ids
+)
 
 
 @each_operation
@@ -55,23 +51,23 @@ def test_lets_no_other_origin_read_the_answer(
     assert headers["Vary"] == "Origin"
 
 
-@pytest.mark.parametrize("origins", [frozenset[str](), frozenset({"https://other.example"})])
+@pytest.mark.parametrize("origins", [(), ("https://other.example",)])
 def test_allows_only_the_origins_of_the_settings(
-    origins: frozenset[str], configure: Configure, invoke: Invoke
+    origins: tuple[str, ...], configure: Configure, invoke: Invoke
 ) -> None:
     configure(allowed_origins=origins)
 
     assert "Access-Control-Allow-Origin" not in invoke(RESET).headers
 
 
-@public
+@with_secret
 def test_proves_to_cognito_that_the_client_asks(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
     invoke(operation)
 
     (request,) = sent(cognito, operation)
-    message = f"ada@example.com{CLIENT_ID}".encode()
+    message = f"demo@example.com{CLIENT_ID}".encode()
     expected = b64encode(hmac.digest(CLIENT_SECRET.encode(), message, "sha256")).decode()
     assert request.body["SecretHash"] == expected
     assert "authorization" not in request.headers
@@ -80,11 +76,11 @@ def test_proves_to_cognito_that_the_client_asks(
 REFUSAL = f"Unable to verify secret hash for client {CLIENT_ID}"
 
 
-@public
+@with_secret
 def test_reads_the_secret_again_once_after_it_was_rotated(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
-    action = operation.calls[0]
+    action = operation.action
     cognito.answer(action, error="NotAuthorizedException", message=REFUSAL, times=1)
     old = {"ClientId": CLIENT_ID, "ClientSecret": "rotated away"}
     cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": old}, times=1)
@@ -96,11 +92,11 @@ def test_reads_the_secret_again_once_after_it_was_rotated(
     assert first != second
 
 
-@public
+@with_secret
 def test_a_secret_that_stays_wrong_is_our_fault_for_every_user(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
-    action = operation.calls[0]
+    action = operation.action
     cognito.answer(action, error="NotAuthorizedException", message=REFUSAL)
 
     reply = invoke(operation)
@@ -111,7 +107,7 @@ def test_a_secret_that_stays_wrong_is_our_fault_for_every_user(
     assert actions == ["DescribeUserPoolClient", action] * 2
 
 
-@public
+@with_secret
 @pytest.mark.parametrize("error", ["AccessDeniedException", "InvalidParameterException"])
 def test_an_unreadable_secret_is_our_fault_for_every_user(
     operation: Operation, error: str, cognito: CognitoFront, invoke: Invoke
@@ -125,7 +121,7 @@ def test_an_unreadable_secret_is_our_fault_for_every_user(
     assert [r.action for r in cognito.requests] == ["DescribeUserPoolClient"]
 
 
-@public
+@with_secret
 def test_asks_for_a_public_client_without_a_hash(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
@@ -148,7 +144,7 @@ def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
     assert log["message"] == log["operation"] == operation.id
     assert log["outcome"] == "Success"
     assert log["request_id"] == REQUEST_ID
-    assert log["pool"] == SETTINGS.user_pool_id
+    assert log["pool"].startswith("us-east-1_Tests")
     assert (log["source_ip"], log["user_agent"]) == ("192.0.2.7", "tests")
 
 
@@ -185,7 +181,7 @@ def test_answers_who_is_not_signed_in_at_the_next_step(
     invoke: Invoke,
 ) -> None:
     configure(answer_step=STEP)
-    cognito.answer(operation.calls[0], delay=delay, **trouble)
+    cognito.answer(operation.action, delay=delay, **trouble)
 
     started = time.monotonic()
     invoke(operation)
@@ -234,41 +230,55 @@ def test_tells_cognito_the_callers_address_where_it_rates_risks(
 
 
 def test_the_log_knows_a_user_again_but_not_by_name(invoke: Invoke) -> None:
-    first = invoke(RESET, {"username": "Ada@Example.com"})
+    first = invoke(RESET, {"username": "Demo@Example.com"})
     second = invoke(CONFIRM, BODIES[CONFIRM])
     other = invoke(RESET, {"username": "eve@example.com"})
 
     assert first.log["user"] == second.log["user"] != other.log["user"]
-    assert "ada" not in (first.printed + second.printed).lower()
+    assert "demo@" not in (first.printed + second.printed).lower()
 
 
 @each_operation
-def test_a_start_in_lambda_reads_what_the_first_request_needs(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+def test_a_start_reads_what_the_first_request_needs(
+    operation: Operation, cognito: CognitoFront, service: Service
 ) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tests")
-
-    endpoint(operation, Request)(lambda _: None)
+    service.deployment.handler(operation).start()
 
     read = [request.action for request in cognito.requests]
-    assert read == [call for call in operation.calls if call.startswith("Describe")]
+    assert read == [action for action in operation.actions if action.startswith("Describe")]
     cognito.reset()
-    invoke(operation)
+    service.invoke(operation)
     assert not [r for r in cognito.requests if r.action.startswith("Describe")]
 
 
 @each_operation
 def test_a_start_survives_what_it_cannot_read(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    operation: Operation, cognito: CognitoFront, service: Service
 ) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tests")
     for action in ("DescribeUserPoolClient", "DescribeUserPool"):
         cognito.answer(action, error="TooManyRequestsException", times=1)
 
-    endpoint(operation, Request)(lambda _: None)
+    service.deployment.handler(operation).start()
 
     cognito.reset()
-    assert invoke(operation).status < 300
+    assert service.invoke(operation).status < 300
+
+
+@each_operation
+def test_names_users_without_a_call_of_cognito(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    for action in operation.actions:
+        cognito.answer(action, error="AccessDeniedException")
+
+    assert len(invoke(operation).log["user"]) == 64
+
+
+def test_an_update_never_reads_the_client_secret(cognito: CognitoFront, invoke: Invoke) -> None:
+    cognito.answer("DescribeUserPoolClient", error="AccessDeniedException")
+
+    assert invoke(UPDATE).status == 204
+    assert "DescribeUserPoolClient" not in {request.action for request in cognito.requests}
 
 
 def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:

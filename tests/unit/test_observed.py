@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
-
-from functions import events, problems
 from functions.cognito import client_secret, kept_policy
+
+from apidocs.openapi import possible_problems
+from functions import events, problems
 from functions.operations import Operation
 from infra.api import ACCESS_LOG
-from infra.openapi import possible_problems
 from infra.queries import ACCESS_QUERIES, QUERIES
-from tests.cognito_front import CognitoFront
 from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import alarms, searched, shown_anywhere, watched
+from tests.support.front import CognitoFront
 from tests.unit.conftest import Configure, Invoke
 from tests.unit.test_security_docs import METRICS, World
 
@@ -47,7 +47,7 @@ def lines(
         possible = possible_problems(operation)
         for error in (name for name, problem in problems.COGNITO.items() if problem in possible):
             start_again(world)
-            replies.append(world.answer(operation, operation.calls[0], error=error))
+            replies.append(world.answer(operation, operation.action, error=error))
     yield [json.loads(line) for reply in replies for line in reply.printed.splitlines()]
     events.client.cache_clear()
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import openapi_spec_validator
 import pytest
+from infra.reference import write
 
+from apidocs.openapi import FILE, ROOT
 from functions import problems
 from functions.problems import JSON, Problem
-from infra.openapi import FILE, ROOT
-from infra.reference import write
 
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
 OPERATIONS = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from functions.operations import Operation
-from tests.unit.test_problems import ids
+from tests.support.contract import ids
 
 ROOT = Path(__file__).parents[2]
 COGNITO_QUOTA = 30  # calls a second for each account and region, over all user pools

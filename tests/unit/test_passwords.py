@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from functions.cognito import kept_policy
 from functions.operations import Operation
 from local.breaches import PASSWORDS, breached_passwords
-from tests.cognito_front import CognitoFront
-from tests.unit.conftest import BODIES, SUB, Configure, Invoke, Reply, sent
-from tests.unit.test_problems import assert_is_problem, ids
+from tests.support.contract import assert_is_problem, ids
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, SUB, Reply
+from tests.unit.conftest import Configure, Expire, Invoke, sent
 
 _, CONFIRM, UPDATE = Operation
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
@@ -83,7 +83,7 @@ def test_judges_as_cognito_does(
 @pytest.mark.parametrize(
     ("username", "password", "refused"),
     [
-        ("ada@example.com", "i am ADA@Example.com!!", True),
+        ("demo@example.com", "i am DEMO@Example.com!!", True),
         ("lovelace@example.com", "my name is Lovelace", True),
         ("andr\u00e9@example.com", "my name is andre\u0301 today", True),
         ("stra\u00dfe@example.com", "the STRASSE where I live", True),
@@ -124,23 +124,23 @@ def test_answers_a_weak_password_alike_for_every_user(
 
 
 def test_reads_the_policy_again_after_five_minutes(
-    cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
 ) -> None:
     assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
     policy(cognito, MinimumLength=20)
     assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
 
-    monkeypatch.setitem(kept_policy, "expires", 0.0)
+    expire_policies()
 
     assert choose(invoke, CONFIRM, "sixteen letters!").rules == {("#/newPassword", "minLength")}
 
 
 def test_keeps_the_old_policy_while_it_cannot_be_read(
-    cognito: CognitoFront, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
 ) -> None:
     choose(invoke, CONFIRM, "sixteen letters!")
     cognito.answer("DescribeUserPool", error="TooManyRequestsException")
-    monkeypatch.setitem(kept_policy, "expires", 0.0)
+    expire_policies()
 
     reply = choose(invoke, CONFIRM, "weak")
 
@@ -153,14 +153,14 @@ def test_lets_cognito_judge_by_a_policy_that_was_never_readable(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
     cognito.answer("DescribeUserPool", error="AccessDeniedException")
-    cognito.answer(operation.calls[0], error="InvalidPasswordException")
+    cognito.answer(operation.action, error="InvalidPasswordException")
 
     reply = choose(invoke, operation, "weak")
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
     assert len(sent(cognito, operation)) == 1
     assert reply.metrics == {"InvalidPasswordException", "PolicyUnreadable"}
-    assert reply.log["incidents"] == ["PolicyUnreadable"]
+    assert reply.log["degradations"] == ["PolicyUnreadable"]
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_refuses_a_stolen_password_and_says_why(
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
     assert reply.rules == {("#/newPassword", "breached")}
-    assert "stolen" in reply.text
+    assert "data breach" in reply.text
     assert sent(cognito, operation) == []
 
 
@@ -234,19 +234,19 @@ def breach_answer(
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "incidents"),
+    ("status", "body", "degradations"),
     [
         ("503 Service Unavailable", b"later", {"BreachCheckFailed"}),
         ("200 OK", b"\xff\xfe<html>", set[str]()),
     ],
 )
 def test_passes_when_the_range_api_makes_no_sense(
-    status: str, body: bytes, incidents: set[str], configure: Configure, invoke: Invoke
+    status: str, body: bytes, degradations: set[str], configure: Configure, invoke: Invoke
 ) -> None:
     reply = breach_answer(configure, invoke, body, status)
 
     assert reply.status == 204
-    assert reply.metrics == {"Success"} | incidents
+    assert reply.metrics == {"Success"} | degradations
 
 
 def test_passes_when_the_range_api_is_gone(configure: Configure, invoke: Invoke) -> None:

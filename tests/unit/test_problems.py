@@ -1,18 +1,19 @@
 """Every failure of Cognito and of the way to it has its documented answer."""
 
-from collections.abc import Iterator
+import re
+from copy import copy
+from importlib import import_module
 
-import botocore.session
 import pytest
 
+from apidocs.checklist import declared_errors
 from functions import problems
-from functions.clients import session
-from functions.cognito import client
 from functions.operations import Operation
-from functions.problems import Failure, Problem
-from functions.settings import settings
-from tests.cognito_front import CognitoFront
-from tests.unit.conftest import REQUEST_ID, Configure, Invoke, Reply, sent
+from functions.problems import PROBLEMS, Failure, Problem
+from tests.support.contract import assert_is_problem, ids
+from tests.support.front import CognitoFront
+from tests.support.invocation import call, make_event
+from tests.unit.conftest import Configure, Invoke, sent
 
 # The contract; the status is that of the answer while user existence is revealed.
 STATUSES = {
@@ -68,32 +69,7 @@ HIDDEN = {
 }
 
 
-def declared(operation: Operation) -> set[str]:
-    """The errors of the operation's own action in botocore's model."""
-    model = botocore.session.get_session().get_service_model("cognito-idp")
-    return {shape.name for shape in model.operation_model(operation.calls[0]).error_shapes}
-
-
-DECLARED = [(operation, error) for operation in Operation for error in sorted(declared(operation))]
-ids = lambda value: value.id if isinstance(value, Operation) else value  # noqa: E731
-
-
-def assert_is_problem(reply: Reply, status: int, code: str) -> None:
-    """The shape that every failure has."""
-    assert (reply.status, reply.body["code"]) == (status, code)
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    assert reply.headers["Cache-Control"] == "no-store"
-    assert reply.headers["x-amzn-errortype"] == code
-    assert ("Retry-After" in reply.headers) == (status == 429)
-    assert (reply.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
-    assert reply.body["type"] == f"urn:password-service:{code}"
-    assert reply.body["status"] == status
-    assert reply.body["message"] == reply.body["detail"]
-    assert reply.body["requestId"] == REQUEST_ID
-    assert reply.body.keys() - {"errors"} == {
-        *("type", "title", "status", "detail", "code", "message", "recoverySuggestion"),
-        "requestId",
-    }
+DECLARED = [(operation, error) for operation in Operation for error in declared_errors(operation)]
 
 
 @pytest.mark.parametrize(("operation", "error"), DECLARED, ids=ids)
@@ -101,7 +77,7 @@ def test_answers_each_error_that_cognito_declares_as_the_contract_says(
     operation: Operation, error: str, cognito: CognitoFront, configure: Configure, invoke: Invoke
 ) -> None:
     configure(reveal_user_existence=True)
-    cognito.answer(operation.calls[0], error=error, message="Cognito's own words.")
+    cognito.answer(operation.action, error=error, message="Cognito's own words.")
 
     reply = invoke(operation)
 
@@ -118,23 +94,23 @@ def test_answers_each_error_that_cognito_declares_as_the_contract_says(
 def test_hides_exactly_what_depends_on_the_account(
     operation: Operation, error: str, cognito: CognitoFront, invoke: Invoke
 ) -> None:
-    cognito.answer(operation.calls[0], error="UserNotFoundException")
+    cognito.answer(operation.action, error="UserNotFoundException")
     unknown = invoke(operation)
-    cognito.answer(operation.calls[0], error=error)
+    cognito.answer(operation.action, error=error)
 
     reply = invoke(operation)
 
     alike = (reply.status, reply.headers, reply.text) == unknown[:3]
     hidden = error in HIDDEN[operation] | {"UserNotFoundException"}
     assert alike == hidden
-    assert reply.log.get("absorbed", False) == (error in HIDDEN[operation])
+    assert reply.log.get("hidden", False) == (error in HIDDEN[operation])
     assert error in reply.log["cause"]
     assert reply.log["cause"] in reply.metrics
 
 
 MEANINGS = [
     ("Incorrect username or password.", 403, "Wrong password"),
-    ("Password attempts exceeded", 429, "Too many attempts"),
+    ("Password attempts exceeded", 429, "Too many failed attempts"),
     ("Access Token has been revoked", 401, "Not signed in"),
     ("Access Token has expired", 401, "Not signed in"),
     ("Access Token does not have required scopes", 401, "Not signed in"),
@@ -187,7 +163,7 @@ def test_answers_trouble_on_the_way_to_cognito_with_a_problem(
     cognito: CognitoFront,
     invoke: Invoke,
 ) -> None:
-    cognito.answer(operation.calls[0], **trouble)  # type: ignore[arg-type]
+    cognito.answer(operation.action, **trouble)  # type: ignore[arg-type]
 
     reply = invoke(operation)
 
@@ -206,7 +182,7 @@ def test_answers_in_time_when_cognito_does_not(
     operation: Operation, status: int, cognito: CognitoFront, invoke: Invoke
 ) -> None:
     """A reset hides it, since only a real user's triggers and mail take so long."""
-    cognito.answer(operation.calls[0], delay=8)
+    cognito.answer(operation.action, delay=8)
 
     reply = invoke(operation)
 
@@ -215,89 +191,54 @@ def test_answers_in_time_when_cognito_does_not(
     assert len(sent(cognito, operation)) == 1
 
 
-@pytest.fixture
-def new_client() -> Iterator[None]:
-    """boto3's client reads the environment when it is made."""
-    for cache in (client, session):
-        cache.cache_clear()
-    yield
-    for cache in (client, session):
-        cache.cache_clear()
-
-
-@pytest.mark.usefixtures("new_client")
-def test_answers_with_a_bad_gateway_when_nobody_listens(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+def test_a_cognito_that_cannot_be_reached_is_a_failed_dependency(
+    cognito: CognitoFront, invoke: Invoke
 ) -> None:
-    with CognitoFront() as gone:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", gone.url)
+    cognito.refuse()
 
-    reply = invoke(Operation.UPDATE_PASSWORD)
+    reply = invoke(Operation.RESET_PASSWORD)
 
     assert_is_problem(reply, 502, "InternalErrorException")
     assert reply.log["cause"] == "DescribeUserPoolClient.EndpointConnectionError"
 
 
-@pytest.mark.usefixtures("new_client")
-def test_a_function_that_does_not_know_its_region_is_our_fault(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_REGION")
+def test_a_missing_variable_is_our_fault_and_the_caller_is_not_told_which() -> None:
+    handler = copy(import_module("functions.reset_password.handler").handler)
 
-    reply = invoke(Operation.UPDATE_PASSWORD)
+    reply = call(handler, make_event(Operation.RESET_PASSWORD, "{}"))
 
     assert_is_problem(reply, 500, "InternalErrorException")
-    assert reply.log["cause"] == "KeyError"
-
-
-@pytest.mark.usefixtures("new_client")
-def test_a_function_without_credentials_is_our_fault(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-
-    reply = invoke(Operation.RESET_PASSWORD)
-
-    assert_is_problem(reply, 500, "InternalErrorException")
-    assert reply.log["cause"] == "DescribeUserPoolClient.NoCredentialsError"
-
-
-def test_gives_no_reason_for_a_failure_that_is_ours(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("ALLOWED_ORIGINS")
-    settings.cache_clear()
-
-    reply = invoke(Operation.RESET_PASSWORD)
-
-    assert_is_problem(reply, 500, "InternalErrorException")
-    assert "ALLOWED_ORIGINS" not in reply.text
+    assert "USER_POOL_ID" not in reply.text
     assert reply.log["cause"] == "KeyError"
     assert any("settings.py" in frame for frame in reply.log["stack"])
 
 
-ALL = [value for value in vars(problems).values() if isinstance(value, Problem)]
+@pytest.mark.parametrize("code", ["", "x" * 300, "a\u0000b", "Ünïcode"])
+def test_a_cause_that_makes_no_metric_does_not_fail_the_request(
+    code: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("ChangePassword", error=code)
+
+    assert_is_problem(invoke(Operation.UPDATE_PASSWORD), 500, "InternalErrorException")
 
 
-@pytest.mark.parametrize("problem", ALL, ids=lambda p: f"{p.code}-{p.status}")
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.slug)
 def test_tells_the_caller_what_happened_and_what_to_do(problem: Problem) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.slug)
     assert problem.detail.endswith(".")
     assert problem.recovery_suggestion.endswith(".")
     assert problem.detail != problem.recovery_suggestion
     assert (problem.retry_after is not None) == (problem.status == 429)
 
 
-def test_never_says_two_things_with_the_same_code_status_and_title() -> None:
-    keys = [(problem.code, problem.status, problem.title) for problem in ALL]
+def test_a_slug_has_one_title_and_one_meaning() -> None:
+    slugs = [problem.slug for problem in PROBLEMS]
 
-    assert len(set(keys)) == len(keys)
+    assert len(set(slugs)) == len(slugs)
+    assert len({problem.detail for problem in PROBLEMS}) == len(slugs)
 
 
-def test_a_failure_prints_its_code_alone() -> None:
-    failure = Failure(problems.INVALID_PASSWORD, note="hunter2")
+def test_a_failure_prints_its_slug_alone() -> None:
+    failure = Failure(problems.PASSWORD_REFUSED, note="hunter2")
 
-    assert (str(failure), "hunter2" in repr(failure)) == ("InvalidPasswordException", False)
+    assert (str(failure), "hunter2" in repr(failure)) == ("password-refused", False)

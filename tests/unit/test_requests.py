@@ -2,16 +2,16 @@
 
 import base64
 import json
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.operations import Operation
-from tests.cognito_front import CognitoFront
-from tests.unit.conftest import BODIES, Configure, Invoke, Reply, event, sent
-from tests.unit.test_problems import assert_is_problem, ids
+from tests.support.contract import assert_is_problem, ids
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, call, make_event
+from tests.unit.conftest import Configure, Invoke, Service, sent
 
 RESET, CONFIRM, UPDATE = Operation
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
@@ -227,12 +227,10 @@ def test_reads_the_media_type_as_http_defines_it(headers: dict[str, str], invoke
 @pytest.mark.parametrize(
     ("missing", "status"), [("headers", 415), ("body", 400), ("requestContext", 200)]
 )
-def test_answers_an_event_that_lacks_a_part(
-    missing: str, status: int, call: Callable[[Operation, object], Reply]
-) -> None:
-    whole = event(RESET, json.dumps(BODIES[RESET]))
+def test_answers_an_event_that_lacks_a_part(missing: str, status: int, service: Service) -> None:
+    event = make_event(RESET, json.dumps(BODIES[RESET])) | {missing: None}
 
-    assert call(RESET, whole | {missing: None}).status == status
+    assert call(service.deployment.handler(RESET), event).status == status
 
 
 @each_operation
@@ -262,7 +260,7 @@ def test_reads_a_body_that_the_gateway_encoded(cognito: CognitoFront, invoke: In
 
     reply = invoke(RESET, raw=raw, isBase64Encoded=True)
 
-    assert (reply.status, cognito.requests[-1].body["Username"]) == (200, "ada@example.com")
+    assert (reply.status, cognito.requests[-1].body["Username"]) == (200, "demo@example.com")
 
 
 @pytest.mark.parametrize("raw", ["{}", base64.b64encode(b'"\xff"').decode()])
@@ -324,10 +322,8 @@ odd = json_values | st.dictionaries(
 
 @each_operation
 @given(event=odd)
-def test_gives_any_event_a_problem(
-    operation: Operation, call: Callable[[Operation, object], Reply], event: object
-) -> None:
-    reply = call(operation, event)
+def test_gives_any_event_a_problem(operation: Operation, service: Service, event: object) -> None:
+    reply = call(service.deployment.handler(operation), event)
 
     assert reply.body["status"] == reply.status
     assert reply.status in {400, 401, 413, 415, 500}

@@ -1,14 +1,14 @@
 import pytest
 
 from functions.operations import Operation
-from tests.cognito_front import CognitoFront
+from tests.support.front import CognitoFront
 from tests.unit.conftest import Configure, Invoke
 
 RESET = Operation.RESET_PASSWORD
 
 
 def test_answers_what_amplify_returns(invoke: Invoke) -> None:
-    reply = invoke(RESET, {"username": "Ada@Example.com"})
+    reply = invoke(RESET, {"username": "Demo@Example.com"})
 
     assert reply.status == 200
     assert reply.headers["Content-Type"] == "application/json"
@@ -18,7 +18,7 @@ def test_answers_what_amplify_returns(invoke: Invoke) -> None:
         "nextStep": {
             "resetPasswordStep": "CONFIRM_RESET_PASSWORD_WITH_CODE",
             "codeDeliveryDetails": {
-                "destination": "A***@E***",
+                "destination": "D***@E***",
                 "deliveryMedium": "EMAIL",
                 "attributeName": "email",
             },
@@ -66,23 +66,23 @@ def test_asks_cognito_for_one_code_in_the_name_of_the_client(
 ) -> None:
     metadata = {"campaign": "spring", "": "empty name"}
 
-    invoke(RESET, {"username": "Ada@Example.com", "options": {"clientMetadata": metadata}})
+    invoke(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
 
     (request,) = (r for r in cognito.requests if r.action == "ForgotPassword")
     assert request.body.pop("SecretHash")
     assert request.body == {
         "ClientId": "0client0of0the0tests0",
-        "Username": "ada@example.com",
+        "Username": "demo@example.com",
         "ClientMetadata": metadata,
     }
 
 
 @pytest.mark.parametrize(
-    ("lower_case_emails", "typed", "sent"),
+    ("lower_case_usernames", "typed", "sent"),
     [
-        (True, "ADA@Example.com", "ada@example.com"),
+        (True, "DEMO@Example.com", "demo@example.com"),
         (True, "Ada", "Ada"),
-        (False, "ADA@Example.com", "ADA@Example.com"),
+        (False, "DEMO@Example.com", "DEMO@Example.com"),
     ],
 )
 def test_lower_cases_an_address_only_where_the_pool_ignores_case(
@@ -92,9 +92,9 @@ def test_lower_cases_an_address_only_where_the_pool_ignores_case(
     configure: Configure,
     invoke: Invoke,
     *,
-    lower_case_emails: bool,
+    lower_case_usernames: bool,
 ) -> None:
-    configure(lower_case_emails=lower_case_emails)
+    configure(lower_case_usernames=lower_case_usernames)
 
     invoke(RESET, {"username": typed})
 

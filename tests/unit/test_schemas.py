@@ -7,12 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.fields import Caller
+from apidocs.openapi import handler_of
 from functions.operations import Operation
 from functions.problems import Failure
-from infra.openapi import request_type
-from tests.unit.conftest import BODIES
-from tests.unit.test_problems import ids
+from functions.records import Record
+from functions.requests import Caller
+from tests.support.contract import ids
+from tests.support.invocation import BODIES, SETTINGS
 
 NAMES = ["clientMetadata", "confirmationCode", "globalSignOut", "newPassword", "oldPassword"]
 NAMES += ["options", "username", "password"]
@@ -24,7 +25,7 @@ OBJECTS = st.dictionaries(st.sampled_from(NAMES), st.one_of(SCALARS, METADATA))
 
 def accepts(operation: Operation, body: object) -> bool:
     try:
-        request_type(operation)(body, Caller())
+        handler_of(operation).request_type(body, Caller(), SETTINGS, Record(operation.id))
     except Failure:
         return False
     return True
@@ -43,7 +44,7 @@ def accepts(operation: Operation, body: object) -> bool:
 def test_the_schema_accepts_what_the_service_accepts(
     operation: Operation, changes: dict[str, Any], options: object, other: object
 ) -> None:
-    validator = jsonschema_rs.Draft202012Validator(request_type(operation).schema())
+    validator = jsonschema_rs.Draft202012Validator(handler_of(operation).request_type.schema())
     valid = BODIES[operation]
     known = {name: value for name, value in changes.items() if name in valid}
 
@@ -53,4 +54,4 @@ def test_the_schema_accepts_what_the_service_accepts(
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 def test_a_schema_is_one(operation: Operation) -> None:
-    jsonschema_rs.meta.validate(request_type(operation).schema())
+    jsonschema_rs.meta.validate(handler_of(operation).request_type.schema())

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions import cognito as functions_cognito
 from functions.confirm_reset_password.handler import ConfirmResetPassword
-from functions.fields import Caller
 from functions.operations import Operation
-from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import BODIES, TOKEN, Invoke
-from tests.unit.test_problems import DECLARED, ids
+from functions.records import Record
+from functions.requests import Caller
+from tests.support.contract import ids
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import BODIES, SETTINGS, TOKEN
+from tests.unit.conftest import Invoke, Service
+from tests.unit.test_problems import DECLARED
 
 RESET, CONFIRM, UPDATE = Operation
 CANARIES = {
@@ -43,8 +45,11 @@ def test_keeps_what_an_error_of_cognito_echoes(
     invoke: Invoke,
 ) -> None:
     body = canaries(operation)
-    secrets = [*body.values(), *([TOKEN] if operation.signed_in else [])]
-    cognito.answer(operation.calls[0], error=error, message=f"You sent {' and '.join(secrets)}.")
+    secrets = [
+        *(v for v in body.values() if isinstance(v, str)),
+        *([TOKEN] if operation.signed_in else []),
+    ]
+    cognito.answer(operation.action, error=error, message=f"You sent {' and '.join(secrets)}.")
 
     reply = invoke(operation, body)
 
@@ -63,24 +68,25 @@ def test_keeps_what_a_request_holds(
     assert "canary" not in reply.text + reply.printed
 
 
-def test_keeps_what_a_crash_holds(
-    invoke: Invoke, cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Exploding:
-        def __getattr__(self, name: str) -> Any:
+def test_keeps_what_a_crash_holds(invoke: Invoke, service: Service) -> None:
+    class Exploding(str):
+        __slots__ = ()
+
+        def __contains__(self, other: object) -> bool:
             raise RuntimeError(*SECRETS)
 
-    functions_cognito.client.cache_clear()
-    monkeypatch.setattr("botocore.session.Session.create_client", lambda *_, **__: Exploding())
+    service.configure(user_pool_id=Exploding("pool"), allowed_client_ids=Exploding())
+
     reply = invoke(UPDATE, canaries(UPDATE))
-    functions_cognito.client.cache_clear()
 
     assert (reply.status, reply.log["cause"]) == (500, "RuntimeError")
     assert_kept(reply.text, reply.printed, str(reply.headers))
 
 
 def test_keeps_what_a_request_object_holds() -> None:
-    request = ConfirmResetPassword(canaries(CONFIRM), Caller(access_token=TOKEN))
+    caller, record = Caller(access_token=TOKEN), Record("confirm_reset_password")
+
+    request = ConfirmResetPassword(canaries(CONFIRM), caller, SETTINGS, record)
 
     assert_kept(repr(request), str(request), repr(request.caller), str(request.caller))
 

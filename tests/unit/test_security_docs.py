@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 from botocore.stub import Stubber
-
-from functions import breaches, cognito, events, limits, repeats
 from functions.endpoint import MAX_IDEMPOTENCY_KEY
-from functions.metrics import ABSORBED, Incident
+
+from apidocs.openapi import build
+from functions import breaches, cognito, events, limits, repeats
 from functions.operations import Operation
 from functions.settings import settings
-from infra.openapi import build
+from functions.telemetry.metrics import ABSORBED, Incident
 from local.breaches import PASSWORDS, breached_passwords
-from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.unit.conftest import BODIES, SUB, Configure, Invoke, Reply
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import BODIES, SUB, Reply
+from tests.unit.conftest import Configure, Invoke
 from tests.unit.test_events import answer
 from tests.unit.test_passwords import STRICT, policy
 

@@ -1,9 +1,7 @@
 """Any sequence of requests, sign-ins and hours, against a model of Cognito and of its rules."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -14,12 +12,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.cognito import client
 from functions.operations import Operation
-from tests.cognito_front import CLIENT_SECRET, CognitoFront
-from tests.cognito_model import HOUR, CognitoModel, Kind, User
-from tests.unit.conftest import Invoke, Reply
-from tests.unit.test_problems import assert_is_problem
+from tests.support.contract import assert_is_problem
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import Reply
+from tests.support.model import HOUR, CognitoModel, Kind, User
+from tests.unit.conftest import Invoke
 
 RESET, CONFIRM, UPDATE = Operation
 # All names look alike when they are masked, so that all answers must be the same.
@@ -204,19 +202,10 @@ def look_back[T](items: list[T], back: int) -> T:
     return items[max(-1 - back, -len(items))]
 
 
-@pytest.fixture
-def front(configure: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoFront]:
-    with CognitoFront() as front:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", front.url)
-        client.cache_clear()
-        yield front
-    client.cache_clear()
-
-
-def test_any_sequence_keeps_the_rules(front: CognitoFront, invoke: Invoke) -> None:
+def test_any_sequence_keeps_the_rules(cognito: CognitoFront, invoke: Invoke) -> None:
     run_state_machine_as_test(
         # Its documentation allows any callable.
-        lambda: Sequences(front, invoke),  # type: ignore[arg-type]
+        lambda: Sequences(cognito, invoke),  # type: ignore[arg-type]
         settings=settings(
             max_examples=150, stateful_step_count=40, deadline=None, derandomize=True
         ),

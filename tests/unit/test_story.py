@@ -1,27 +1,37 @@
 """The three operations in a row against moto, which is nobody's idea of Cognito but its own."""
 
 import hmac
+import json
 from base64 import b64encode
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
+from moto import mock_aws
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
-from functions.cognito import client
 from functions.operations import Operation
-from tests.unit.conftest import Configure, Invoke, mock_botocore
+from tests.support.front import CognitoFront
+from tests.unit.conftest import Configure, Invoke
 
-USERNAME = "ada@example.com"
+USERNAME = "demo@example.com"
 
 
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoIdentityProviderClient]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")
-    client.cache_clear()
-    with mock_botocore():
-        yield boto3.client("cognito-idp")
-    client.cache_clear()
+def moto(cognito: CognitoFront) -> Iterator[CognitoIdentityProviderClient]:
+    with mock_aws():
+        client = boto3.client(
+            "cognito-idp", endpoint_url="https://cognito-idp.us-east-1.amazonaws.com"
+        )
+
+        def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
+            answer: dict[str, Any] = getattr(client, xform_name(action))(**body)
+            return json.loads(json.dumps(answer, default=str)) | {"ResponseMetadata": {}}
+
+        cognito.respond = respond
+        yield client
 
 
 def test_a_user_gets_a_new_password_and_changes_it(
@@ -46,7 +56,7 @@ def test_a_user_gets_a_new_password_and_changes_it(
     configure(
         user_pool_id=pool,
         user_pool_client_id=client_id,
-        allowed_client_ids=frozenset({client_id}),
+        allowed_client_ids=(client_id,),
     )
 
     def sign_in(password: str) -> str:

@@ -3,14 +3,16 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Tracer
 
-from functions.traces import Daemon, make_tracer
+from functions.telemetry.traces import XRayProvider
+from tests.support import ROOT as PROJECT
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
@@ -57,7 +59,7 @@ def check(document: dict[str, Any]) -> None:
 
 
 def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> None:
-    with Daemon().in_subsegment("ForgotPassword"):
+    with XRayProvider().in_subsegment("ForgotPassword"):
         pass
 
     document = receive(daemon)
@@ -66,7 +68,7 @@ def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> N
 
 
 def test_subsegments_within_another_are_sent_with_it(daemon: socket.socket) -> None:
-    provider = Daemon()
+    provider = XRayProvider()
     with provider.in_subsegment("## handler") as outer:
         for name in ("ConfirmForgotPassword", "AdminUserGlobalSignOut"):
             with provider.in_subsegment(name):
@@ -85,7 +87,7 @@ def test_subsegments_within_another_are_sent_with_it(daemon: socket.socket) -> N
 
 
 def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> None:
-    provider = Daemon()
+    provider = XRayProvider()
     with provider.in_subsegment("## handler") as outer:
         outer.put_annotation("ColdStart", True)
         with provider.in_subsegment("ForgotPassword"):
@@ -100,7 +102,7 @@ def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> 
 
 
 def test_an_exception_is_a_fault_without_its_message(daemon: socket.socket) -> None:
-    with pytest.raises(ValueError, match="hunter2"), Daemon().in_subsegment("ForgotPassword"):
+    with pytest.raises(ValueError, match="hunter2"), XRayProvider().in_subsegment("ForgotPassword"):
         raise ValueError("hunter2")
 
     document = receive(daemon)
@@ -117,7 +119,7 @@ def test_what_is_not_sampled_is_not_sent(
 ) -> None:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
 
-    with Daemon().in_subsegment("ForgotPassword"):
+    with XRayProvider().in_subsegment("ForgotPassword"):
         pass
 
     daemon.setblocking(False)
@@ -132,12 +134,12 @@ def test_a_daemon_that_cannot_be_reached_stops_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
 
-    with Daemon().in_subsegment("ForgotPassword") as subsegment:
+    with XRayProvider().in_subsegment("ForgotPassword") as subsegment:
         subsegment.put_annotation("outcome", "Success")
 
 
 def test_outside_a_subsegment_there_is_nothing_to_annotate() -> None:
-    provider = Daemon()
+    provider = XRayProvider()
     provider.put_annotation("outcome", "Success")
     provider.put_metadata("attempt", 1)
     provider.patch(["botocore"])
@@ -147,14 +149,20 @@ def test_outside_a_subsegment_there_is_nothing_to_annotate() -> None:
         assert subsegment.document.keys() & OPTIONAL == set()
 
 
-@pytest.mark.parametrize(("value", "own"), [("", True), ("true", False)])
-def test_the_sdk_is_a_choice(value: str, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    # All tracers of a process share one configuration, and this one is another process's.
-    monkeypatch.setattr(
-        Tracer,
-        "_config",
-        {"service": "", "disabled": True, "provider": None, "patch_modules": None},
-    )
-    monkeypatch.setenv("XRAY_SDK", value)
+@pytest.mark.parametrize(
+    ("value", "provider"), [("false", "XRayProvider"), ("true", "AsyncAWSXRayRecorder")]
+)
+def test_the_sdk_is_a_choice(value: str, provider: str) -> None:
+    """All tracers of a process share one configuration, so each choice gets a process."""
+    code = "from functions.telemetry.traces import tracer; print(type(tracer().provider).__name__)"
 
-    assert isinstance(make_tracer().provider, Daemon) == own
+    started = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"XRAY_SDK": value, "LAMBDA_TASK_ROOT": "/var/task"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert started.stdout.strip() == provider

@@ -1,9 +1,10 @@
 import pytest
 
 from functions.operations import Operation
-from tests.cognito_front import CognitoFront
-from tests.unit.conftest import BODIES, CLIENT_ID, TOKEN, Configure, Invoke, sent
-from tests.unit.test_problems import assert_is_problem
+from tests.support.contract import assert_is_problem
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, CLIENT_ID, TOKEN
+from tests.unit.conftest import Configure, Invoke, sent
 
 UPDATE = Operation.UPDATE_PASSWORD
 
@@ -16,8 +17,8 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
     (request,) = sent(cognito, UPDATE)
     assert request.body == {
         "AccessToken": TOKEN,
-        "PreviousPassword": "an old and long password",
-        "ProposedPassword": "a new and long password",
+        "PreviousPassword": BODIES[UPDATE]["oldPassword"],
+        "ProposedPassword": BODIES[UPDATE]["newPassword"],
     }
 
 
@@ -94,7 +95,7 @@ def test_takes_the_scheme_in_any_case(scheme: str, cognito: CognitoFront, invoke
 
 
 def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invoke) -> None:
-    configure(allowed_client_ids=frozenset({CLIENT_ID, "another"}))
+    configure(allowed_client_ids=(CLIENT_ID, "another"))
 
     assert invoke(UPDATE, claims={"client_id": "another"}).status == 204
 

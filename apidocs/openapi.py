@@ -1,0 +1,375 @@
+"""The API as an OpenAPI document. Everything in it follows from a declaration."""
+
+import inspect
+import json
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib import import_module
+from itertools import groupby
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from apidocs import ROOT
+from apidocs.checklist import declared_errors, find_missing
+from functions import problems
+from functions.api.caller import MAX_IDEMPOTENCY_KEY
+from functions.api.endpoint import Endpoint
+from functions.fields import BODY
+from functions.operations import Operation
+from functions.problems import COGNITO, GATEWAY, JSON, MEANINGS, FieldError, Problem
+from functions.protection.limits import ATTEMPTS_PER_ADDRESS
+from functions.protection.passwords import PASSWORD_RULES, describe_min_length
+from functions.requests import Request
+
+type Document = dict[str, Any]
+
+_REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+_TEXT: Final = {"type": "string"}
+
+_PARAMS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
+
+_PROBLEM_MEMBERS: Final = {
+    "type": "What the problem is known by: switch on it, and translate by it.",
+    "title": "The kind of problem.",
+    "status": "As in HTTP.",
+    "detail": "What happened.",
+    "code": "The exception name of Cognito or Amplify, which several problems may share.",
+    "message": "`detail` again, where Amplify looks for it.",
+    "recoverySuggestion": "What to do now.",
+    "requestId": "The ID by which an operator finds the request.",
+}
+_ERROR_MEMBERS: Final = {
+    "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
+    "rule": (
+        "JSON Schema's name of the rule, or `json` or `uniqueNames`, or a password rule: "
+        + ", ".join(f"`{rule}`" for rule in PASSWORD_RULES)
+        + "."
+    ),
+    "detail": "A sentence about it.",
+    "params": "The numbers of the rule, such as `minimum` or `maximum`.",
+}
+
+
+def _problem() -> Document:
+    """Return the schema of every failure, with an example that has all members."""
+    example = problems.PASSWORD_REFUSED.document(_REQUEST_ID, [describe_min_length(15)])
+    return {
+        "description": "RFC 9457, with the members that Amplify reads. Switch on `type`.",
+        "type": "object",
+        "required": [name for name in example if name != "errors"],
+        "properties": {
+            name: {
+                "type": "integer" if isinstance(value, int) else "string",
+                "description": _PROBLEM_MEMBERS[name],
+            }
+            for name, value in example.items()
+            if name != "errors"
+        }
+        | {
+            "errors": {
+                "description": "Everything that is wrong with the request or the new password.",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": [name for name in FieldError._fields if name != "params"],
+                    "properties": {
+                        name: {"description": _ERROR_MEMBERS[name]}
+                        | (_PARAMS if name == "params" else _TEXT)
+                        for name in FieldError._fields
+                    },
+                },
+            }
+        },
+        "examples": [example],
+    }
+
+
+_HEADERS: Final[Document] = {
+    "Access-Control-Allow-Origin": {
+        "description": "The caller's origin, if it is allowed; `*` in the gateway's own responses.",
+        "schema": _TEXT,
+    },
+    "Access-Control-Expose-Headers": {
+        "description": "The header that scripts of an allowed origin may read.",
+        "schema": {"const": "Retry-After"},
+    },
+    "Cache-Control": {
+        "description": "Responses must not be cached.",
+        "required": True,
+        "schema": {"const": "no-store"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Vary": {
+        "description": "The headers for scripts depend on the origin.",
+        "schema": {"const": "Origin"},
+    },
+    "WWW-Authenticate": {
+        "description": (
+            "The token was refused. If Cognito refused it, API Gateway renames the header to"
+            " `x-amzn-Remapped-WWW-Authenticate`."
+        ),
+        "schema": {"const": "Bearer"},
+    },
+    "X-Content-Type-Options": {
+        "description": "Browsers must not guess another media type.",
+        "schema": {"const": "nosniff"},
+    },
+    "x-amzn-errortype": {
+        "description": "The `code`. The gateway's own responses have the gateway's own names.",
+        "schema": _TEXT,
+    },
+}
+_COMMON: Final = (
+    "Access-Control-Allow-Origin",
+    "Access-Control-Expose-Headers",
+    "Cache-Control",
+    "Vary",
+    "X-Content-Type-Options",
+)
+"""Of the functions' successes and failures alike."""
+
+
+def build() -> Document:
+    """Return the whole document, or exit with a sentence about what an operation lacks."""
+    for operation in Operation:
+        for sentence in find_missing(operation, ROOT):
+            sys.exit(sentence)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Password service",
+            "version": project["version"],
+            "summary": project["description"],
+            "description": _describe(),
+            "license": {"name": project["license"], "identifier": project["license"]},
+        },
+        "servers": [
+            {
+                "url": "https://{api}.execute-api.{region}.amazonaws.com/v1",
+                "description": "The output `ApiUrl` of a deployed stack",
+                "variables": {"api": {"default": "a1b2c3d4e5"}, "region": {"default": "us-east-1"}},
+            }
+        ],
+        "tags": [{"name": "passwords", "description": "The operations of Amplify's Auth category"}],
+        "paths": {
+            operation.path: {operation.method.lower(): _describe_operation(operation)}
+            for operation in Operation
+        },
+        "components": {
+            "schemas": {
+                **{f"{operation.type_name}Input": _request(operation) for operation in Operation},
+                **_outputs(),
+                "Problem": _problem(),
+            },
+            "headers": _HEADERS,
+            "parameters": {
+                "IdempotencyKey": {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "description": (
+                        "Chosen by the client for each request, and sent again when that request is"
+                        " retried, so that it is carried out only once."
+                    ),
+                    "schema": {"type": "string", "maxLength": MAX_IDEMPOTENCY_KEY},
+                    "example": "5f0f4c3e-6c1b-4f0e-9a38-2d7c5b8e1f60",
+                }
+            },
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token of the user pool. ID tokens are refused.",
+                }
+            },
+        },
+    }
+
+
+def handler_of(operation: Operation) -> Endpoint[Request]:
+    """Return the operation's handler."""
+    handler: Endpoint[Request] = import_module(f"functions.{operation.id}.handler").handler
+    return handler
+
+
+def possible_problems(operation: Operation) -> list[Problem]:
+    """Return every failure that a caller of the operation can meet, whatever the settings."""
+    handler = handler_of(operation)
+    found = {
+        *(field.empty for field in handler.request_type.fields.values() if field.empty),
+        *(COGNITO[name] for name in declared_errors(operation) if name in COGNITO),
+        *GATEWAY.values(),
+        problems.ACCOUNT_NOT_ALLOWED,
+        problems.ATTEMPTS_EXCEEDED,
+        problems.DEPENDENCY_FAILED,
+    } - {problems.NOT_FOUND}
+    if isinstance(handler.hidden_answer, Problem):
+        found |= {handler.hidden_answer}
+    if operation.changes_password:
+        found |= {problems.PASSWORD_REFUSED}
+    if operation.repeatable:
+        found |= {problems.REQUEST_IN_PROGRESS}
+    if operation.signed_in:
+        found |= {problem for *_, problem in MEANINGS}
+    else:
+        found -= {problems.NOT_SIGNED_IN}
+    return sorted(found, key=lambda problem: (problem.status, problem.slug))
+
+
+def _describe() -> str:
+    limits = "\n".join(
+        f"| `{operation.path}` | {operation.requests_per_second} | {operation.attempts_per_hour} |"
+        for operation in Operation
+    )
+    elsewhere = "\n\n".join(
+        f"```json\n{json.dumps(problem.document(_REQUEST_ID), indent=2)}\n```"
+        for problem in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
+    )
+    return f"""\
+Resets, confirms and updates passwords of an Amazon Cognito user pool, with the inputs, outputs and
+error names of the Amplify JS functions. Every failure is a problem document (RFC 9457).
+
+| operation | requests per second, all callers | attempts per hour, one user |
+|---|---|---|
+{limits}
+
+Signed-in users are counted per user; everyone else per user and IP address. An address has
+{ATTEMPTS_PER_ADDRESS} attempts per hour at an operation, for all users together. By default, user
+existence is hidden, and the response does not depend on the account.
+
+Requests that match no operation fail like this:
+
+{elsewhere}"""
+
+
+def _describe_operation(operation: Operation) -> Document:
+    handler = handler_of(operation)
+    parameters = [{"$ref": "#/components/parameters/IdempotencyKey"}]
+    return {
+        "operationId": operation.id,
+        "tags": ["passwords"],
+        "summary": operation.id.replace("_", " ").capitalize(),
+        "description": (import_module(handler.request_type.__module__).__doc__ or "").strip(),
+        "security": [{"accessToken": []}] if operation.signed_in else [],
+        "parameters": parameters if operation.repeatable else [],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": f"#/components/schemas/{operation.type_name}Input"},
+                    "example": _example(operation),
+                }
+            },
+        },
+        "responses": _success(operation) | _failures(operation),
+    }
+
+
+def _example(operation: Operation) -> Document:
+    event = json.loads((ROOT / "events" / f"{operation.id}.json").read_text())
+    example: Document = json.loads(event["body"].replace("{{code}}", "482916"))
+    return example
+
+
+def _request(operation: Operation) -> Document:
+    """Return the schema of the body, with the docstrings of its fields."""
+    request = handler_of(operation).request_type
+    schema = request.schema()
+    options = schema["properties"]["options"]["properties"]
+    for (group, name), field in request.fields.items():
+        member = (schema["properties"] if group == BODY else options)[name]
+        member["description"] = inspect.getdoc(type(field))
+    return {"description": inspect.getdoc(request)} | schema
+
+
+def _success(operation: Operation) -> Document:
+    success = operation.success
+    response: Document = {
+        "description": success.description,
+        "headers": _refer_to_headers(_COMMON),
+    }
+    if success.example is not None:
+        schema = {"$ref": f"#/components/schemas/{operation.type_name}Output"}
+        response["content"] = {"application/json": {"schema": schema, "example": success.example}}
+    return {str(success.status): response}
+
+
+def _outputs() -> Document:
+    """Return the schemas of the responses that have a body."""
+    return {
+        f"{operation.type_name}Output": _schema_of(
+            get_type_hints(handler_of(operation).operate)["return"]
+        )
+        for operation in Operation
+        if operation.success.example is not None
+    }
+
+
+def _schema_of(kind: Any) -> Document:  # noqa: ANN401 - any type of a response
+    """Return the schema of a type that a handler returns."""
+    if get_origin(kind) is NotRequired:
+        return _schema_of(*get_args(kind))
+    if get_origin(kind) is Literal:
+        return {"enum": list(get_args(kind))}
+    if is_typeddict(kind):
+        members = get_type_hints(kind, include_extras=True)
+        schema: Document = {
+            "type": "object",
+            "description": inspect.getdoc(kind),
+            "properties": {name: _schema_of(member) for name, member in members.items()},
+        }
+        required = [name for name in members if name in kind.__required_keys__]
+        return schema | ({"required": required} if required else {})
+    return {"type": {str: "string", bool: "boolean", int: "integer"}[kind]}
+
+
+def _failures(operation: Operation) -> Document:
+    return {
+        str(status): _failure(list(same))
+        for status, same in groupby(possible_problems(operation), key=lambda p: p.status)
+    }
+
+
+def _failure(same: list[Problem]) -> Document:
+    special = {name for problem in same for name in problem.headers} - {"Content-Type"}
+    return {
+        "description": "; ".join(dict.fromkeys(problem.title for problem in same)),
+        "headers": _refer_to_headers(sorted({*_COMMON, "x-amzn-errortype", *special})),
+        "content": {
+            JSON: {
+                "schema": {
+                    "$ref": "#/components/schemas/Problem",
+                    "properties": {
+                        "type": {"enum": [problem.type for problem in same]},
+                        "status": {"const": same[0].status},
+                        "code": {"enum": list(dict.fromkeys(problem.code for problem in same))},
+                    },
+                },
+                "examples": {
+                    problem.slug: {
+                        "summary": problem.title,
+                        "value": problem.document(_REQUEST_ID),
+                    }
+                    for problem in same
+                },
+            }
+        },
+    }
+
+
+def _refer_to_headers(names: Iterable[str]) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

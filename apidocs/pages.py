@@ -1,0 +1,192 @@
+"""The pages of `docs/` that are tables of what the code declares."""
+
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from functions.operations import Operation
+from functions.problems import PROBLEMS
+from functions.protection.limits import ATTEMPTS_PER_ADDRESS, WINDOW
+from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
+from functions.records import HIDDEN, SUCCESS, Cause, Degradation, Record
+from functions.settings import STAGES, Setting, declared
+from functions.telemetry.metrics import NAMESPACE
+
+_PROBLEMS_INTRODUCTION: Final = """\
+# Problems
+
+Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with
+`type`, `title`, `status`, `detail`, `code`, `message`, `recoverySuggestion` and `requestId`.
+
+- **`type` identifies the problem**: `urn:password-service:` and the slug below. Switch on it, and
+  translate by it.
+- `code` is the exception name of Cognito or Amplify. Several problems can share one: a wrong old
+  password and a disabled account are both `NotAuthorizedException`. The header `x-amzn-errortype`
+  repeats it; the gateway's own responses have the gateway's names there.
+- `errors` lists everything that is wrong with a request or a new password. Each entry has a
+  `pointer`, a `rule`, a `detail` and, if the rule has numbers, `params`.
+
+By default, user existence is hidden: whatever depends on the account, reset responds 200 and
+confirm `code-refused`.
+"""
+_PROBLEMS_END: Final = """
+If this service's own limit refused the request, `Retry-After` is the time until the limit's window
+ends. If Cognito's did, it is an hour. If the gateway throttled the request, it is a second.
+"""
+_SETTINGS_INTRODUCTION: Final = """\
+# Settings
+
+A stage (`local`, `dev` or `prod`) has a default for each setting. Change one for a deployment with
+`CONTEXT`, or for all of them in the `context` of [cdk.json](../cdk.json):
+
+```sh
+make deploy STAGE=prod CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
+```
+
+An unknown name, an invalid value or a contradiction makes `cdk synth` fail with an explanation.
+Values in `cdk.json` apply to every stage, including `local`, whose emulator supports neither a
+firewall nor a domain.
+
+## Settings you can change
+"""
+_REFERENCE: Final = """\
+# Reference
+
+The numbers and names that the code declares. The API itself is in [openapi.json](../openapi.json),
+its failures are in [problems](problems.md), and [security features](security-features.md) explains
+how each protection behaves.
+
+## Limits
+
+{limits}
+
+The throttle is for all callers together.
+
+## Password rules
+
+{rules}
+
+`minLength` and the rules that begin with `require` follow the pool's own policy.
+
+## The log line
+
+Each request writes one JSON line, which is the audit record. Its level is `ERROR` if the status is
+500 or higher, `WARNING` if something was hidden or degraded, and otherwise `INFO`. Besides
+Powertools' own members, it has:
+
+{members}
+
+## Metrics
+
+The namespace is `{namespace}`, and the dimensions are `service` and `operation`. Each request
+counts its outcome, its cause, and each of its degradations. So every `code` of the
+[problems](problems.md) and every name of Cognito's and botocore's errors can be a metric. If the
+client secret cannot be read, the cause begins with `DescribeUserPoolClient.`. The others are:
+
+{metrics}
+
+`ColdStart` has the dimensions `service` and `function_name` instead.
+"""
+
+
+def write_problems() -> str:
+    """Return the page of every problem."""
+    rows = (
+        (f"`{p.slug}`", f"`{p.code}`, {p.status}", p.detail, p.recovery_suggestion)
+        for p in sorted(PROBLEMS, key=lambda problem: (problem.status, problem.slug))
+    )
+    table = _table(("slug", "code, status", "what happened", "what to do"), rows)
+    return f"{_PROBLEMS_INTRODUCTION}\n{table}\n{_PROBLEMS_END}"
+
+
+def write_settings() -> str:
+    """Return the page of every setting."""
+    settable = [setting for setting in declared() if setting.context]
+    fixed = [setting for setting in declared() if not setting.context and not setting.environment]
+    changed = _table(
+        ("setting", "values", "default", "meaning"),
+        (
+            (f"`{s.key}`", _escape(s.expected), _describe_defaults(s), s.sentence + _needs(s))
+            for s in settable
+        ),
+    )
+    stages = _table(
+        ("stage", *STAGES),
+        ((s.sentence, *(f"`{s.write(s.defaults[stage])}`" for stage in STAGES)) for s in fixed),
+    )
+    return (
+        f"{_SETTINGS_INTRODUCTION}\n{changed}\n\n## What else differs between stages\n\n{stages}\n"
+    )
+
+
+def write_reference() -> str:
+    """Return the page of limits, password rules, log members and metrics."""
+    limits = [
+        (
+            f"`{o.id}`",
+            "the signed-in user" if o.signed_in else "a user and an address",
+            str(o.attempts_per_hour),
+            str(o.requests_per_second),
+        )
+        for o in Operation
+    ] + [
+        (f"`{o.id}`", "an address, over all users", str(ATTEMPTS_PER_ADDRESS), "")
+        for o in Operation
+        if not o.signed_in
+    ]
+    rules = [
+        ("minLength", describe_min_length(15).detail),
+        *((rule.rule, rule.detail) for rule in CHARACTERS.values()),
+        *OWN_RULES.items(),
+    ]
+    members = get_type_hints(Record, include_extras=True)
+    metrics = [
+        (SUCCESS, "outcome", "The request was carried out."),
+        (HIDDEN, "", "The caller was not told about the failure."),
+        *((one, "cause", one.description) for one in Cause),
+        *((one, "degradation", one.description) for one in Degradation),
+    ]
+    return _REFERENCE.format(
+        limits=_table(
+            ("operation", "counted for", f"attempts per {WINDOW} s", "throttle per second"), limits
+        ),
+        rules=_table(("rule", "sentence"), ((f"`{rule}`", text) for rule, text in rules)),
+        members=_table(
+            ("member", "type", "present", "meaning"),
+            (_describe_member(name, kind) for name, kind in members.items()),
+        ),
+        namespace=NAMESPACE,
+        metrics=_table(("metric", "kind", "meaning"), ((f"`{n}`", k, t) for n, k, t in metrics)),
+    )
+
+
+def _describe_member(name: str, kind: Any) -> tuple[str, str, str, str]:  # noqa: ANN401 - a type
+    annotated, sentence = get_args(kind)
+    optional = get_origin(annotated) is UnionType
+    base = get_args(annotated)[0] if optional else annotated
+    types = {str: "string", int: "integer", float: "number", bool: "boolean"}
+    return f"`{name}`", types.get(base, "array of strings"), "" if optional else "always", sentence
+
+
+def _describe_defaults(setting: Setting[Any]) -> str:
+    by_value: dict[str, list[str]] = {}
+    for stage in reversed(STAGES):
+        by_value.setdefault(setting.write(setting.defaults[stage]), []).append(stage)
+    texts = {value: f"`{value}`" if value else "none" for value in by_value}
+    if len(by_value) == 1:
+        return texts[next(iter(by_value))]
+    return "; ".join(f"{', '.join(stages)}: {texts[v]}" for v, stages in by_value.items())
+
+
+def _needs(setting: Setting[Any]) -> str:
+    needed = next((other for other in declared() if other.name == setting.needs), None)
+    return f" Needs `{needed.key}`." if needed else ""
+
+
+def _escape(text: str) -> str:
+    return text.replace("<", "&lt;")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,1 @@
+"""The pipeline: a function becomes an HTTP operation."""

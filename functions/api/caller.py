@@ -1,0 +1,65 @@
+"""Who sent a request: what the gateway and its authorizer report, and what the headers say."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from functions import problems
+from functions.operations import SCOPE, Operation
+from functions.problems import Failure, FieldError
+from functions.records import Cause
+from functions.requests import Caller
+from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+MAX_IDEMPOTENCY_KEY: Final = 255
+"""Characters, the usual bound in this field."""
+
+
+def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
+    """Return what the gateway reports about any caller."""
+    request = event.get("requestContext") or {}
+    identity = request.get("identity") or {}
+    return Caller(
+        request_id=request.get("requestId", ""),
+        source_ip=identity.get("sourceIp") or "",
+        user_agent=identity.get("userAgent") or "",
+        context=context,
+    )
+
+
+def identify(
+    caller: Caller,
+    event: dict[str, Any],
+    headers: dict[str, str],
+    operation: Operation,
+    settings: Settings,
+) -> Caller:
+    """Add the idempotency key and, where the operation needs one, the signed-in user.
+
+    The authorizer has verified the token. It does not check the app client, and it could have been
+    removed from the method by hand, so the claims are checked here as well.
+    """
+    key = headers.get("idempotency-key", "")
+    if len(key) > MAX_IDEMPOTENCY_KEY:
+        most = MAX_IDEMPOTENCY_KEY
+        detail = f"Idempotency-Key must have at most {most} characters."
+        error = FieldError("Idempotency-Key", "maxLength", detail, {"maximum": most})
+        raise Failure(problems.INVALID_REQUEST, [error])
+    caller = caller._replace(idempotency_key=key)
+    if not operation.signed_in:
+        return caller
+    claims = ((event.get("requestContext") or {}).get("authorizer") or {}).get("claims") or {}
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.NO_BEARER_TOKEN)
+    if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.NO_ACCESS_TOKEN)
+    if claims.get("iss", "").rpartition("/")[2] != settings.user_pool_id:
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_POOL)
+    if claims.get("client_id") not in settings.allowed_client_ids:
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_CLIENT)
+    return caller._replace(
+        access_token=token, sub=claims["sub"], username=claims.get("username", "")
+    )

@@ -1,0 +1,195 @@
+"""The only module that calls Cognito."""
+
+import hmac
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from math import inf
+from typing import Any, Final
+
+from botocore import xform_name
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own name
+    HTTPClientError,
+)
+from botocore.parsers import ResponseParserError
+
+from functions import problems
+from functions.aws import clients
+from functions.problems import MEANINGS, Failure, Problem
+from functions.records import Cause, Degradation, Record
+from functions.requests import Request
+from functions.settings import Settings
+from functions.telemetry.traces import tracer
+
+POLICY_LIFETIME: Final = 300
+"""Seconds."""
+
+
+class Cache[V]:
+    """Keep what was read about each app client, for a number of seconds."""
+
+    def __init__(self, read: Callable[[Settings], V], seconds: float = inf) -> None:
+        self._read = read
+        self._seconds = seconds
+        self._values: dict[tuple[str, str], tuple[V, float]] = {}
+
+    def get(self, settings: Settings) -> V:
+        """Return the value, read anew if it is too old; `Failure` if that fails."""
+        value, expires = self._values.get(self._key(settings), (None, -inf))
+        if value is None or time.monotonic() >= expires:
+            value = self._read(settings)
+            self._values[self._key(settings)] = value, time.monotonic() + self._seconds
+        return value
+
+    def last(self, settings: Settings) -> V | None:
+        """Return the value however old it is."""
+        value, _ = self._values.get(self._key(settings), (None, -inf))
+        return value
+
+    def forget(self, settings: Settings) -> None:
+        """Have the value read anew."""
+        self._values.pop(self._key(settings), None)
+
+    @staticmethod
+    def _key(settings: Settings) -> tuple[str, str]:
+        return settings.user_pool_id, settings.user_pool_client_id
+
+
+def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
+    """Return Cognito's response to an action, or raise the `Failure` that its error stands for."""
+    with tracer().provider.in_subsegment(name=action) as subsegment:
+        try:
+            response: dict[str, Any] = getattr(clients.cognito(), xform_name(action))(**parameters)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            failure = _failure(error, parameters)
+            subsegment.put_annotation("cause", failure.cause)
+        else:
+            return response
+    # Outside the subsegment, which would record Cognito's text, and outside the exception's
+    # handler, which would chain the exception to this one.
+    raise failure
+
+
+def call_as_client(
+    request: Request,
+    username: str,
+    **parameters: Any,  # noqa: ANN401 - as boto3 has it
+) -> dict[str, Any]:
+    """Call the operation's own action for a user, with proof that our app client is calling.
+
+    Cognito checks the secret hash before it acts. So if the hash is wrong, the secret was probably
+    rotated, and is read again, once.
+    """
+    settings, action = request.settings, request.operation.action
+    if settings.threat_protection and request.caller.source_ip:
+        # Otherwise Cognito would rate the risk of Lambda's own address.
+        parameters["UserContextData"] = {"IpAddress": request.caller.source_ip}
+    try:
+        return call(action, **_identity(settings, username), **parameters)
+    except Failure as failure:
+        if failure.cause != Cause.WRONG_SECRET_HASH:
+            raise
+    client_secrets.forget(settings)
+    return call(action, **_identity(settings, username), **parameters)
+
+
+def end_sessions(request: Request, action: str, **whose: str) -> None:
+    """Revoke every token of a user whose password changed, because Cognito leaves them valid."""
+    try:
+        call(action, **whose)
+    except Failure:
+        request.record.degrade(Degradation.SIGN_OUT_FAILED)
+
+
+def password_policy(settings: Settings, record: Record) -> dict[str, Any]:
+    """Return the pool's policy in Cognito's terms; empty if it could never be read."""
+    try:
+        return _policies.get(settings)
+    except Failure:
+        record.degrade(Degradation.POLICY_UNREADABLE)
+        return _policies.last(settings) or {}
+
+
+def cognito_username(settings: Settings, username: str) -> str:
+    """Return the username as a pool that ignores case compares it; any other pool's as typed."""
+    return username.lower() if settings.lower_case_usernames and "@" in username else username
+
+
+def _identity(settings: Settings, username: str) -> dict[str, str]:
+    username = cognito_username(settings, username)
+    client_id, secret = settings.user_pool_client_id, client_secrets.get(settings)
+    identity = {"ClientId": client_id, "Username": username}
+    if secret:
+        digest = hmac.digest(secret.encode(), (username + client_id).encode(), "sha256")
+        identity["SecretHash"] = b64encode(digest).decode()
+    return identity
+
+
+def _read_policy(settings: Settings) -> dict[str, Any]:
+    pool = call("DescribeUserPool", UserPoolId=settings.user_pool_id)["UserPool"]
+    policy: dict[str, Any] = pool.get("Policies", {}).get("PasswordPolicy", {})
+    return policy
+
+
+def _read_client_secret(settings: Settings) -> str:
+    action = "DescribeUserPoolClient"
+    pool_id, client_id = settings.user_pool_id, settings.user_pool_client_id
+    try:
+        response = call(action, UserPoolId=pool_id, ClientId=client_id)
+    except Failure as failure:
+        # The cause gets a prefix, because it depends on no account and so must never be hidden.
+        # Nothing was changed, so the outcome is known.
+        unreachable = failure.problem in (problems.DEPENDENCY_FAILED, problems.OUTCOME_UNKNOWN)
+        raise Failure(
+            problems.DEPENDENCY_FAILED if unreachable else problems.INTERNAL_ERROR,
+            cause=f"{action}.{failure.cause}",
+            note=failure.note,
+        ) from None
+    secret: str = response["UserPoolClient"].get("ClientSecret", "")
+    return secret
+
+
+client_secrets = Cache(_read_client_secret)
+"""Empty for a client without a secret. Read from Cognito, so that no template has it."""
+_policies = Cache(_read_policy, POLICY_LIFETIME)
+
+
+def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
+    note = _redact(str(error), parameters)
+    match error:
+        case ClientError():
+            cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
+        case ConnectionError():
+            cause, problem = type(error).__name__, problems.DEPENDENCY_FAILED
+        case HTTPClientError() | clients.ForeignAnswerError() | ResponseParserError():
+            # The request was sent, and nothing tells what came of it.
+            cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
+        case _:
+            cause, problem = type(error).__name__, problems.INTERNAL_ERROR
+    return Failure(problem, cause=cause, note=note)
+
+
+def _redact(text: str, parameters: dict[str, Any]) -> str:
+    """Remove every value that was sent, because Cognito's messages can echo them."""
+    sent: set[str] = set()
+    for value in parameters.values():
+        sent |= set(value.values()) if isinstance(value, dict) else {value}
+    for value in sorted(sent, key=len, reverse=True):
+        text = text.replace(value, "***") if value else text
+    return text
+
+
+def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
+    code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
+    if code == "NotAuthorizedException":
+        for part, cause, problem in MEANINGS:
+            if part in text:
+                return cause, problem
+        unknown = problems.NOT_SIGNED_IN if signed_in else problems.ACCOUNT_NOT_ALLOWED
+        return Cause.UNKNOWN_MEANING, unknown
+    # If Cognito named no exception, botocore puts the HTTP status here.
+    fallback = problems.OUTCOME_UNKNOWN if code.startswith("5") else problems.INTERNAL_ERROR
+    return code, problems.COGNITO.get(code, fallback)

@@ -1,0 +1,1 @@
+"""What every operation is protected by, before Cognito is called."""

@@ -1,0 +1,85 @@
+"""Idempotency keys: a client that lost the response may send its request again.
+
+Powertools' utility, with other answers to three questions: an unknown outcome is stored as such, a
+table that fails stops nothing, and the stored key reveals nothing about the request.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from functions.aws import clients
+from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
+from functions.protection.pseudonyms import keyed_hash
+from functions.records import Degradation
+from functions.requests import Body, Request
+
+LIFETIME: Final = 3600
+"""Seconds for which a response is stored."""
+
+
+def run_once(request: Request, act: Callable[[], Body]) -> Body:
+    """Act, unless the same user has sent the same request with the same key before.
+
+    A definite failure is not stored. If the function is killed, the request stays in progress until
+    the function's time-out, and can be repeated after that.
+    """
+    # Imported late: most requests have no key, and the import is slow.
+    from aws_lambda_powertools.utilities.idempotency import (  # noqa: PLC0415
+        DynamoDBPersistenceLayer,
+        IdempotencyConfig,
+        idempotent_function,
+    )
+    from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415
+        BaseError,
+        IdempotencyAlreadyInProgressError,
+    )
+
+    ended: list[Body | Failure] = []
+
+    def run(*, key: str) -> dict[str, Any]:  # noqa: ARG001 - the utility reads the key
+        try:
+            ended.append(act())
+        except Failure as failure:
+            ended.append(failure)
+            if failure.problem is not OUTCOME_UNKNOWN:
+                raise
+            return {"unknown": failure.cause}
+        return {"body": ended[0]}
+
+    wrapped = idempotent_function(
+        run,
+        data_keyword_argument="key",
+        persistence_store=DynamoDBPersistenceLayer(
+            table_name=request.settings.table_name, boto3_client=clients.dynamodb()
+        ),
+        config=IdempotencyConfig(
+            expires_after_seconds=LIFETIME,
+            hash_function="sha256",
+            lambda_context=request.caller.context,
+        ),
+        key_prefix=f"repeat#{request.operation.id}",
+    )
+    try:
+        stored = wrapped(key=_key(request))
+    except IdempotencyAlreadyInProgressError:
+        raise Failure(REQUEST_IN_PROGRESS) from None
+    except BaseError:
+        request.record.degrade(Degradation.IDEMPOTENCY_FAILED)
+        if not ended:
+            return act()
+    if ended:
+        if isinstance(ended[0], Failure):
+            raise ended[0]
+        return ended[0]
+    request.record.repeated = True
+    if "unknown" in stored:
+        raise Failure(OUTCOME_UNKNOWN, cause=stored["unknown"])
+    body: Body = stored["body"]
+    return body
+
+
+def _key(request: Request) -> str:
+    body = json.dumps(request.values, sort_keys=True)
+    parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
+    return keyed_hash(request.settings.pseudonym_key, "repeats", *parts)

@@ -1,0 +1,110 @@
+"""What a request leaves behind for the operator. One log line and the metrics are made from it."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+SUCCESS: Final = "Success"
+"""The outcome of a request that was carried out. Any other outcome is the `code` of its problem."""
+HIDDEN: Final = "Hidden"
+"""The metric of a failure that the caller was not told about."""
+
+
+class _Described(StrEnum):
+    """Names for metrics, each with a sentence for the documentation."""
+
+    description: str
+
+    def __new__(cls, name: str, description: str) -> Self:
+        """Make the name the value."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.description = description
+        return member
+
+
+class Cause(_Described):
+    """The causes of failures that neither Cognito nor botocore has a name for."""
+
+    ATTEMPTS_LIMIT = "AttemptsLimit", "A limit of this service refused the attempt."
+    NO_BEARER_TOKEN = "NoBearerToken", "An update came without a bearer token."
+    NO_ACCESS_TOKEN = "NoAccessToken", "An update came with a token that is no access token."
+    FOREIGN_POOL = "ForeignPool", "An update came with a token of another user pool."
+    FOREIGN_CLIENT = (
+        "ForeignClient",
+        "An update came with a token of an app client that is not allowed.",
+    )
+    UNKNOWN_MEANING = (
+        "UnknownNotAuthorizedException",
+        "Cognito refused with a text that this service does not know.",
+    )
+    WRONG_SECRET_HASH = (
+        "WrongSecretHash",
+        "Cognito refused the client secret, even after it was read again.",
+    )
+
+
+class Degradation(_Described):
+    """What failed beside the operation: the request succeeded, a side effect did not."""
+
+    SIGN_OUT_FAILED = "SignOutFailed", "The password changed, but the user's sessions live on."
+    POLICY_UNREADABLE = (
+        "PolicyUnreadable",
+        "The password policy could not be read, so an old one was used, or Cognito decided.",
+    )
+    LIMITS_FAILED = "LimitsFailed", "An attempt was not counted."
+    BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
+    IDEMPOTENCY_FAILED = (
+        "IdempotencyFailed",
+        "The response was not stored, so a retry of this request may be carried out again.",
+    )
+    EVENT_FAILED = "EventFailed", "The event about a changed password was not sent."
+
+
+class Record:
+    """The members of a request's log line; those that are None are left out."""
+
+    operation: Annotated[str, "The operation's name."]
+    request_id: Annotated[str, "API Gateway's request ID, which the caller sees as `requestId`."]
+    source_ip: Annotated[str | None, "The caller's address, as API Gateway saw it."] = None
+    user_agent: Annotated[str | None, "The caller's `User-Agent`."] = None
+    pool: Annotated[str | None, "The ID of the user pool."] = None
+    user: Annotated[
+        str | None, "The user's reference: a keyed hash, the same for each request of the user."
+    ] = None
+    status: Annotated[int, "The HTTP status of the response."] = 0
+    outcome: Annotated[str, "`Success`, or the `code` of the problem that the caller saw."] = ""
+    problem: Annotated[str | None, "The slug of the problem that the caller saw."] = None
+    cause: Annotated[
+        str | None,
+        "The failure behind the problem, by the name that Cognito, botocore or we give it.",
+    ] = None
+    note: Annotated[str | None, "The text of that failure, with every value sent removed."] = None
+    rules: Annotated[list[str] | None, "The rules that the request or the password broke."] = None
+    hidden: Annotated[bool | None, "True if the caller was not told about the failure."] = None
+    repeated: Annotated[
+        bool | None, "True if the response was stored by an earlier request with the same key."
+    ] = None
+    degradations: Annotated[list[str] | None, "The side effects that failed."] = None
+    stack: Annotated[list[str] | None, "The stack of a crash, without values."] = None
+    duration: Annotated[float, "Seconds of the function's own work, without padding."] = 0.0
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        self.request_id = ""
+
+    def degrade(self, degradation: Degradation) -> None:
+        """Note that a side effect failed."""
+        self.degradations = [*(self.degradations or ()), degradation]
+
+    @property
+    def metrics(self) -> set[str]:
+        """The metrics that count this request, each by one."""
+        hidden = [HIDDEN] if self.hidden else []
+        causes = [self.cause] if self.cause else []
+        return {self.outcome, *causes, *hidden, *(self.degradations or ())}
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members that have a value, in the order of their declaration."""
+        values = ((name, getattr(self, name)) for name in Record.__annotations__)
+        return {name: value for name, value in values if value is not None}

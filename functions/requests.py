@@ -1,0 +1,121 @@
+"""A request as the operations see it: the members of its body, its caller, and its record."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from urllib.parse import quote
+
+from functions.fields import BODY, OPTIONS, Field, Schema
+from functions.operations import Operation
+from functions.problems import INVALID_REQUEST, Failure, FieldError
+from functions.records import Record
+from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+type Body = Mapping[str, object] | None
+"""The body of a response, if it has one."""
+
+
+class Caller(NamedTuple):
+    """Who sent the request, as the gateway and its authorizer report it."""
+
+    request_id: str = ""
+    source_ip: str = ""
+    user_agent: str = ""
+    idempotency_key: str = ""
+    sub: str = ""
+    """The signed-in user's own ID."""
+    username: str = ""
+    """The username in the access token, which is not an alias."""
+    access_token: str = ""
+    context: "LambdaContext | None" = None
+    """Lambda's own, which knows how much time is left."""
+
+    def __repr__(self) -> str:
+        """Leave out the token, which a tuple would show."""
+        return f"Caller(request_id={self.request_id!r})"
+
+
+class Request:
+    """The body of an operation; each operation's request is a subclass with fields.
+
+    The fields are declared in the order of Amplify's checks, because the first missing one names
+    the problem.
+    """
+
+    operation: ClassVar[Operation]
+    fields: ClassVar[Mapping[tuple[str, str], Field[Any]]]
+    """The declared fields by group and name."""
+
+    def __init_subclass__(cls) -> None:
+        declared = [field for field in vars(cls).values() if isinstance(field, Field)]
+        cls.fields = {(field.group, field.name): field for field in declared}
+
+    def __init__(self, body: object, caller: Caller, settings: Settings, record: Record) -> None:
+        """Raise one `Failure` that lists everything that is wrong with the body."""
+        self.caller = caller
+        self.settings = settings
+        self.record = record
+        members = _members(body)
+        errors = [
+            FieldError(_pointer(*member), "additionalProperties", "This member is not accepted.")
+            for member in members
+            if member not in self.fields
+        ]
+        empty = None
+        self.values: dict[str, Any] = {}
+        for member, field in self.fields.items():
+            value = members.get(member)
+            if field.empty and value in (None, ""):
+                empty = empty or field.empty
+                errors.append(field.error("required", "is required"))
+            elif value is None:
+                self.values[field.name] = field.default
+            else:
+                self.values[field.name] = value
+                errors += field.check(value)
+        if errors:
+            raise Failure(empty or INVALID_REQUEST, errors)
+
+    @classmethod
+    def schema(cls) -> Schema:
+        """Return the JSON Schema of a valid body."""
+        properties: dict[str, dict[str, Schema]] = {BODY: {}, OPTIONS: {}}
+        for (group, name), field in cls.fields.items():
+            properties[group][name] = field.schema()
+        options = {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": properties[OPTIONS],
+        }
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties[BODY]),
+            "properties": properties[BODY] | {"options": options},
+        }
+
+    @property
+    def user(self) -> str:
+        """The normalised user identifier. For limits and logs only; never sent to Cognito."""
+        name: str = self.values.get("username", "")
+        return self.caller.sub or unicodedata.normalize("NFC", name).lower()
+
+
+def _members(body: object) -> dict[tuple[str, str], object]:
+    """The members of the body and of its options, each by its group and its name."""
+    if not isinstance(body, dict):
+        raise Failure(INVALID_REQUEST, [FieldError(BODY, "type", "The body must be an object.")])
+    options = body.get("options")
+    if not isinstance(options, dict | None):
+        raise Failure(INVALID_REQUEST, [FieldError(OPTIONS, "type", "options must be an object.")])
+    members = {(BODY, name): value for name, value in body.items() if name != "options"}
+    return members | {(OPTIONS, name): value for name, value in (options or {}).items()}
+
+
+def _pointer(group: str, name: str) -> str:
+    escaped = name.replace("~", "~0").replace("/", "~1")
+    return f"{group}/{quote(escaped, safe='~', errors='replace')}"

@@ -1,0 +1,36 @@
+"""The one log line of a request, whose members `functions/records.py` declares."""
+
+import logging
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from functions.telemetry.metrics import SERVICE
+from functions.telemetry.traces import read_trace
+
+
+class LineFormatter(LambdaPowertoolsFormatter):
+    """Powertools' formatter without its search for what our line never has.
+
+    That is an exception, JSON in the message, and members under any name. The search takes a tenth
+    of the processor time of a call.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return what Powertools knows about the function, and the `members` of the record."""
+        line: dict[str, Any] = {
+            **self.log_format,
+            "level": record.levelname,
+            "message": record.msg,
+            "timestamp": self.formatTime(record),
+            **getattr(record, "members", {}),
+            "xray_trace_id": read_trace().get("Root"),
+        }
+        return self.json_serializer({k: v for k, v in line.items() if v is not None})
+
+
+def make_logger() -> Logger:
+    """Return the logger of the functions, whose times are in UTC."""
+    formatter = LineFormatter(location=None, use_rfc3339=True, utc=True)
+    return Logger(service=SERVICE, logger_formatter=formatter)

@@ -1,0 +1,139 @@
+"""Traces for X-Ray without its SDK, whose import costs a tenth of a cold start.
+
+The SDK is in maintenance mode, and this service needs little of it: a subsegment is a JSON document
+in one UDP packet to the daemon that Lambda runs. The bundle can be built with the SDK instead.
+"""
+
+import atexit
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Tracer
+from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
+
+from functions.telemetry.metrics import SERVICE
+
+HEADER = b'{"format": "json", "version": 1}\n'
+
+
+@cache
+def tracer() -> Tracer:
+    """Return the process's tracer: with our provider, unless it was deployed with AWS's SDK."""
+    if os.environ.get("XRAY_SDK") == "true":
+        return Tracer(service=SERVICE, auto_patch=False)
+    return Tracer(service=SERVICE, auto_patch=False, disabled=False, provider=XRayProvider())
+
+
+class Subsegment(BaseSegment):
+    """A part of the work of one request, in X-Ray's format, with the parts inside it."""
+
+    def __init__(self, name: str) -> None:
+        self.document: dict[str, Any] = {
+            "name": name,
+            "id": os.urandom(8).hex(),
+            "start_time": time.time(),
+        }
+
+    def put_annotation(self, key: str, value: Any) -> None:
+        """Add a value that X-Ray indexes, so that traces can be found by it."""
+        self.document.setdefault("annotations", {})[key] = value
+
+    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
+        """Add a value that is not indexed."""
+        self.document.setdefault("metadata", {}).setdefault(namespace, {})[key] = value
+
+    def add_exception(self, exception: BaseException, stack: Any, remote: bool = False) -> None:
+        """Add the exception's type alone, because its message may hold what was sent."""
+        cause = {"id": os.urandom(8).hex(), "type": type(exception).__name__, "remote": remote}
+        self.document |= {"fault": True, "cause": {"exceptions": [cause]}}
+
+    def close(self, end_time: float | None = None) -> None:
+        """End it at a time in seconds since the epoch, which is now by default."""
+        self.document["end_time"] = end_time or time.time()
+
+    def add_subsegment(self, subsegment: Any) -> None:
+        """Send it inside this one."""
+        self.document.setdefault("subsegments", []).append(subsegment.document)
+
+    def remove_subsegment(self, subsegment: Any) -> None:
+        """Do not send it at all."""
+        self.document["subsegments"].remove(subsegment.document)
+
+
+class XRayProvider(BaseProvider):
+    """Send sampled traces to Lambda's X-Ray daemon, in one packet per request."""
+
+    def __init__(self) -> None:
+        self._open: list[Subsegment] = []
+
+    @contextmanager
+    def in_subsegment(self, name: str = "", **_: Any) -> Iterator[Subsegment]:
+        """Open a subsegment of the surrounding one, or of Lambda's own segment."""
+        subsegment = Subsegment(name)
+        if self._open:
+            self._open[-1].add_subsegment(subsegment)
+        self._open.append(subsegment)
+        try:
+            yield subsegment
+        except Exception as error:
+            subsegment.add_exception(error, [])
+            raise
+        finally:
+            self._open.pop()
+            subsegment.close()
+            if not self._open:
+                _send(subsegment.document)
+
+    in_subsegment_async = in_subsegment  # type: ignore[assignment]  # nothing here is asynchronous
+
+    def put_annotation(self, key: str, value: Any) -> None:
+        """Add it to the innermost subsegment."""
+        if self._open:
+            self._open[-1].put_annotation(key, value)
+
+    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
+        """Add it to the innermost subsegment."""
+        if self._open:
+            self._open[-1].put_metadata(key, value, namespace)
+
+    def patch(self, modules: Any) -> None:
+        """Patch nothing: each call that matters is already in a subsegment."""
+
+    def patch_all(self) -> None:
+        """Patch nothing: each call that matters is already in a subsegment."""
+
+
+def read_trace() -> dict[str, str]:
+    """Return the members of this request's trace header; none outside Lambda."""
+    fields = filter(None, os.environ.get("_X_AMZN_TRACE_ID", "").split(";"))
+    return dict(field.partition("=")[::2] for field in fields)
+
+
+def _send(document: dict[str, Any]) -> None:
+    trace = read_trace()
+    if trace.get("Sampled") != "1":
+        return
+    document |= {
+        "type": "subsegment",
+        "trace_id": trace.get("Root", ""),
+        "parent_id": trace.get("Parent", ""),
+    }
+    address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
+    host, _, port = address.partition(":")
+    # Tracing must never fail a request.
+    with suppress(OSError, OverflowError, ValueError):
+        _socket().sendto(HEADER + json.dumps(document).encode(), (host, int(port)))
+
+
+@cache
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    atexit.register(made.close)
+    return made

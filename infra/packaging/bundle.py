@@ -1,0 +1,103 @@
+"""The functions' code as Lambda gets it: built without Docker, the same on every machine."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from infra.packaging import slimming
+from infra.packaging.slimming import slim
+
+ROOT: Final = Path(__file__).parents[2]
+LAMBDA: Final = "manylinux2014_aarch64"
+"""The platform of the deployed functions, as wheels name it."""
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The oldest time that a zip can hold."""
+
+
+def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
+    """A folder with what is used of `functions/requirements.txt`, and the modules of `functions/`.
+
+    `platform` is that of the wheels, or None for the machine that builds. The folder is named for
+    what goes into it, so that nothing is built twice, nor changed while another process reads it.
+    """
+    requirements = root / "functions" / "requirements.txt"
+    modules = {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted((root / "functions").rglob("*.py"))
+    }
+    builds = root / ".build"
+    machine = platform or sysconfig.get_platform()
+    packages = builds / _name("packages", machine, requirements.read_bytes())
+    build_rules = Path(slimming.__file__).read_bytes()
+    bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version, xray_sdk)
+    builds.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=builds) as name:
+        draft = Path(name)
+        if not packages.exists():
+            install(requirements, draft / "packages", platform)
+            _publish(draft / "packages", packages)
+        if not bundle.exists():
+            # Links, since a copy of the packages for each edit would fill the disk.
+            shutil.copytree(packages, draft / "bundle", copy_function=os.link)
+            for module, content in modules.items():
+                (draft / "bundle" / module).parent.mkdir(parents=True, exist_ok=True)
+                (draft / "bundle" / module).write_bytes(content)
+            slim(draft / "bundle", xray_sdk=xray_sdk)
+            _publish(draft / "bundle", bundle)
+    return bundle
+
+
+def archive(bundle: Path) -> Path:
+    """The zip of a bundle: the same bytes from the same files, whatever their times and order."""
+    target = bundle.with_suffix(".zip")
+    if not target.exists():
+        with TemporaryDirectory(dir=bundle.parent) as name:
+            draft = Path(name) / target.name
+            with ZipFile(draft, "w", ZIP_DEFLATED, compresslevel=9) as archived:
+                for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+                    member = ZipInfo(str(path.relative_to(bundle)), _EPOCH)
+                    member.compress_type = ZIP_DEFLATED
+                    member.external_attr = 0o644 << 16
+                    archived.writestr(member, path.read_bytes())
+            _publish(draft, target)
+    return target
+
+
+def install(requirements: Path, target: Path, platform: str | None) -> None:
+    """Install locked wheels, without what differs between two installations of the same ones."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    locked = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    foreign = (
+        ["--platform", platform, "--implementation", "cp", "--python-version", "3.13"]
+        if platform
+        else []
+    )
+    paths = ["--target", str(target), "--requirement", str(requirements)]
+    installed = subprocess.run(  # noqa: S603 - pip's own options
+        [*pip, *locked, *foreign, *paths], check=False
+    )
+    if installed.returncode:
+        raise SystemExit(f"The packages of {requirements} could not be installed: pip says why.")
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for metadata in target.glob("*.dist-info"):
+        for name in ("RECORD", "REQUESTED", "INSTALLER"):
+            (metadata / name).unlink(missing_ok=True)
+
+
+def _name(kind: str, *contents: object) -> str:
+    return f"{kind}-{hashlib.sha256(repr(contents).encode()).hexdigest()[:16]}"
+
+
+def _publish(draft: Path, final: Path) -> None:
+    """Put a finished folder in its place; one that another process has put there is the same."""
+    with suppress(OSError):
+        draft.rename(final)

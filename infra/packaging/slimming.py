@@ -1,0 +1,182 @@
+"""What the bundle leaves out: nothing that a function uses, and most of what it would read.
+
+A start reads botocore's data for hundreds of services to find one, and the certificates of a
+hundred authorities to trust Amazon. `tests/bundle` compares what is left with stock botocore.
+"""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from functions.operations import (
+    COUNT_ACTIONS,
+    EVENT_ACTIONS,
+    IDEMPOTENCY_ACTIONS,
+    Operation,
+)
+
+ACTIONS: Final = {
+    "cognito-idp": {action for operation in Operation for action in operation.actions},
+    "dynamodb": {*COUNT_ACTIONS, *IDEMPOTENCY_ACTIONS},
+    "events": set(EVENT_ACTIONS),
+}
+"""All that the functions ask AWS."""
+
+UNUSED: Final = (
+    "*.dist-info",
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
+    "boto3/data",
+    "boto3/examples",
+    "wrapt-stubs",
+)
+XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
+
+IMPORTS: Final = {
+    # What Python 3.13 has itself.
+    "aws_lambda_powertools/metrics/types.py": {
+        "from typing_extensions import NotRequired": "from typing import NotRequired",
+    },
+    "aws_lambda_powertools/utilities/jmespath_utils/__init__.py": {
+        "from typing_extensions import deprecated": "from warnings import deprecated",
+    },
+    # For `~/.aws/config`, which a function does not have.
+    "botocore/configloader.py": {"import configparser": ""},
+    # For the help texts of a client.
+    "botocore/docs/__init__.py": {"from botocore.docs.service import ServiceDocumenter": ""},
+    "botocore/docs/docstring.py": {
+        "from botocore.docs.bcdoc.restdoc import DocumentStructure": "",
+        "from botocore.docs.method import document_model_driven_method": "",
+        "from botocore.docs.paginator import document_paginate_method": "",
+        "from botocore.docs.waiter import document_wait_method": "",
+    },
+    # For HTTP/2, which wants a package that the bundle does not have.
+    "urllib3/http2/__init__.py": {"from importlib.metadata import version": ""},
+}
+"""Lines of the packages, and what stands in their place in the bundle: what a start need not load.
+
+A name that is missing and asked for all the same is a `NameError`, and not another behaviour.
+"""
+
+_AMAZON: Final = r"Amazon Root CA [1-4]|Starfield Services Root Certificate Authority - G2"
+_SHARED_DATA: Final = {"_retry.json", "partitions.json", "sdk-default-configuration.json"}
+
+
+def slim(bundle: Path, *, xray_sdk: bool) -> None:
+    """Remove what is not used, and compile what is left."""
+    for pattern in (*UNUSED, *(() if xray_sdk else XRAY_SDK)):
+        for path in bundle.glob(pattern):
+            shutil.rmtree(path)
+    botocore = bundle / "botocore"
+    _extract_roots(botocore / "cacert.pem", bundle / "functions" / "aws" / "amazon-roots.pem")
+    _reduce_data(botocore / "data")
+    for module, lines in IMPORTS.items():
+        _replace(bundle / module, lines)
+    _compile(bundle)
+
+
+def _extract_roots(store: Path, roots: Path) -> None:
+    """Botocore's own file names each certificate in a comment before it."""
+    certificates = re.findall(
+        r"# Label: \"([^\"]*)\".*?(-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n)",
+        store.read_text(),
+        re.DOTALL,
+    )
+    amazons = [pem for label, pem in certificates if re.fullmatch(_AMAZON, label)]
+    if not amazons:
+        raise SystemExit(f"{store} does not name Amazon's certificates any more.")
+    roots.write_text("".join(amazons))
+
+
+def _reduce_data(data: Path) -> None:
+    models = {
+        service: _reduce_model(data / service, actions) for service, actions in ACTIONS.items()
+    }
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in ACTIONS if name in services}
+    for path in data.iterdir():
+        if path.name not in _SHARED_DATA:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (data / "endpoints.json").write_text(json.dumps(endpoints))
+    for service, (version, model) in models.items():
+        folder = data / service / version
+        folder.mkdir(parents=True)
+        (folder / "service-2.json").write_text(json.dumps(model))
+
+
+def _reduce_model(folder: Path, actions: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """A service's newest version, and its model with these actions and their shapes alone."""
+    newest = max(folder.iterdir())
+    model = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
+    operations = {name: model["operations"][name] for name in sorted(actions)}
+    shapes: dict[str, Any] = {}
+    wanted = list(_referred(operations))
+    while wanted:
+        name = wanted.pop()
+        if name not in shapes:
+            shapes[name] = model["shapes"][name]
+            wanted += _referred(shapes[name])
+    model |= {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+    return newest.name, _undocumented(model)
+
+
+def _referred(value: Any) -> Iterable[str]:  # noqa: ANN401 - as in JSON
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "shape" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _referred(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _referred(inner)
+
+
+def _undocumented(value: Any) -> Any:  # noqa: ANN401 - as in JSON
+    if isinstance(value, dict):
+        return {
+            key: _undocumented(inner)
+            for key, inner in value.items()
+            if not (key == "documentation" and isinstance(inner, str))
+        }
+    return [_undocumented(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _replace(module: Path, lines: Mapping[str, str]) -> None:
+    text = module.read_text().splitlines()
+    for line, replacement in lines.items():
+        if text.count(line) != 1:
+            raise SystemExit(f"{module} does not have the line {line!r} any more.")
+        text[text.index(line)] = replacement
+    module.unlink()  # a link to what other bundles have as well
+    module.write_text("\n".join(text) + "\n")
+
+
+def _compile(bundle: Path) -> None:
+    """Once for all: Lambda's folder is read-only, so that it would compile at every start.
+
+    The byte code is checked against nothing, neither times nor sources, and so is the same
+    whenever it is made, by a process that hashes alike.
+    """
+    compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run(  # noqa: S603 - Python's own compiler
+        [*compiler, "-s", str(bundle), str(bundle)],
+        check=True,
+        env={"PYTHONHASHSEED": "0"},
+    )

@@ -1,0 +1,35 @@
+"""Chromium before the page of a stack, for the tests and for the screenshot."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from infra.settings import STAGES
+from playwright.sync_api import Browser, sync_playwright
+
+from local import emulator
+from local.stack import Stack
+from local.web import pages, website
+
+ORIGIN: Final = STAGES["local"].allowed_origins[0]
+"""Where the browser finds the page, whatever port it is served on."""
+
+
+@contextmanager
+def chromium(stack: Stack) -> Iterator[Browser]:
+    """Serve the page, and start Debian's Chromium, or else Google's, until the block is left."""
+    port = emulator.free_port()
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    arguments = [f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # it does not start as root otherwise
+    with website(port) as routes, sync_playwright() as playwright:
+        routes.update(pages(stack))
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()

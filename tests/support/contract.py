@@ -1,0 +1,72 @@
+"""What the OpenAPI document promises about a response."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from apidocs.openapi import build
+from functions.operations import Operation
+from functions.problems import JSON, PROBLEMS
+from tests.support.invocation import Reply
+
+_document = cache(build)
+
+
+def ids(value: object) -> object:
+    """The names of parametrized cases: an operation's own, or pytest's."""
+    return value.id if isinstance(value, Operation) else value if isinstance(value, str) else None
+
+
+def assert_is_problem(reply: Reply, status: int, code: str) -> None:
+    """Assert that the reply has the shape that every failure has."""
+    assert (reply.status, reply.body["code"]) == (status, code)
+    assert reply.headers["Content-Type"] == JSON
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["x-amzn-errortype"] == code
+    assert ("Retry-After" in reply.headers) == (status == 429)
+    assert (reply.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
+    (problem,) = (problem for problem in PROBLEMS if problem.type == reply.body["type"])
+    document = problem.document(reply.body["requestId"])
+    assert {name: reply.body[name] for name in reply.body if name != "errors"} == document
+
+
+def check(operation: Operation, status: int, headers: Mapping[str, str], text: str) -> None:
+    """Assert that the document has the status, its headers, such a body, and this very problem."""
+    answer = _answer(operation, status)
+    for name in answer["headers"]:
+        if _component(name).get("required"):
+            assert name in headers, (name, headers)
+    if "content" not in answer:
+        assert text == ""
+        return
+    body, media_type = json.loads(text), headers["Content-Type"]
+    _validator(operation, status, media_type).validate(body)
+    if media_type == JSON:
+        body.pop("errors", None)
+        examples = answer["content"][JSON]["examples"].values()
+        assert body in [shown["value"] | {"requestId": body["requestId"]} for shown in examples]
+
+
+def undocumented(operation: Operation, status: int, headers: Iterable[str]) -> set[str]:
+    """The headers that the document does not name; it must not name `Content-Type`."""
+    return set(headers) - set(_answer(operation, status)["headers"]) - {"Content-Type"}
+
+
+def _answer(operation: Operation, status: int) -> dict[str, Any]:
+    described = _document()["paths"][operation.path][operation.method.lower()]
+    answer: dict[str, Any] = described["responses"][str(status)]
+    return answer
+
+
+def _component(header: str) -> dict[str, Any]:
+    component: dict[str, Any] = _document()["components"]["headers"][header]
+    return component
+
+
+@cache
+def _validator(operation: Operation, status: int, media_type: str) -> Draft202012Validator:
+    schema = _answer(operation, status)["content"][media_type]["schema"]
+    return Draft202012Validator(schema | {"components": _document()["components"]})

@@ -1,0 +1,345 @@
+"""A front for Cognito on loopback: plays what a test scripts and answers or forwards the rest.
+
+AWS documents answers that no emulator gives, and failures that nobody can cause at will. Point a
+client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. `Front`
+is what knows nothing of Cognito, and can stand before any other service.
+"""
+
+import json
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+CLIENT_SECRET: Final = "the-client-secret-of-the-front"
+"""What DescribeUserPoolClient answers when there is no upstream."""
+
+_JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
+_HOP_BY_HOP: Final = {"connection", "content-length", "transfer-encoding"}
+
+_DELIVERY: Final = {
+    "Destination": "a***@e***",
+    "DeliveryMedium": "EMAIL",
+    "AttributeName": "email",
+}
+_SUCCESSES: Final[dict[str, dict[str, Any]]] = {
+    "DescribeUserPool": {
+        "UserPool": {
+            "Policies": {
+                "PasswordPolicy": {
+                    "MinimumLength": 15,
+                    "RequireLowercase": False,
+                    "RequireNumbers": False,
+                    "RequireSymbols": False,
+                    "RequireUppercase": False,
+                }
+            }
+        }
+    },
+    "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
+    "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "an-event"}]},
+}
+"""The actions that answer more than that they succeeded."""
+
+
+@dataclass(frozen=True)
+class CognitoRequest:
+    """One call as it was sent; the names of `headers` are in lower case."""
+
+    action: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+class Refusal(Exception):  # noqa: N818 - Cognito's name for it stands in `error`
+    """An error of Cognito, which a `respond` raises instead of answering."""
+
+    def __init__(self, error: str, message: str, status: int = 400) -> None:
+        super().__init__(error, message, status)
+        self.error = error
+        self.message = message
+        self.status = status
+
+
+type Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""What answers an action, from its name and its body, or raises a `Refusal`."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def action(self) -> str:
+        """Empty for what is no action, such as a download of the pool's public keys."""
+        return self.headers.get("x-amz-target", "").rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class _Script:
+    answer: _Answer | None
+    delay: float
+    reset: bool
+    forward: bool
+    times: int | None
+
+
+class Front:
+    """A context manager; what no script answers goes on to the `upstream` URL."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._requests: list[CognitoRequest] = []
+        self._scripts: dict[str, list[_Script]] = {}
+        self._lock = Lock()
+        self._closing = Event()
+        self.respond: Respond | None = None
+        self._server = _Server(self)
+        self._refuses = False
+
+    def __enter__(self) -> Self:
+        self._serve()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        if not self._refuses:
+            self._close()
+
+    @property
+    def url(self) -> str:
+        """The endpoint for a client; the port is free and chosen by the system."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def requests(self) -> list[CognitoRequest]:
+        """What was sent since the last `reset`, oldest first."""
+        with self._lock:
+            return list(self._requests)
+
+    def answer(
+        self,
+        action: str,
+        *,
+        error: str | None = None,
+        message: str = "",
+        status: int | None = None,
+        body: bytes | dict[str, Any] | None = None,
+        delay: float = 0.0,
+        reset: bool = False,
+        forward: bool = False,
+        times: int | None = None,
+    ) -> None:
+        """Script the next answers to an action, such as `"ForgotPassword"`; `""` is what has none.
+
+        `error` is the name of an exception (status 400) and `body` a whole answer (status 200),
+        which as bytes is sent without Cognito's headers;
+        with neither, the call goes on after `delay` seconds. `reset` drops the connection
+        instead of answering, and `forward` lets Cognito act before it. Scripts of one action play
+        in order, each `times` times; one without `times` plays until another replaces it.
+        """
+        answer = None
+        if error is not None:
+            answer = _refuse(Refusal(error, message, status or 400))
+        elif isinstance(body, bytes):
+            answer = _Answer(status or 200, {}, body)
+        elif body is not None:
+            answer = _Answer(status or 200, _JSON, json.dumps(body).encode())
+        script = _Script(
+            answer=answer,
+            delay=delay,
+            reset=reset,
+            forward=forward,
+            times=times,
+        )
+        with self._lock:
+            earlier = self._scripts.get(action, [])
+            self._scripts[action] = [one for one in earlier if one.times is not None] + [script]
+
+    def refuse(self) -> None:
+        """Drop every connection and listen no more, until the next `reset`."""
+        self._close()
+        self._server.drop()
+        self._refuses = True
+
+    def reset(self) -> None:
+        """Forget every script and every request."""
+        with self._lock:
+            self._scripts.clear()
+            self._requests.clear()
+            self.respond = None
+        if self._refuses:
+            self._server = _Server(self, self._server.server_port)
+            self._serve()
+            self._refuses = False
+
+    def _serve(self) -> None:
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def _close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handle(self, call: _Call) -> _Answer | None:
+        """Return the answer to one call, or None to drop the connection."""
+        with self._lock:
+            if call.action:
+                request = CognitoRequest(call.action, json.loads(call.body), call.headers)
+                self._requests.append(request)
+            script = self._next_script(call.action)
+        if script is None:
+            return self._succeed(call)
+        if script.forward:
+            self._succeed(call)
+        self._closing.wait(script.delay)
+        if script.reset:
+            return None
+        return script.answer or self._succeed(call)
+
+    def _next_script(self, action: str) -> _Script | None:
+        for script in self._scripts.get(action, []):
+            if script.times is None:
+                return script
+            if script.times > 0:
+                script.times -= 1
+                return script
+        return None
+
+    def _succeed(self, call: _Call) -> _Answer:
+        return _forward(self._upstream, call)
+
+
+class CognitoFront(Front):
+    """Without an `upstream` URL, the actions of this service just succeed.
+
+    `respond` answers instead of an upstream, until the next `reset`.
+    """
+
+    def __init__(self, upstream: str = "") -> None:
+        super().__init__(upstream)
+
+    def _succeed(self, call: _Call) -> _Answer:
+        if self._upstream:
+            return super()._succeed(call)
+        if self.respond is not None:
+            try:
+                body = self.respond(call.action, json.loads(call.body))
+            except Refusal as refusal:
+                return _refuse(refusal)
+            return _Answer(200, _JSON, json.dumps(body).encode())
+        if call.action == "DescribeUserPoolClient":
+            client = json.loads(call.body) | {"ClientSecret": CLIENT_SECRET}
+            return _Answer(200, _JSON, json.dumps({"UserPoolClient": client}).encode())
+        return _Answer(200, _JSON, json.dumps(_SUCCESSES.get(call.action, {})).encode())
+
+
+def _refuse(refusal: Refusal) -> _Answer:
+    headers = {**_JSON, "x-amzn-ErrorType": f"{refusal.error}:"}
+    body = {"__type": refusal.error, "message": refusal.message}
+    return _Answer(refusal.status, headers, json.dumps(body).encode())
+
+
+def _forward(upstream: str, call: _Call) -> _Answer:
+    connection = HTTPConnection(urlsplit(upstream).netloc, timeout=30)
+    try:
+        # The client's own Host goes on, since the signature covers it.
+        connection.putrequest(call.method, call.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in call.headers.items():
+            if name not in _HOP_BY_HOP:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(call.body)))
+        connection.endheaders(call.body)
+        response = connection.getresponse()
+        kept = {
+            name: value
+            for name, value in response.getheaders()
+            if name.lower() not in _HOP_BY_HOP | {"date", "server"}
+        }
+        return _Answer(response.status, kept, response.read())
+    finally:
+        connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, front: Front, port: int = 0) -> None:
+        self.play = front._handle  # noqa: SLF001 - the server is a part of the front
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        # Not shut down first: a lingering time of zero then makes the closing a reset.
+        self.close_request(request)
+
+    def drop(self) -> None:
+        """End the connections that are kept alive; a client would go on to use them."""
+        for connection in list(self._open):
+            # The other end may have closed it by now.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that gave up waiting is part of many tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in one packet; with Nagle's algorithm, two would cost 40 ms.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.play(_Call(self.command, self.path, headers, body))
+        if answer is None:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: `CognitoFront.requests` is the record."""

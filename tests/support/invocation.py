@@ -1,0 +1,182 @@
+"""A request as API Gateway sends it to a function, and the response as the function returns it."""
+
+import json
+import logging
+from copy import copy
+from dataclasses import dataclass
+from importlib import import_module
+from io import StringIO
+from itertools import count
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
+
+from functions.api.endpoint import Endpoint
+from functions.operations import Operation
+from functions.requests import Request
+from functions.settings import Settings
+from functions.telemetry.metrics import SERVICE
+from tests.support import ROOT
+
+ORIGIN: Final = "https://app.example"
+CLIENT_ID: Final = "0client0of0the0tests0"
+REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+TOKEN: Final = "header.payload.signature"
+SUB: Final = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
+USERNAME: Final = "demo@example.com"
+CODE: Final = "482916"
+SETTINGS: Final = Settings.of_stage(
+    "dev",
+    user_pool_id="us-east-1_Tests0000",
+    user_pool_client_id=CLIENT_ID,
+    allowed_client_ids=(CLIENT_ID,),
+    allowed_origins=(ORIGIN,),
+    lower_case_usernames=True,
+    answer_step=0.0,
+    limits=False,
+    table_name="the-table",
+    breach_endpoint="",
+    pseudonym_key="the-pseudonym-key-of-the-tests",
+)
+"""Everything optional is off."""
+
+_pools = count(1)
+
+
+def read_event(operation: Operation) -> dict[str, Any]:
+    """The sample event of an operation, with what only a live pool can give."""
+    text = (ROOT / "events" / f"{operation.id}.json").read_text()
+    text = text.replace("{{code}}", CODE).replace("{{accessToken}}", TOKEN)
+    event: dict[str, Any] = json.loads(text)
+    return event
+
+
+BODIES: Final[dict[Operation, dict[str, Any]]] = {
+    operation: json.loads(read_event(operation)["body"]) for operation in Operation
+}
+"""A valid body for each operation."""
+
+
+@dataclass(frozen=True)
+class Context:
+    function_name: str = "tests"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:tests:live"
+    aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 28_000
+
+
+class Reply(NamedTuple):
+    """A response as the gateway gets it, and everything that the function printed for it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    printed: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.text)
+        return body
+
+    @property
+    def rules(self) -> set[tuple[str, str]]:
+        return {(error["pointer"], error["rule"]) for error in self.body["errors"]}
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.printed.splitlines()]
+
+    @property
+    def log(self) -> dict[str, Any]:
+        (line,) = (one for one in self.lines if "level" in one)
+        return line
+
+    @property
+    def metrics(self) -> set[str]:
+        return {
+            metric["Name"]
+            for line in self.lines
+            if "_aws" in line and "operation" in line
+            for metrics in line["_aws"]["CloudWatchMetrics"]
+            for metric in metrics["Metrics"]
+        }
+
+
+class Deployment:
+    """The handlers with some settings, and with a pool that no other deployment has read."""
+
+    def __init__(self, **changes: Any) -> None:
+        pool = f"us-east-1_Tests{next(_pools):04}"
+        self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
+        self._handlers: dict[Operation, Endpoint[Request]] = {}
+
+    def handler(self, operation: Operation) -> Endpoint[Request]:
+        if operation not in self._handlers:
+            handler = copy(import_module(f"functions.{operation.id}.handler").handler)
+            handler.settings = self.settings
+            self._handlers[operation] = handler
+        return self._handlers[operation]
+
+    def invoke(
+        self,
+        operation: Operation,
+        body: object = None,
+        *,
+        raw: str | None = None,
+        headers: dict[str, str] | None = None,
+        claims: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> Reply:
+        """Invoke a handler with a body, as API Gateway would."""
+        text = json.dumps(BODIES[operation] if body is None else body) if raw is None else raw
+        pool = self.settings.user_pool_id
+        return call(
+            self.handler(operation), make_event(operation, text, headers, claims, pool) | changes
+        )
+
+
+def call(handler: Endpoint[Request], event: Any) -> Reply:
+    """Invoke a handler with a whole event."""
+    printed = StringIO()
+    with patch("sys.stdout", printed):
+        for stream in logging.getLogger(SERVICE).handlers:
+            assert isinstance(stream, logging.StreamHandler)
+            stream.setStream(printed)
+        response = handler(event, Context())  # type: ignore[arg-type]  # what is read of it
+    return Reply(response["statusCode"], response["headers"], response["body"], printed.getvalue())
+
+
+def make_event(
+    operation: Operation,
+    body: str | None,
+    headers: dict[str, str] | None = None,
+    claims: dict[str, str] | None = None,
+    pool: str = SETTINGS.user_pool_id,
+) -> dict[str, Any]:
+    """What the function reads of API Gateway's proxy event; `events/` has whole ones."""
+    context: dict[str, Any] = {
+        "requestId": REQUEST_ID,
+        "identity": {"sourceIp": "192.0.2.7", "userAgent": "tests"},
+    }
+    sent = {"Content-Type": "application/json", "Origin": ORIGIN}
+    if operation.signed_in:
+        sent["Authorization"] = f"Bearer {TOKEN}"
+        standard = {
+            "client_id": CLIENT_ID,
+            "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
+            "scope": "openid aws.cognito.signin.user.admin",
+            "sub": SUB,
+            "token_use": "access",
+            "username": SUB,
+        }
+        context["authorizer"] = {"claims": standard | (claims or {})}
+    return {
+        "httpMethod": operation.method,
+        "path": operation.path,
+        "headers": sent | (headers or {}),
+        "body": body,
+        "isBase64Encoded": False,
+        "requestContext": context,
+    }

@@ -1,0 +1,205 @@
+"""A client that lost the answer repeats its request with the same key and gets the first answer."""
+
+import time
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from functions.operations import Operation
+from tests.support.contract import assert_is_problem, ids
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, Reply
+from tests.unit.conftest import Configure, Expire, Invoke, sent
+from tests.unit.test_limits import NAME, WRONG
+
+_, CONFIRM, UPDATE = Operation
+changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
+KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
+
+
+def repeatable(invoke: Invoke, operation: Operation, key: str = KEY, **changes: Any) -> Reply:
+    return invoke(operation, headers={"Idempotency-Key": key}, **changes)
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_repeat_gets_the_first_answer(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    first = repeatable(invoke, operation)
+    cognito.answer(operation.action, error="ExpiredCodeException")
+
+    second = repeatable(invoke, operation)
+
+    assert first[:3] == second[:3]
+    assert (second.status, len(sent(cognito, operation))) == (204, 1)
+    assert ("repeated" in first.log, second.log["repeated"]) == (False, True)
+    assert [r.action for r in cognito.requests].count("AdminUserGlobalSignOut") == (
+        operation is CONFIRM
+    )
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_without_the_header_nothing_is_kept(
+    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+) -> None:
+    invoke(operation)
+    invoke(operation)
+
+    assert len(sent(cognito, operation)) == 2
+    assert dynamodb.scan(TableName=NAME)["Count"] == 0
+
+
+@pytest.mark.usefixtures("dynamodb")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "another"},
+        {"body": BODIES[CONFIRM] | {"newPassword": "another long password"}},
+        {"body": BODIES[CONFIRM] | {"username": "eve@example.com"}},
+    ],
+    ids=["key", "body", "user"],
+)
+def test_another_request_is_no_repeat(
+    change: dict[str, Any], cognito: CognitoFront, invoke: Invoke
+) -> None:
+    repeatable(invoke, CONFIRM)
+
+    repeatable(invoke, CONFIRM, **change)
+
+    assert len(sent(cognito, CONFIRM)) == 2
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_definite_failure_is_not_kept(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer(operation.action, error="NotAuthorizedException", message=WRONG, times=1)
+    first = repeatable(invoke, operation)
+
+    second = repeatable(invoke, operation)
+
+    assert (first.status >= 400, second.status) == (True, 204)
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_an_unknown_outcome_is_kept_and_says_so(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer(operation.action, reset=True, forward=True, times=1)
+    first = repeatable(invoke, operation)
+
+    second = repeatable(invoke, operation)
+
+    assert_is_problem(first, 504, "InternalErrorException")
+    assert first[:3] == second[:3]
+    assert "try to sign in" in second.body["recoverySuggestion"]
+    assert len(sent(cognito, operation)) == 1
+
+
+def interrupt(dynamodb: DynamoDBClient, until: float) -> None:
+    """Leave the only record as a function leaves it that is killed, or still runs."""
+    (item,) = dynamodb.scan(TableName=NAME)["Items"]
+    item |= {"status": {"S": "INPROGRESS"}, "in_progress_expiration": {"N": f"{until * 1000:.0f}"}}
+    dynamodb.put_item(TableName=NAME, Item=item)
+
+
+@changing
+def test_a_repeat_of_a_request_in_progress_is_told_to_wait(
+    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+) -> None:
+    repeatable(invoke, operation)
+    interrupt(dynamodb, until=time.time() + 20)
+
+    reply = repeatable(invoke, operation)
+
+    assert_is_problem(reply, 409, "RequestInProgressException")
+    assert len(sent(cognito, operation)) == 1
+
+
+@changing
+def test_the_guarantee_ends_with_the_time_of_a_function_that_was_killed(
+    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+) -> None:
+    repeatable(invoke, operation)
+    interrupt(dynamodb, until=time.time() - 1)
+
+    assert repeatable(invoke, operation).status == 204
+    assert len(sent(cognito, operation)) == 2
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_table_that_fails_stops_nothing(
+    operation: Operation, cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    configure(table_name="a-table-that-is-not-there")
+
+    reply = repeatable(invoke, operation)
+
+    assert (reply.status, len(sent(cognito, operation))) == (204, 1)
+    assert reply.metrics == {"Success", "IdempotencyFailed"}
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
+def test_a_table_that_fails_half_way_undoes_no_answer(
+    fails: bool, dynamodb: DynamoDBClient, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    """The record in progress is put, and then nothing more can be written."""
+    if fails:
+        cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
+
+    def refuse(**_: object) -> None:
+        dynamodb.meta.events.unregister("before-parameter-build.dynamodb.UpdateItem", refuse)
+        dynamodb.delete_table(TableName=NAME)
+
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.UpdateItem", refuse)
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.DeleteItem", refuse)
+
+    reply = repeatable(invoke, UPDATE)
+
+    assert reply.status == (403 if fails else 204)
+    assert "IdempotencyFailed" in reply.metrics
+    assert len(sent(cognito, UPDATE)) == 1
+
+
+@changing
+def test_a_repeat_comes_before_the_limits(
+    operation: Operation, dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True)
+
+    assert {repeatable(invoke, operation).status for _ in range(20)} == {204}
+
+
+def test_the_table_holds_nothing_of_the_request(dynamodb: DynamoDBClient, invoke: Invoke) -> None:
+    repeatable(invoke, CONFIRM)
+
+    items = str(dynamodb.scan(TableName=NAME)["Items"])
+
+    assert [v for v in (*BODIES[CONFIRM].values(), KEY) if v in items] == []
+
+
+def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> None:
+    reply = repeatable(invoke, CONFIRM, key="k" * 256)
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {("Idempotency-Key", "maxLength")}
+    assert cognito.requests == []
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+) -> None:
+    repeatable(invoke, operation)
+    stricter = {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 99}}}}
+    cognito.answer("DescribeUserPool", body=stricter)
+    expire_policies()
+
+    assert repeatable(invoke, operation).status == 204

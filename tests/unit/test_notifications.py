@@ -1,0 +1,108 @@
+"""A changed password is announced, and a mere request is not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, REQUEST_ID, SUB, USERNAME
+from tests.unit.conftest import Configure, Invoke, Service
+
+RESET, CONFIRM, UPDATE = (
+    Operation.RESET_PASSWORD,
+    Operation.CONFIRM_RESET_PASSWORD,
+    Operation.UPDATE_PASSWORD,
+)
+changing = pytest.mark.parametrize(
+    "operation", [one for one in Operation if one.changes_password], ids=lambda one: one.id
+)
+
+
+@pytest.fixture
+def bus(configure: Configure) -> None:
+    configure(event_bus_name="the-bus")
+
+
+def put(cognito: CognitoFront) -> list[dict[str, Any]]:
+    """The entries that EventBridge got."""
+    requests = [request for request in cognito.requests if request.action == "PutEvents"]
+    return [entry for request in requests for entry in request.body["Entries"]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "detail_type", "user"),
+    [
+        (CONFIRM, "Password Reset Confirmed", {"username": USERNAME}),
+        (UPDATE, "Password Updated", {"sub": SUB}),
+    ],
+    ids=["confirm", "update"],
+)
+@pytest.mark.usefixtures("bus")
+def test_a_changed_password_is_announced_once_without_a_secret(
+    operation: Operation,
+    detail_type: str,
+    user: dict[str, str],
+    cognito: CognitoFront,
+    invoke: Invoke,
+    service: Service,
+) -> None:
+    reply = invoke(operation)
+
+    (entry,) = put(cognito)
+    assert reply.metrics == {"Success"}
+    assert json.loads(entry.pop("Detail")) == user | {
+        "userPoolId": service.deployment.settings.user_pool_id,
+        "requestId": REQUEST_ID,
+        "sourceIp": "192.0.2.7",
+        "userAgent": "tests",
+    }
+    assert entry == {
+        "EventBusName": "the-bus",
+        "Source": "password-service",
+        "DetailType": detail_type,
+    }
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_mere_request_is_not_announced(cognito: CognitoFront, invoke: Invoke) -> None:
+    invoke(RESET)
+
+    assert put(cognito) == []
+
+
+@changing
+@pytest.mark.usefixtures("bus")
+def test_a_failure_is_not_announced(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer(operation.action, error="NotAuthorizedException")
+
+    invoke(operation)
+
+    assert put(cognito) == []
+
+
+@changing
+@pytest.mark.parametrize(
+    "trouble", [{"error": "ThrottlingException"}, {"body": {"FailedEntryCount": 1, "Entries": []}}]
+)
+@pytest.mark.usefixtures("bus")
+def test_an_event_that_cannot_be_put_degrades_the_request(
+    operation: Operation, trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("PutEvents", **trouble)
+
+    reply = invoke(operation, BODIES[operation])
+
+    assert (reply.status, reply.metrics) == (204, {"Success", "EventFailed"})
+
+
+@changing
+def test_without_a_bus_nothing_is_put(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    invoke(operation)
+
+    assert put(cognito) == []

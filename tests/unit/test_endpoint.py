@@ -118,7 +118,7 @@ def test_an_unreadable_secret_is_our_fault_for_every_user(
 
     assert_is_problem(reply, 500, "InternalErrorException")
     assert reply.log["cause"] == f"DescribeUserPoolClient.{error}"
-    assert [r.action for r in cognito.requests] == ["DescribeUserPoolClient"]
+    assert sent(cognito, operation) == []
 
 
 @with_secret

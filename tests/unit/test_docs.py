@@ -1,34 +1,22 @@
-"""What the documents say is what the code does: a table is derived, and what they name is there."""
+"""What the documents name is there: files, make targets, and the tests that show a claim."""
 
-import json
+import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from functions import problems
 from functions.operations import Operation
-from functions.problems import Problem
+from tests.support import ROOT
+from tests.support.invocation import REQUEST_ID, SETTINGS
+from tests.unit.conftest import Invoke
 
-ROOT = Path(__file__).parents[2]
-
-
-def problem_table() -> str:
-    """The table of `docs/problems.md`."""
-    seen = dict.fromkeys(v for v in vars(problems).values() if isinstance(v, Problem))
-    rows = [
-        f"| `{p.code}` | {p.status} | {p.detail} | {p.recovery_suggestion} |"
-        for p in sorted(seen, key=lambda problem: (problem.status, problem.code))
-    ]
-    head = ["| code | status | what happened | what to do |", "|---|---|---|---|"]
-    return "\n".join(head + rows)
+CITATION = r"`(tests/[\w/]+\.py)::(\w+)`"
+DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
 
 
-def test_the_documents_list_every_problem() -> None:
-    assert problem_table() in (ROOT / "docs/problems.md").read_text()
-
-
-@pytest.mark.parametrize("document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_a_document_names_only_files_and_targets_that_exist(document: Path) -> None:
     text = document.read_text()
     makefile = (ROOT / "Makefile").read_text()
@@ -40,36 +28,41 @@ def test_a_document_names_only_files_and_targets_that_exist(document: Path) -> N
     assert [t for t in map("".join, targets) if f"\n{t}:" not in makefile] == []
 
 
-SINGLE = [Operation.RESET_PASSWORD, Operation.UPDATE_PASSWORD]
-"""What makes one call of Cognito, and not two."""
-RATIOS: dict[str, tuple[str, list[Operation], str]] = {
-    "cold": ("cold_vs_cookbook", [*Operation], "a cold start takes {} of the time of"),
-    "cold, no byte code": (
-        "cold_vs_cookbook_without_bytecode",
-        [*Operation],
-        "{} of that without byte code",
-    ),
-    "cold, naive": ("cold_vs_naive_boto3", [*Operation], "and {} of that of a bare boto3 handler"),
-    "first call": ("first_call_vs_cookbook", [*Operation], "first call after it takes {} of"),
-    "memory": ("peak_memory_vs_cookbook", [*Operation], "peak memory is {} of"),
-    "warm": ("warm_cpu_vs_cookbook", SINGLE, "costs {} of the processor time of"),
-    "warm, naive": ("warm_cpu_vs_naive_boto3", SINGLE, "and {} times that of the bare handler"),
-    "warm, confirm": (
-        "warm_cpu_vs_naive_boto3",
-        [Operation.CONFIRM_RESET_PASSWORD],
-        "confirm costs {} times as much as the bare handler",
-    ),
-}
+@cache
+def defined_in(file: Path) -> set[str]:
+    """The names of the tests that a file has, without its helpers."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return {n.name for n in nodes if isinstance(n, ast.FunctionDef) and n.name[:5] == "test_"}
 
 
-@pytest.mark.parametrize(("ratio", "operations", "sentence"), RATIOS.values(), ids=RATIOS)
-def test_a_document_has_the_ratios_that_were_measured(
-    ratio: str, operations: list[Operation], sentence: str
-) -> None:
-    results = json.loads((ROOT / "benchmarks/results.json").read_text())
-    document = " ".join((ROOT / "docs/performance.md").read_text().split())
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_test_that_a_document_cites_exists(document: Path) -> None:
+    text = document.read_text()
+    cited = re.findall(CITATION, text)
 
-    low, *_, high = sorted(f"{results[operation.id][ratio]:.2f}" for operation in operations * 2)
-    span = low if low == high else f"{low} to {high}"
+    missing = [f"{file}::{test}" for file, test in cited if test not in defined_in(ROOT / file)]
 
-    assert sentence.format(span) in document
+    assert missing == []
+    assert text.count(".py::") == len(cited)
+
+
+def test_each_attack_has_a_defence_and_a_test() -> None:
+    rows = re.findall(r"^\| (.*) \|$", (ROOT / "docs/threat-model.md").read_text(), re.MULTILINE)
+    attacks = [row.split(" | ") for row in rows if "::" in row]
+
+    assert len(attacks) > 30
+    assert all(len(cells) >= 3 and cells[1] for cells in attacks)
+
+
+def test_the_user_reference_is_computed_as_the_document_says(invoke: Invoke) -> None:
+    text = (ROOT / "docs/security-features.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    module: dict[str, object] = {}
+    exec(code, module)
+    reference = module["reference"]
+    assert callable(reference)
+
+    log = invoke(Operation.RESET_PASSWORD, {"username": "Andre\u0301@Example.com"}).log
+
+    assert log["request_id"] == REQUEST_ID
+    assert log["user"] == reference(SETTINGS.pseudonym_key, "andr\u00e9@example.com")

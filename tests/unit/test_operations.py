@@ -1,84 +1,250 @@
-"""One declaration drives everything: a new operation is not done until all of this holds."""
+"""One declaration drives everything: an operation is not done until all of this holds."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 
-import botocore.session
 import pytest
 
+from apidocs.checklist import find_missing
 from functions.operations import Operation
+from tests.support import ROOT
 from tests.support.contract import ids
 
-ROOT = Path(__file__).parents[2]
-COGNITO_QUOTA = 30  # calls a second for each account and region, over all user pools
+COGNITO_QUOTA = 30  # calls per second, account and region, over all user pools
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
 
-def test_each_folder_is_an_operation_and_each_operation_a_folder() -> None:
+@each_operation
+def test_an_operation_has_all_that_the_checklist_asks_for(operation: Operation) -> None:
+    assert list(find_missing(operation, ROOT)) == []
+
+
+def test_each_folder_with_a_handler_is_an_operation() -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
 
     assert folders == {operation.id for operation in Operation}
-
-
-@each_operation
-def test_an_operation_has_a_handler_by_its_name(operation: Operation) -> None:
-    assert callable(import_module(f"functions.{operation.id}.handler").handler)
-
-
-@each_operation
-def test_an_operation_has_tests_by_its_name(operation: Operation) -> None:
-    assert (ROOT / f"tests/unit/test_{operation.id}.py").is_file()
-
-
-@each_operation
-def test_an_operation_has_events_for_its_route(operation: Operation) -> None:
-    files = [
-        ROOT / f"events/{operation.id}.json",
-        *(ROOT / "events").glob(f"{operation.id}.*.json"),
-    ]
-
-    routes = {(e["httpMethod"], e["path"]) for e in (json.loads(f.read_text()) for f in files)}
-
-    assert len(files) > 1
-    assert routes == {(operation.method, operation.path)}
-
-
-@each_operation
-def test_an_operation_stands_in_the_readme(operation: Operation) -> None:
-    assert f"`{operation.method} {operation.path}`" in (ROOT / "README.md").read_text()
-
-
-@each_operation
-def test_an_operation_calls_what_cognito_has(operation: Operation) -> None:
-    model = botocore.session.get_session().get_service_model("cognito-idp")
-
-    assert set(operation.calls) <= set(model.operation_names)
 
 
 def test_no_two_operations_share_a_route() -> None:
     assert len({(operation.method, operation.path) for operation in Operation}) == len(Operation)
 
 
-def test_the_limits_leave_room_below_cognitos_quota() -> None:
+def test_the_throttles_leave_room_below_cognitos_quota() -> None:
     assert sum(operation.requests_per_second for operation in Operation) < COGNITO_QUOTA
 
 
-@each_operation
-def test_a_handler_is_imported_without_any_environment(operation: Operation) -> None:
-    code = f"import functions.{operation.id}.handler"
+NEW = "confirm_sign_up"
+ROW = """
+    CONFIRM_SIGN_UP = Facts(
+        method="POST",
+        path="/confirm-sign-up",
+        action="ConfirmSignUp",
+        uses_client_secret=True,
+        changes_password=False,
+        repeatable=False,
+        signed_in=False,
+        attempts_per_hour=5,
+        requests_per_second=1,
+        success=Success(status=204, description="The account is confirmed."),
+    )
 
-    subprocess.run([sys.executable, "-c", code], env={}, cwd=ROOT, check=True)
+    __hash__ ="""
+PROBLEMS = """
+ALIAS_EXISTS = Problem(
+    "alias-exists",
+    "AliasExistsException",
+    409,
+    "Address in use",
+    "Another account already uses this address.",
+    "Sign in to that account instead, or use another address.",
+)
+SIGN_UP_USERNAME_MISSING = Problem(
+    "sign-up-username-missing",
+    "EmptyConfirmSignUpUsername",
+    400,
+    "Username missing",
+    "username is required to confirm a sign-up.",
+    _FIX,
+)
+SIGN_UP_CODE_MISSING = Problem(
+    "sign-up-code-missing",
+    "EmptyConfirmSignUpCode",
+    400,
+    "Confirmation code missing",
+    "confirmationCode is required to confirm a sign-up.",
+    _FIX,
+)
+
+PROBLEMS: Final ="""
+HANDLER = '''"""Confirm a new account with the code that was sent."""
+
+from functions.api.endpoint import endpoint
+from functions.aws import cognito
+from functions.fields import ConfirmationCode, Username
+from functions.operations import Operation
+from functions.problems import CODE_REFUSED, SIGN_UP_CODE_MISSING, SIGN_UP_USERNAME_MISSING
+from functions.protection import limits
+from functions.requests import Request
 
 
-def test_the_declaration_needs_the_standard_library_alone() -> None:
-    code = "import functions.operations, functions.problems, functions.settings"
+class ConfirmSignUp(Request):
+    """Amplify's `ConfirmSignUpInput`."""
 
-    subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.append('.'); {code}"],
-        cwd=ROOT,
-        check=True,
+    operation = Operation.CONFIRM_SIGN_UP
+    username = Username(empty=SIGN_UP_USERNAME_MISSING)
+    confirmation_code = ConfirmationCode(empty=SIGN_UP_CODE_MISSING)
+
+
+HIDDEN_CAUSES = {
+    *("AliasExistsException", "CodeMismatchException", "ExpiredCodeException"),
+    *("InvalidParameterException", "NotAuthorizedException", "UserNotFoundException"),
+}
+
+
+@endpoint(ConfirmSignUp, hidden_causes=HIDDEN_CAUSES, hidden_answer=CODE_REFUSED)
+def handler(request: ConfirmSignUp) -> None:
+    """Count the attempt, and let Cognito check the code."""
+    limits.count(request)
+    cognito.call_as_client(request, request.username, ConfirmationCode=request.confirmation_code)
+'''
+TESTS = """from functions.operations import Operation
+from tests.unit.conftest import Invoke
+
+
+def test_confirms_an_account(invoke: Invoke) -> None:
+    assert invoke(Operation.CONFIRM_SIGN_UP).status == 204
+"""
+
+
+def write_event(path: Path, username: str) -> None:
+    event = json.loads((ROOT / "events/confirm_reset_password.json").read_text())
+    body = {"username": username, "confirmationCode": "{{code}}"}
+    route = {"path": "/confirm-sign-up", "resource": "/confirm-sign-up"}
+    path.write_text(json.dumps(event | route | {"body": json.dumps(body)}))
+
+
+def insert(file: Path, before: str, text: str) -> None:
+    assert file.read_text().count(before) == 1
+    file.write_text(file.read_text().replace(before, text))
+
+
+def add_operation(root: Path) -> None:
+    """Follow the list in CONTRIBUTING.md."""
+    insert(root / "functions/operations.py", "\n    __hash__ =", ROW)
+    insert(root / "functions/problems.py", "\nPROBLEMS: Final =", PROBLEMS)
+    known = "            ATTEMPTS_EXCEEDED,\n"
+    insert(root / "functions/problems.py", known, f"            ALIAS_EXISTS,\n{known}")
+    folder = root / "functions" / NEW
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""The operation `confirm_sign_up`."""\n')
+    (folder / "handler.py").write_text(HANDLER)
+    write_event(root / f"events/{NEW}.json", "demo@example.com")
+    write_event(root / f"events/{NEW}.unknown_user.json", "nobody@example.com")
+    (root / f"tests/unit/test_{NEW}.py").write_text(TESTS)
+    with (root / "README.md").open("a") as readme:
+        readme.write("\n### Confirm a sign-up: `POST /confirm-sign-up`\n")
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of a copy of the tree."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the tree with a fourth operation."""
+    root = tmp_path_factory.mktemp("grown") / "tree"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in files.splitlines():
+        if (ROOT / file).is_file():
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, root / file)
+    for shared in ("node_modules", ".build"):
+        if (ROOT / shared).exists():
+            (root / shared).symlink_to(ROOT / shared)
+    add_operation(root)
+    return root
+
+
+def test_an_operation_that_follows_the_list_is_complete(grown: Path) -> None:
+    """The document, the pages, the contract and the template come out right by themselves."""
+    written = run(grown, "apidocs")
+    tested = run(
+        grown,
+        *("pytest", "-q", "-p", "no:cacheprovider", "-k", f"{NEW} or document or template"),
+        *("tests/unit/test_operations.py", "tests/unit/test_openapi.py", "tests/unit/test_docs.py"),
+        *(f"tests/unit/test_{NEW}.py", "tests/unit/test_problems.py", "tests/unit/test_secrets.py"),
+        *("tests/unit/test_requests.py", "tests/unit/test_endpoint.py", "tests/infra/test_api.py"),
+        *("--deselect", "tests/unit/test_operations.py::test_an_operation_that_follows_the_list"),
+    )
+
+    assert written.returncode == 0, written.stderr
+    document = json.loads((grown / "openapi.json").read_text())
+    operation = document["paths"]["/confirm-sign-up"]["post"]
+    assert operation["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/ConfirmSignUpInput"
+    }
+    assert (
+        "alias-exists"
+        in operation["responses"]["409"]["content"]["application/problem+json"]["examples"]
+    )
+    assert "`alias-exists`" in (grown / "docs/problems.md").read_text()
+    assert "`confirm_sign_up`" in (grown / "docs/reference.md").read_text()
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize(
+    ("left_out", "sentence"),
+    [
+        (
+            "functions/confirm_sign_up/__init__.py",
+            "functions/confirm_sign_up/__init__.py is missing",
+        ),
+        ("functions/confirm_sign_up/handler.py", "functions/confirm_sign_up/handler.py is missing"),
+        ("events/confirm_sign_up.json", "events/confirm_sign_up.json is missing"),
+        ("events/confirm_sign_up.unknown_user.json", "events/confirm_sign_up.*.json is missing"),
+        ("tests/unit/test_confirm_sign_up.py", "tests/unit/test_confirm_sign_up.py is missing"),
+        ("README.md", "README.md must have a section about `POST /confirm-sign-up`"),
+    ],
+)
+def test_a_sentence_says_which_item_of_the_list_is_missing(
+    left_out: str, sentence: str, grown: Path
+) -> None:
+    kept = (grown / left_out).read_text()
+    if left_out == "README.md":
+        (grown / left_out).write_text((ROOT / left_out).read_text())
+    else:
+        (grown / left_out).unlink()
+
+    written = run(grown, "apidocs")
+
+    (grown / left_out).write_text(kept)
+    assert written.returncode == 1
+    assert written.stderr.startswith(sentence), written.stderr
+
+
+def test_a_sentence_says_which_problem_is_missing(grown: Path) -> None:
+    file = grown / "functions/problems.py"
+    kept = file.read_text()
+    file.write_text(kept.replace("            ALIAS_EXISTS,\n", ""))
+
+    written = run(grown, "apidocs")
+
+    file.write_text(kept)
+    assert written.stderr == (
+        "ConfirmSignUp can fail with AliasExistsException: add a problem to functions/problems.py.\n"
     )

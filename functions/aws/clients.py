@@ -27,6 +27,16 @@ _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
 
+TIMEOUTS: Final[dict[str, dict[str, float]]] = {
+    # Its triggers and mails may take a few seconds.
+    "cognito-idp": {"connect_timeout": 1, "read_timeout": 4},
+    # Neither is worth a longer wait.
+    "dynamodb": {"connect_timeout": 0.5, "read_timeout": 0.5},
+    "events": {"connect_timeout": 0.5, "read_timeout": 0.5},
+}
+"""Seconds."""
+
+
 class ForeignAnswerError(BotoCoreError):
     """A 2xx response that did not come from AWS, for example a proxy's page.
 
@@ -67,29 +77,27 @@ def session() -> Session:
 
 @cache
 def cognito() -> "CognitoIdentityProviderClient":
-    """Return the client for the user pool. Its triggers may take a few seconds."""
-    made: CognitoIdentityProviderClient = make_client(
-        "cognito-idp", connect_timeout=1, read_timeout=4
-    )
+    """Return the client for the user pool."""
+    made: CognitoIdentityProviderClient = make_client("cognito-idp")
     return made
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    """Return the client for the table, which is never worth a longer wait."""
-    made: DynamoDBClient = make_client("dynamodb", connect_timeout=0.5, read_timeout=0.5)
+    """Return the client for the table."""
+    made: DynamoDBClient = make_client("dynamodb")
     return made
 
 
 @cache
 def eventbridge() -> "EventBridgeClient":
     """Return the client for the event bus."""
-    made: EventBridgeClient = make_client("events", connect_timeout=0.5, read_timeout=0.5)
+    made: EventBridgeClient = make_client("events")
     return made
 
 
-def make_client(service: str, *, connect_timeout: float, read_timeout: float) -> Any:  # noqa: ANN401
-    """Return a client without retries; the time-outs are in seconds.
+def make_client(service: str) -> Any:  # noqa: ANN401 - as botocore has it
+    """Return a client without retries.
 
     Retrying a change that succeeded would report a false failure. Parameters are not validated a
     second time, and no request is large enough for compression.
@@ -99,13 +107,12 @@ def make_client(service: str, *, connect_timeout: float, read_timeout: float) ->
         region_name=os.environ["AWS_REGION"],
         verify=_certificates(),
         config=Config(
-            connect_timeout=connect_timeout,
             disable_request_compression=True,
-            read_timeout=read_timeout,
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": 1},
             tcp_keepalive=True,
             user_agent="password-service",
+            **TIMEOUTS[service],
         ),
     )
 

@@ -99,6 +99,7 @@ def _extract_roots(store: Path, roots: Path) -> None:
     amazons = [pem for label, pem in certificates if re.fullmatch(_AMAZON, label)]
     if not amazons:
         raise SystemExit(f"{store} does not name Amazon's certificates any more.")
+    roots.parent.mkdir(parents=True, exist_ok=True)
     roots.write_text("".join(amazons))
 
 

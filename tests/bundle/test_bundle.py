@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from functions.operations import Operation
-from tests.support.runtime import Runtime, RuntimeFailure
-from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
 from tests.support.contract import ids
+from tests.support.front import CLIENT_SECRET, CognitoFront
+from tests.support.invocation import BODIES, SETTINGS, TOKEN
+from tests.support.runtime import Runtime, RuntimeFailure
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 

@@ -29,10 +29,10 @@ from cryptography.x509.oid import NameOID
 from functions.operations import Operation
 from infra.packaging.bundle import build
 from infra.packaging.slimming import ACTIONS
-from tests.support.runtime import Runtime
-from tests.support.front import CognitoFront, Refusal
-from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
 from tests.support.contract import ids
+from tests.support.front import CognitoFront, Refusal
+from tests.support.invocation import BODIES, SETTINGS, TOKEN
+from tests.support.runtime import Runtime
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 

@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.telemetry.metrics import ABSORBED, SUCCESS, Incident
 from functions.operations import EVENTS, TABLE_COUNTS, TABLE_REPEATS, Operation
 from functions.problems import (
-    DEPENDENCY_FAILED,
     CODE_REFUSED,
-    REQUEST_IN_PROGRESS,
+    DEPENDENCY_FAILED,
     OUTCOME_UNKNOWN,
+    REQUEST_IN_PROGRESS,
     TOO_MANY_REQUESTS,
     WRONG_PASSWORD,
     Problem,
 )
+from functions.telemetry.metrics import ABSORBED, SUCCESS, Incident
 from local.stack import Stack, User
-from tests.support.front import CognitoFront, Front
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
 from tests.e2e.test_story import confirm
+from tests.support.front import CognitoFront, Front
 
 RESET, CONFIRM, UPDATE = Operation
 CHANGING = [operation for operation in Operation if operation.changes_password]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from infra.settings import STAGES
 
 from functions.operations import Operation
 from functions.problems import (
@@ -16,10 +17,9 @@ from functions.problems import (
     TOO_MANY_REQUESTS,
     UNSUPPORTED_MEDIA_TYPE,
 )
-from infra.settings import STAGES
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.support.front import CognitoFront
 
 ORIGIN = STAGES["local"].allowed_origins[0]
 FOREIGN = "https://attacker.example"

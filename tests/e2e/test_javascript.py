@@ -9,19 +9,19 @@ from typing import Any
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    RESET_USERNAME_MISSING,
-    UPDATE_PASSWORD_MISSING,
-    PASSWORD_REFUSED,
     NOT_FOUND,
     NOT_SIGNED_IN,
+    PASSWORD_REFUSED,
+    RESET_USERNAME_MISSING,
     TOO_MANY_REQUESTS,
+    UPDATE_PASSWORD_MISSING,
     WRONG_PASSWORD,
     Problem,
 )
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.support.front import CognitoFront
 
 RESET, CONFIRM, UPDATE = Operation
 THIRD = "a-third-quiet-harbour-53"

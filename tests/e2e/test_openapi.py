@@ -10,9 +10,9 @@ import schemathesis
 from schemathesis import Case, CheckContext, Response
 from schemathesis.config import SchemathesisConfig
 
+from apidocs.openapi import FILE, ROOT
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
-from apidocs.openapi import FILE, ROOT
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW
 

@@ -12,8 +12,8 @@ from functions.problems import (
     INTERNAL_ERROR,
 )
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, Api
+from tests.support.front import CognitoFront
 
 GRANT = "cognito-idp:DescribeUserPoolClient"
 

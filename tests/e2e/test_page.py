@@ -12,24 +12,24 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, e
 from functions import problems
 from functions.operations import Operation
 from functions.problems import (
+    ATTEMPTS_EXCEEDED,
     CODE_REFUSED,
     CONFIRM_USERNAME_MISSING,
-    RESET_USERNAME_MISSING,
-    UPDATE_PASSWORD_MISSING,
-    PASSWORD_REFUSED,
-    ATTEMPTS_EXCEEDED,
     NOT_SIGNED_IN,
     OUTCOME_UNKNOWN,
+    PASSWORD_REFUSED,
+    RESET_USERNAME_MISSING,
     TOO_MANY_REQUESTS,
+    UPDATE_PASSWORD_MISSING,
     WRONG_PASSWORD,
     Problem,
 )
 from local.breaches import PASSWORDS
 from local.processes import ROOT
 from local.stack import Stack, User
+from tests.e2e.conftest import NEW, OLD, acted
 from tests.support.chromium import ORIGIN, chromium
 from tests.support.front import CognitoFront
-from tests.e2e.conftest import NEW, OLD, acted
 
 THIRD = "a-third-quiet-harbour-53"
 PROBLEMS = dict.fromkeys(value for value in vars(problems).values() if isinstance(value, Problem))

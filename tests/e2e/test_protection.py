@@ -12,19 +12,19 @@ from functions import cognito, limits, table
 from functions.fields import Caller, Request, Username
 from functions.operations import Operation
 from functions.problems import (
-    RESET_USERNAME_MISSING,
-    PASSWORD_REFUSED,
     ATTEMPTS_EXCEEDED,
     NOT_SIGNED_IN,
+    PASSWORD_REFUSED,
+    RESET_USERNAME_MISSING,
     Failure,
 )
 from functions.settings import settings
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api
 from tests.e2e.test_silence import what_an_attacker_sees
 from tests.e2e.test_story import code_for, confirm
+from tests.support.front import CognitoFront
 
 RESET, CONFIRM, UPDATE = Operation
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED, PASSWORD_REFUSED
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, Api, Reply
+from tests.support.front import CognitoFront
 
 TRIGGERS: dict[str, dict[str, Any]] = {
     "a trigger refuses": {

@@ -6,8 +6,8 @@ from botocore.exceptions import ClientError
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED, PASSWORD_REFUSED, WRONG_PASSWORD
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api
+from tests.support.front import CognitoFront
 
 THIRD = "a-third-quiet-harbour-53"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aws_cdk import App, assertions
 
-from infra.packaging.bundle import ROOT
-from infra.settings import STAGES, read_stage
+from functions.settings import STAGES, Settings
 from infra.stack import PasswordService
+from tests.support import ROOT
 
 type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
@@ -28,8 +28,8 @@ def make_app(folder: str, **settings: Any) -> App:
 
 def make_stack(app: App) -> PasswordService:
     """What `app.py` makes."""
-    stage = read_stage(app.node.get_all_context())
-    return PasswordService(app, f"password-service-{stage.name}", stage=stage)
+    settings = Settings.from_context(app.node.get_all_context())
+    return PasswordService(app, f"password-service-{settings.stage}", settings=settings)
 
 
 def synthesize(**settings: Any) -> dict[str, Any]:

@@ -9,19 +9,21 @@ from urllib.parse import unquote
 
 import pytest
 
-from functions.endpoint import MAX_BODY
-from functions.fields import Caller, ClientMetadata, Field, Flag, Text
-from functions.limits import ATTEMPTS_PER_ADDRESS
+from apidocs.openapi import handler_of
+from functions.api.body import MAX_LENGTH
+from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
-from infra.packaging.bundle import ROOT
-from apidocs.openapi import request_type
-from infra.settings import STAGES
+from functions.protection.limits import ATTEMPTS_PER_ADDRESS
+from functions.records import Record
+from functions.requests import Caller
+from functions.settings import STAGES
 from tests.infra.conftest import find_in, make_app, make_stack, synthesize, synthesize_stage
 from tests.infra.test_rules import check
 from tests.support.contract import ids
+from tests.support.invocation import SETTINGS
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
-deployed = pytest.mark.parametrize("stage", sorted(STAGES.keys() - {"local"}))
+deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
 
 NO_BODIES = {"AWSManagedRulesAmazonIpReputationList"}
 """The groups of AWS that we use and that read no body."""
@@ -156,11 +158,11 @@ def fullest(field: Field[Any]) -> object:
 
 def largest_body(operation: Operation) -> int:
     """Bytes of the largest valid request: every character is escaped, in six bytes or twelve."""
-    made = request_type(operation)
+    made = handler_of(operation).request_type
     fields = made.fields.values()
     body: dict[str, Any] = {field.name: fullest(field) for field in fields if field.empty}
     body["options"] = {field.name: fullest(field) for field in fields if not field.empty}
-    made(body, Caller())  # or it raises: it is valid
+    made(body, Caller(), SETTINGS, Record(operation.id))  # or it raises: it is valid
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return sum(12 if ord(character) > 0xFFFF else 6 for character in text)
 
@@ -169,11 +171,11 @@ def largest_body(operation: Operation) -> int:
 def test_the_largest_valid_request_passes(operation: Operation) -> None:
     body = largest_body(operation)
 
-    assert body <= MAX_BODY
+    assert body <= MAX_LENGTH
     assert not matches(rules()["BodySize"]["Statement"], body=body)
 
 
-@pytest.mark.parametrize("body", [MAX_BODY + 1, 10_000_000])
+@pytest.mark.parametrize("body", [MAX_LENGTH + 1, 10_000_000])
 def test_a_body_larger_than_any_valid_one_is_blocked(body: int) -> None:
     rule = rules()["BodySize"]
 
@@ -259,17 +261,3 @@ def test_what_the_firewall_does_is_counted_and_logged(stage: str) -> None:
     assert "LoggingFilter" not in logging
     assert all(metric["CloudWatchMetricsEnabled"] for metric in metrics)
     assert len({metric["MetricName"] for metric in metrics}) == len(metrics)
-
-
-def test_the_document_has_the_rules_in_their_order_with_their_actions_and_limits() -> None:
-    text = (ROOT / "docs/security-features.md").read_text()
-    section = text.partition("\n## The firewall\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (\w+) \|$", section, re.MULTILINE)
-
-    assert [(name, action) for name, _, action in rows] == [
-        (name, "blocks" if blocks(rule) else "counts") for name, rule in rules().items()
-    ]
-    for name, matched, _ in rows:
-        if name.endswith("PerAddress"):
-            assert f"more than {limit(name)} requests" in matched
-            assert "in 300 s" in matched

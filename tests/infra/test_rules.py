@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import App, Validations
 from aws_cdk.aws_s3 import Bucket
 
-from infra.settings import STAGES
+from functions.settings import STAGES
 from tests.infra.conftest import make_app, make_stack, synthesize
 from tests.infra.test_domain import DOMAIN, ZONE
 

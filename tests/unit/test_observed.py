@@ -1,24 +1,27 @@
 """What alarms, the dashboard and the saved queries name, the real handlers do write."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
-from functions.cognito import client_secret, kept_policy
 
 from apidocs.openapi import possible_problems
-from functions import events, problems
+from functions import problems
 from functions.operations import Operation
+from functions.records import Cause, Degradation, Record
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import alarms, searched, shown_anywhere, watched
 from tests.support.front import CognitoFront
-from tests.unit.conftest import Configure, Invoke
-from tests.unit.test_security_docs import METRICS, World
+from tests.support.invocation import BODIES, Reply
+from tests.unit.conftest import Service
+
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 
 LANGUAGE = {
     *("and", "as", "asc", "by", "desc", "fields", "filter", "like", "limit", "or", "sort", "stats"),
@@ -27,37 +30,132 @@ LANGUAGE = {
 """The words of Logs Insights that the queries use."""
 
 
+class World:
+    """A service to which something happens, and what it answers then."""
+
+    def __init__(self, cognito: CognitoFront, service: Service) -> None:
+        self.cognito = cognito
+        self.service = service
+
+    def answer(self, operation: Operation, action: str, **script: Any) -> Reply:
+        self.cognito.answer(action, **script)
+        return self.service.invoke(operation)
+
+    def sets(self, operation: Operation, **changes: Any) -> Reply:
+        self.service.configure(**changes)
+        return self.service.invoke(operation)
+
+    def sends(self, operation: Operation, body: object = None, **changes: Any) -> Reply:
+        return self.service.invoke(operation, body, **changes)
+
+    def limited(self) -> Reply:
+        self.service.configure(limits=True)
+        return [self.sends(RESET) for _ in range(RESET.attempts_per_hour + 1)][-1]
+
+    def without_a_stored_response(self) -> Reply:
+        self.service.configure(**NO_TABLE)
+        return self.sends(CONFIRM, headers={"Idempotency-Key": "key"})
+
+    def repeated(self) -> Reply:
+        return [self.sends(CONFIRM, headers={"Idempotency-Key": "key"}) for _ in range(2)][-1]
+
+    def signed_in_elsewhere(self) -> Reply:
+        self.cognito.answer("GlobalSignOut", error="InternalErrorException")
+        return self.sends(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
+
+    def without_an_event(self) -> Reply:
+        self.cognito.answer("PutEvents", error="ThrottlingException")
+        return self.sets(CONFIRM, event_bus_name="the-bus")
+
+    def crash(self) -> Reply:
+        self.service.configure(allowed_origins=None)
+        return self.sends(RESET)
+
+
+NO_TABLE = {"limits": True, "table_name": "a-table-that-is-not-there"}
+NO_BREACHES = {"breach_endpoint": "http://127.0.0.1:9/range"}
+NOT_AUTHORIZED = "NotAuthorizedException"
+WRONG_HASH = "Unable to verify secret hash for client"
+type Scenario = Callable[[World], Reply]
+SCENARIOS: dict[str, Scenario] = {
+    "Success": lambda w: w.sends(RESET),
+    "Hidden": lambda w: w.answer(RESET, "ForgotPassword", error="UserNotFoundException"),
+    Cause.ATTEMPTS_LIMIT: World.limited,
+    Cause.NO_BEARER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
+    Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
+    Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),
+    Cause.FOREIGN_CLIENT: lambda w: w.sends(UPDATE, claims={"client_id": "another"}),
+    Cause.UNKNOWN_MEANING: lambda w: w.answer(
+        UPDATE, "ChangePassword", error=NOT_AUTHORIZED, message="New words"
+    ),
+    Cause.WRONG_SECRET_HASH: lambda w: w.answer(
+        RESET, "ForgotPassword", error=NOT_AUTHORIZED, message=WRONG_HASH
+    ),
+    "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
+        RESET, "DescribeUserPoolClient", error="AccessDeniedException"
+    ),
+    "ForeignAnswerError": lambda w: w.answer(RESET, "ForgotPassword", body=b"<html>"),
+    Degradation.LIMITS_FAILED: lambda w: w.sets(RESET, **NO_TABLE),
+    Degradation.IDEMPOTENCY_FAILED: World.without_a_stored_response,
+    Degradation.BREACH_CHECK_FAILED: lambda w: w.sets(CONFIRM, **NO_BREACHES),
+    Degradation.POLICY_UNREADABLE: lambda w: w.answer(
+        CONFIRM, "DescribeUserPool", error="AccessDeniedException"
+    ),
+    Degradation.SIGN_OUT_FAILED: World.signed_in_elsewhere,
+    Degradation.EVENT_FAILED: World.without_an_event,
+    "KeyError or TypeError": World.crash,
+    "a malformed request": lambda w: w.sends(UPDATE, raw="{"),
+    "a repeat": World.repeated,
+}
+"""A way to each metric and to each member of the log line."""
+
+
 @pytest.fixture
-def lines(
-    cognito: CognitoFront,
-    configure: Configure,
-    dynamodb: Any,
-    invoke: Invoke,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[list[dict[str, Any]]]:
+def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
+    return World(cognito, service)
+
+
+@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden"])
+def test_a_metric_is_emitted_for_what_it_stands_for(name: str, world: World) -> None:
+    reply = SCENARIOS[name](world)
+
+    assert name in reply.metrics
+    assert (name in reply.log.get("degradations", [])) == (name in set(Degradation))
+
+
+def test_the_log_line_has_every_member_that_is_declared_and_no_other(world: World) -> None:
+    logs = []
+    for scenario in SCENARIOS.values():
+        world.cognito.reset()
+        world.service.configure()
+        logs.append(scenario(world).log)
+
+    powertools = {
+        *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
+        *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+    }
+    assert set().union(*logs) - powertools == set(Record.__annotations__)
+
+
+@pytest.fixture
+def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """All that is printed by a run in which everything happens once."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
     reset_cold_start_flag()  # type: ignore[no-untyped-call]
-    world = World(cognito, configure, invoke, monkeypatch)
-    replies = []
-    for scenario in [*METRICS.values(), World.crash]:
-        start_again(world)
-        replies.append(scenario(world))
+    scenarios = [*SCENARIOS.values()]
     for operation in Operation:
         possible = possible_problems(operation)
-        for error in (name for name, problem in problems.COGNITO.items() if problem in possible):
-            start_again(world)
-            replies.append(world.answer(operation, operation.action, error=error))
-    yield [json.loads(line) for reply in replies for line in reply.printed.splitlines()]
-    events.client.cache_clear()
-
-
-def start_again(world: World) -> None:
-    world.cognito.reset()
-    world.configure()
-    client_secret.cache_clear()
-    events.client.cache_clear()
-    kept_policy["expires"] = 0.0
+        scenarios += [
+            partial(World.answer, operation=operation, action=operation.action, error=error)
+            for error, problem in problems.COGNITO.items()
+            if problem in possible
+        ]
+    replies = []
+    for scenario in scenarios:
+        world.cognito.reset()
+        world.service.configure()
+        replies.append(scenario(world))
+    return [line for reply in replies for line in reply.lines]
 
 
 type Series = tuple[str, str, frozenset[tuple[str, str]]]

@@ -27,7 +27,8 @@ TIMEOUT: Final = 30.0
 NOT_SENT: Final = -1
 """In the place of a status: no user was left to send it for. 0 is Locust's for no answer."""
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 
 
 @dataclass

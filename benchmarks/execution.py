@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from benchmarks.stub import ANSWERS
 from benchmarks.variants import Variant
-from functions.telemetry.metrics import ABSORBED, Incident
+from functions.records import HIDDEN, Degradation
 from tests.support.runtime import Runtime, RuntimeFailure
 
 WARM_CALLS: Final = 40
@@ -70,7 +70,7 @@ class _Process(Runtime):
         """`RuntimeFailure` if it did not succeed, even if the answer does not tell."""
         answer = self.invoke(event, PATIENCE)
         printed = self.printed
-        failed = any(name in printed for name in (ABSORBED, *Incident))
+        failed = any(name in printed for name in (HIDDEN, *Degradation))
         if failed or answer["statusCode"] not in (200, 204):
             raise RuntimeFailure(f"{answer}\n{printed}")
 

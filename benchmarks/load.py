@@ -46,7 +46,8 @@ REFUSED: Final = "429"
 NO_STATUS: Final = {"0": "no answer", "-1": "not sent, since no user was left"}
 """What `benchmarks.arrivals` says in the place of a status."""
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 
 
 class Phase(NamedTuple):

@@ -25,8 +25,8 @@ from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, SETTINGS, Context, make_event
 from tests.support.model import CognitoModel, User
-from tests.support.invocation import BODIES, Context, SETTINGS, make_event
 
 ABREAST: Final = 8
 """Processes; like a function of Lambda, each has one request at a time."""
@@ -62,7 +62,7 @@ class SlowForKnown(CognitoModel):
 def answer(operation: Operation, username: str) -> float:
     """Seconds that the handler takes, with a wrong code if it wants one."""
     handler = import_module(f"functions.{operation.id}.handler").handler
-    request = event(operation, dumps(BODIES[operation] | {"username": username}))
+    request = make_event(operation, dumps(BODIES[operation] | {"username": username}))
     started = time.perf_counter()
     reply = handler(request, Context())
     seconds = time.perf_counter() - started
@@ -84,8 +84,9 @@ def measure(operation: Operation, step: float, requests: int) -> Times:
     names = [f"{secrets.token_hex(8)}@example.com" for _ in range(2 * requests)]
     model.users = {name: User(password="unused") for name in names[:requests]}  # noqa: S106
     random.shuffle(names)
-    with CognitoFront(respond=model.respond) as front:
-        os.environ |= SETTINGS._replace(answer_step=step).environment() | {
+    with CognitoFront() as front:
+        front.respond = model.respond
+        os.environ |= SETTINGS.replace(answer_step=step).environment() | {
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -1,7 +1,6 @@
 """What is compared: each way to write the three functions, as a bundle with its environment."""
 
 import compileall
-import json
 import os
 import shutil
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
 from infra.packaging.bundle import ROOT, build, install
-from tests.unit import conftest as tests
+from tests.support import invocation
 
 RIVALS: Final = Path(__file__).with_name("rivals")
 CLIENT_ID: Final = "1example23456789"
-SETTINGS: Final = tests.SETTINGS._replace(
+SETTINGS: Final = invocation.SETTINGS.replace(
     user_pool_id="us-east-1_Example01",
     user_pool_client_id=CLIENT_ID,
-    allowed_client_ids=frozenset({CLIENT_ID}),
+    allowed_client_ids=(CLIENT_ID,),
 )
 """Those of the sample events; everything optional is off, since no rival has it."""
 
@@ -50,10 +49,7 @@ class Variant(NamedTuple):
     @property
     def event(self) -> dict[str, Any]:
         """The sample event of its operation."""
-        text = (ROOT / "events" / f"{self.operation.id}.json").read_text()
-        text = text.replace("{{code}}", "482916").replace("{{accessToken}}", "a.b.c")
-        event: dict[str, Any] = json.loads(text)
-        return event
+        return invocation.read_event(self.operation)
 
 
 OURS: Final = "ours"
@@ -149,7 +145,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
     own = shared | {"AWS_CA_BUNDLE": str(_trust(bundles.ours, authority))}
     variants = []
     for operation in Operation:
-        handler = f"functions.{operation.id}.handler.handler"
+        handler = f"functions.start.{operation.id}"
         cookbook = f"{operation.id}.lambda_handler"
         http = f"http_client.{operation.id}"
         # The floor is the protocol alone, and so with a single authority to read.
@@ -163,10 +159,10 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
         ]
     # These need no more than one operation to show.
     operation = Operation.CONFIRM_RESET_PASSWORD
-    http, handler = f"http_client.{operation.id}", f"functions.{operation.id}.handler.handler"
+    http, handler = f"http_client.{operation.id}", f"functions.start.{operation.id}"
     variants.append(Variant(HTTP_SYSTEM_STORE, operation, bundles.http, http, rival))
     for feature, changes in _features(url).items():
-        environment = own | SETTINGS._replace(**changes).environment()
+        environment = own | SETTINGS.replace(**changes).environment()
         variants.append(Variant(feature, operation, bundles.ours, handler, environment))
     return variants
 

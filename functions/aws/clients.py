@@ -27,14 +27,14 @@ _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
 
-TIMEOUTS: Final[dict[str, dict[str, float]]] = {
+TIMEOUTS: Final[dict[str, tuple[float, float]]] = {
     # Its triggers and mails may take a few seconds.
-    "cognito-idp": {"connect_timeout": 1, "read_timeout": 4},
+    "cognito-idp": (1, 4),
     # Neither is worth a longer wait.
-    "dynamodb": {"connect_timeout": 0.5, "read_timeout": 0.5},
-    "events": {"connect_timeout": 0.5, "read_timeout": 0.5},
+    "dynamodb": (0.5, 0.5),
+    "events": (0.5, 0.5),
 }
-"""Seconds."""
+"""Seconds to connect, and to read."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -102,17 +102,19 @@ def make_client(service: str) -> Any:  # noqa: ANN401 - as botocore has it
     Retrying a change that succeeded would report a false failure. Parameters are not validated a
     second time, and no request is large enough for compression.
     """
+    connect, read = TIMEOUTS[service]
     return session().create_client(
         service,
         region_name=os.environ["AWS_REGION"],
         verify=_certificates(),
         config=Config(
+            connect_timeout=connect,
             disable_request_compression=True,
+            read_timeout=read,
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": 1},
             tcp_keepalive=True,
             user_agent="password-service",
-            **TIMEOUTS[service],
         ),
     )
 

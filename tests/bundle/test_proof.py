@@ -31,12 +31,12 @@ from infra.packaging.bundle import build
 from infra.packaging.slimming import ACTIONS
 from tests.support.contract import ids
 from tests.support.front import CognitoFront, Refusal
-from tests.support.invocation import BODIES, SETTINGS, TOKEN
+from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
 from tests.support.runtime import Runtime
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
-MAX_MODULES: Final = 365
+MAX_MODULES: Final = 375
 ENDPOINT: Final = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
 HOST: Final = "cognito-idp.us-east-1.amazonaws.com"
 
@@ -50,7 +50,12 @@ ENVIRONMENT: Final = {
     "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
 }
 
-_BUNDLED: Final = "from functions.clients import make_client as make\n"
+_BUNDLED: Final = """
+from functions.aws.clients import TIMEOUTS, make_client
+def make(service, *, connect_timeout, read_timeout):
+    TIMEOUTS[service] = connect_timeout, read_timeout
+    return make_client(service)
+"""
 _STOCK: Final = """
 import boto3, os
 from botocore.config import Config
@@ -449,7 +454,7 @@ _IMPORT: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from importlib import import_module
-import_module(sys.argv[2])
+handler = getattr(import_module("functions.start"), sys.argv[2])
 print(*sys.modules, sep="\\n")
 """
 
@@ -460,7 +465,7 @@ def import_handler(
     """A start in Lambda, which prints the modules."""
     command = [sys.executable, "-I", "-S", "-B", *options, "-c", _IMPORT, str(bundle)]
     return subprocess.run(
-        [*command, f"functions.{operation.id}.handler"],
+        [*command, operation.id],
         env=ENVIRONMENT | SETTINGS.environment(),
         capture_output=True,
         text=True,
@@ -496,7 +501,7 @@ def test_byte_code_that_is_missing_is_noticed(bundle: Path, tmp_path: Path) -> N
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy, ignore=shutil.ignore_patterns("clients.cpython-313.pyc"))
 
-    assert compiled_at_start(copy) == [str(copy / "functions/clients.py")]
+    assert compiled_at_start(copy) == [str(copy / "functions/aws/clients.py")]
 
 
 def test_all_byte_code_is_unchecked(bundle: Path) -> None:
@@ -514,11 +519,9 @@ def test_all_byte_code_is_unchecked(bundle: Path) -> None:
 
 _VERIFY: Final = """
 import os
-from functions.clients import session
 verified = []
 for changes in given:
     os.environ.update(changes)
-    session.cache_clear()
     client = make("cognito-idp", connect_timeout=1, read_timeout=1)
     verified.append(client._endpoint.http_session._verify)
     for name in changes:
@@ -534,7 +537,7 @@ def verified(bundle: Path, *environments: dict[str, str]) -> list[str | bool]:
 
 
 def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
-    roots = bundle / "functions/amazon-roots.pem"
+    roots = bundle / "functions/aws/amazon-roots.pem"
     pattern = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL)
     ours = pattern.findall(roots.read_text())
     all_of_them = pattern.findall((Path(botocore.__file__).parent / "cacert.pem").read_text())
@@ -553,7 +556,7 @@ def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
 def test_a_client_trusts_amazons_roots_alone_where_nothing_overrides(bundle: Path) -> None:
     everywhere = [{"AWS_REGION": region} for region in regions("aws")]
 
-    assert set(verified(bundle, *everywhere)) == {str(bundle / "functions/amazon-roots.pem")}
+    assert set(verified(bundle, *everywhere)) == {str(bundle / "functions/aws/amazon-roots.pem")}
 
 
 def test_a_client_trusts_all_that_botocore_does_where_amazons_roots_may_not_do(
@@ -586,7 +589,7 @@ changing = pytest.mark.parametrize(
 
 def environment(front: CognitoFront, elsewhere: str) -> dict[str, str]:
     """With all features on, except the breach service, which is no part of AWS."""
-    settings = SETTINGS._replace(limits=True, event_bus_name="the-bus", threat_protection=True)
+    settings = SETTINGS.replace(limits=True, event_bus_name="the-bus", threat_protection=True)
     return settings.environment() | {
         "AWS_ACCESS_KEY_ID": "tests",
         ENDPOINT: front.url,
@@ -600,8 +603,8 @@ def invoke(
     operation: Operation, bundle: Path, client: Path, environment: dict[str, str], times: int = 1
 ) -> list[tuple[int, dict[str, Any]]]:
     """Each answer's status, and its line in the log."""
-    handler = f"functions.{operation.id}.handler.handler"
-    asked = event(operation, json.dumps(BODIES[operation]), KEY)
+    handler = f"functions.start.{operation.id}"
+    asked = make_event(operation, json.dumps(BODIES[operation]), KEY)
     with Runtime(bundle, client, handler, environment) as runtime:
         statuses = [runtime.invoke(asked)["statusCode"] for _ in range(times)]
         lines = [json.loads(line) for line in runtime.printed.splitlines() if line.startswith("{")]
@@ -618,7 +621,7 @@ def test_a_packaged_handler_works_although_the_table_and_the_bus_do_not(
     ((status, log),) = invoke(operation, bundle, runtime_client, environment(front, nowhere))
 
     assert status == 204
-    assert set(log["incidents"]) == {"EventFailed", "LimitsFailed", "RepeatsFailed"}
+    assert set(log["degradations"]) == {"EventFailed", "LimitsFailed", "IdempotencyFailed"}
 
 
 class Elsewhere:
@@ -654,13 +657,12 @@ def test_a_packaged_handler_answers_a_repeat_from_the_table(
     front.reset()
     elsewhere = Elsewhere()
 
-    with CognitoFront(respond=elsewhere.respond) as table:
+    with CognitoFront() as table:
+        table.respond = elsewhere.respond
         answers = invoke(operation, bundle, runtime_client, environment(front, table.url), times=2)
 
-    assert [(status, log["repeated"], log["incidents"]) for status, log in answers] == [
-        (204, False, []),
-        (204, True, []),
-    ]
+    assert [(status, log.get("repeated")) for status, log in answers] == [(204, None), (204, True)]
+    assert not any("degradations" in log for _, log in answers)
     assert len(elsewhere.events) == 1
     assert [one.action for one in front.requests].count(operation.action) == 1
 

@@ -13,7 +13,12 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.operations import EVENTS, TABLE_COUNTS, TABLE_REPEATS, Operation
+from functions.operations import (
+    COUNT_ACTIONS,
+    EVENT_ACTIONS,
+    IDEMPOTENCY_ACTIONS,
+    Operation,
+)
 from functions.problems import (
     CODE_REFUSED,
     DEPENDENCY_FAILED,
@@ -23,13 +28,14 @@ from functions.problems import (
     WRONG_PASSWORD,
     Problem,
 )
-from functions.telemetry.metrics import ABSORBED, SUCCESS, Incident
+from functions.records import HIDDEN, SUCCESS, Degradation
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
 from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront, Front
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 CHANGING = [operation for operation in Operation if operation.changes_password]
 DONE_BEFORE = {CONFIRM: CODE_REFUSED, UPDATE: WRONG_PASSWORD}
 """What Cognito makes of a change that it has carried out already."""
@@ -232,20 +238,20 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
     api: Api, stack: Stack, user: User, front: CognitoFront, operation: Operation, fault: Fault
 ) -> None:
     client = Client(api, stack, user, operation)
-    break_down(front, operation.calls[:1], fault.script)
+    break_down(front, (operation.action,), fault.script)
 
     reply = client.send()
 
-    outcome, absorbed = SUCCESS, {ABSORBED}
+    outcome, hidden = SUCCESS, {HIDDEN}
     if fault.problem:
         document = reply.check(fault.problem)
-        outcome, absorbed = document["code"], set[str]()
+        outcome, hidden = document["code"], set[str]()
     assert acted(front).count(operation.action) == (fault.script is not None)
     log, metrics = client.seen(1)
     assert (log["outcome"], log["status"], log["cause"]) == (outcome, reply.status, fault.cause)
-    assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if absorbed else "INFO")
-    assert log["incidents"] == []
-    assert metrics == {outcome, fault.cause} | absorbed
+    assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if hidden else "INFO")
+    assert "degradations" not in log
+    assert metrics == {outcome, fault.cause} | hidden
     changed = fault.acted and operation.changes_password
     assert client.passwords == {NEW if changed else OLD}
     # A reset that may have worked ends them, since nobody comes back to do it.
@@ -277,11 +283,11 @@ class Outage(NamedTuple):
 
     service: str
     script: Script
-    incidents: set[Incident]
+    degradations: set[Degradation]
 
 
-ACTIONS = {"table": TABLE_COUNTS + TABLE_REPEATS, "events": EVENTS, "breaches": ("",)}
-TABLE_FAILED = {Incident.LIMITS_FAILED, Incident.REPEATS_FAILED}
+ACTIONS = {"table": COUNT_ACTIONS + IDEMPOTENCY_ACTIONS, "events": EVENT_ACTIONS, "breaches": ("",)}
+TABLE_FAILED = {Degradation.LIMITS_FAILED, Degradation.IDEMPOTENCY_FAILED}
 SLOW = {"delay": 2.0, "reset": True}
 OUTAGES = {
     "the table refuses connections": Outage("table", None, TABLE_FAILED),
@@ -290,16 +296,16 @@ OUTAGES = {
         "table", {"error": "ProvisionedThroughputExceededException"}, TABLE_FAILED
     ),
     "the table answers garbage": Outage("table", {"body": b"<html>"}, TABLE_FAILED),
-    "the bus refuses connections": Outage("events", None, {Incident.EVENT_FAILED}),
-    "the bus is slow": Outage("events", SLOW, {Incident.EVENT_FAILED}),
+    "the bus refuses connections": Outage("events", None, {Degradation.EVENT_FAILED}),
+    "the bus is slow": Outage("events", SLOW, {Degradation.EVENT_FAILED}),
     "the bus answers 500": Outage(
-        "events", {"error": "InternalException", "status": 500}, {Incident.EVENT_FAILED}
+        "events", {"error": "InternalException", "status": 500}, {Degradation.EVENT_FAILED}
     ),
-    "the bus answers garbage": Outage("events", {"body": b"<html>"}, {Incident.EVENT_FAILED}),
-    "the list refuses connections": Outage("breaches", None, {Incident.BREACH_CHECK_FAILED}),
-    "the list is slow": Outage("breaches", SLOW, {Incident.BREACH_CHECK_FAILED}),
+    "the bus answers garbage": Outage("events", {"body": b"<html>"}, {Degradation.EVENT_FAILED}),
+    "the list refuses connections": Outage("breaches", None, {Degradation.BREACH_CHECK_FAILED}),
+    "the list is slow": Outage("breaches", SLOW, {Degradation.BREACH_CHECK_FAILED}),
     "the list answers 503": Outage(
-        "breaches", {"status": 503, "body": b"<html>"}, {Incident.BREACH_CHECK_FAILED}
+        "breaches", {"status": 503, "body": b"<html>"}, {Degradation.BREACH_CHECK_FAILED}
     ),
 }
 
@@ -315,14 +321,14 @@ def test_an_outage_beside_cognito_stops_no_change(
     reply = client.send()
 
     assert (reply.status, reply.text) == (204, "")
-    assert_incidents(client.seen(1), outage.incidents)
+    assert_degraded(client.seen(1), outage.degradations)
     assert client.passwords == {NEW}
     assert client.session_lives is (operation is UPDATE)
 
     fronts.reset()
     again = client.send()
 
-    if Incident.REPEATS_FAILED in outage.incidents:
+    if Degradation.IDEMPOTENCY_FAILED in outage.degradations:
         again.check(DONE_BEFORE[operation])
     else:
         assert again.status == 204
@@ -331,10 +337,10 @@ def test_an_outage_beside_cognito_stops_no_change(
     assert client.passwords == {NEW}
 
 
-def assert_incidents(seen: Seen, incidents: set[Incident]) -> None:
+def assert_degraded(seen: Seen, degradations: set[Degradation]) -> None:
     assert (seen.log["outcome"], seen.log["level"]) == (SUCCESS, "WARNING")
-    assert set(seen.log["incidents"]) == incidents
-    assert seen.metrics == {SUCCESS} | incidents
+    assert set(seen.log["degradations"]) == degradations
+    assert seen.metrics == {SUCCESS} | degradations
 
 
 OF_THE_TABLE = {name: outage for name, outage in OUTAGES.items() if outage.service == "table"}
@@ -345,11 +351,11 @@ def test_a_code_is_sent_without_the_table(
     api: Api, stack: Stack, user: User, fronts: Fronts, outage: Outage
 ) -> None:
     client = Client(api, stack, user, RESET)
-    break_down(fronts.table, TABLE_COUNTS, outage.script)
+    break_down(fronts.table, COUNT_ACTIONS, outage.script)
 
     assert client.send().status == 200
 
-    assert_incidents(client.seen(1), {Incident.LIMITS_FAILED})
+    assert_degraded(client.seen(1), {Degradation.LIMITS_FAILED})
     assert stack.code(user.username)
 
 
@@ -365,7 +371,7 @@ def test_an_answer_that_the_table_did_not_keep_is_waited_for(
 
     assert client.send().status == 204
 
-    assert_incidents(client.seen(1), {Incident.REPEATS_FAILED})
+    assert_degraded(client.seen(1), {Degradation.IDEMPOTENCY_FAILED})
     assert client.passwords == {NEW}
 
     fronts.reset()
@@ -380,11 +386,11 @@ def test_a_new_password_counts_though_nobody_could_be_signed_out(
     api: Api, stack: Stack, user: User, front: CognitoFront, operation: Operation
 ) -> None:
     client = Client(api, stack, user, operation, global_sign_out=True)
-    front.answer(operation.calls[-1], reset=True)
+    front.answer(operation.actions[-1], reset=True)
 
     assert client.send().status == 204
 
-    assert_incidents(client.seen(1), {Incident.SIGN_OUT_FAILED})
+    assert_degraded(client.seen(1), {Degradation.SIGN_OUT_FAILED})
     assert (client.passwords, client.session_lives) == ({NEW}, True)
 
     front.reset()

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from infra.settings import STAGES
 
 from functions.operations import Operation
 from functions.problems import (
@@ -17,11 +16,12 @@ from functions.problems import (
     TOO_MANY_REQUESTS,
     UNSUPPORTED_MEDIA_TYPE,
 )
+from functions.settings import Settings
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, acted
 from tests.support.front import CognitoFront
 
-ORIGIN = STAGES["local"].allowed_origins[0]
+ORIGIN = Settings.of_stage("local").allowed_origins[0]
 FOREIGN = "https://attacker.example"
 
 

@@ -23,7 +23,8 @@ from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, acted
 from tests.support.front import CognitoFront
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 THIRD = "a-third-quiet-harbour-53"
 
 

@@ -9,7 +9,8 @@ from functions.operations import Operation
 from local.stack import Stack
 from tests.e2e.conftest import Fronts
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 FEW = Phase(share=0.2, seconds=2)
 
 

@@ -10,11 +10,11 @@ import schemathesis
 from schemathesis import Case, CheckContext, Response
 from schemathesis.config import SchemathesisConfig
 
-from apidocs.openapi import FILE, ROOT
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW
+from tests.support import ROOT
 
 REFUSALS = {
     Operation.RESET_PASSWORD: [],
@@ -35,7 +35,7 @@ CONFIG = SchemathesisConfig.from_dict(
         ],
     }
 )
-DOCUMENT = schemathesis.openapi.from_path(FILE, config=CONFIG)
+DOCUMENT = schemathesis.openapi.from_path(ROOT / "openapi.json", config=CONFIG)
 OPERATIONS = {operation.path: operation for operation in Operation}
 EXAMPLE = [sys.executable, str(ROOT / "examples" / "reset_password.py")]
 

@@ -47,7 +47,7 @@ class Runtime:
         self._environment = {
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-            "AWS_LAMBDA_FUNCTION_NAME": handler.split(".")[1],
+            "AWS_LAMBDA_FUNCTION_NAME": handler.rpartition(".")[2],
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}",

@@ -13,7 +13,7 @@ from tests.support.invocation import BODIES, Reply
 from tests.unit.conftest import Configure, Expire, Invoke, sent
 from tests.unit.test_limits import NAME, WRONG
 
-_, CONFIRM, UPDATE = Operation
+CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 

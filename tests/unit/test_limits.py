@@ -13,7 +13,8 @@ from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SETTINGS
 from tests.unit.conftest import Configure, Invoke, sent
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 NAME = SETTINGS.table_name
 WRONG = "Incorrect username or password."
 

@@ -15,7 +15,7 @@ from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SUB, Reply
 from tests.unit.conftest import Configure, Expire, Invoke, sent
 
-_, CONFIRM, UPDATE = Operation
+CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 NOT_WEAK = "a password that is not weak"
 STRICT = {

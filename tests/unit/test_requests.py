@@ -13,7 +13,8 @@ from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, call, make_event
 from tests.unit.conftest import Configure, Invoke, Service, sent
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
 MISSING = object()

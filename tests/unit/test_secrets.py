@@ -19,7 +19,8 @@ from tests.support.invocation import BODIES, SETTINGS, TOKEN
 from tests.unit.conftest import Invoke, Service
 from tests.unit.test_problems import DECLARED
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 CANARIES = {
     "oldPassword": "canary-of-the-old-password",
     "newPassword": "canary-of-the-new-password",

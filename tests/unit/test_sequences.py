@@ -19,7 +19,8 @@ from tests.support.invocation import Reply
 from tests.support.model import HOUR, CognitoModel, Kind, User
 from tests.unit.conftest import Invoke
 
-RESET, CONFIRM, UPDATE = Operation
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 # All names look alike when they are masked, so that all answers must be the same.
 ORDINARY = ["a0@example.com", "a1@example.com"]
 ODD = {f"a{n}@example.com": kind for n, kind in enumerate(Kind, 2) if kind is not Kind.ORDINARY}

@@ -28,7 +28,8 @@ def moto(cognito: CognitoFront) -> Iterator[CognitoIdentityProviderClient]:
 
         def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
             answer: dict[str, Any] = getattr(client, xform_name(action))(**body)
-            return json.loads(json.dumps(answer, default=str)) | {"ResponseMetadata": {}}
+            plain: dict[str, Any] = json.loads(json.dumps(answer, default=str))
+            return plain
 
         cognito.respond = respond
         yield client

@@ -9,19 +9,19 @@ from typing import Any
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    RESET_USERNAME_MISSING,
-    UPDATE_PASSWORD_MISSING,
-    PASSWORD_REFUSED,
     NOT_FOUND,
     NOT_SIGNED_IN,
+    PASSWORD_REFUSED,
+    RESET_USERNAME_MISSING,
     TOO_MANY_REQUESTS,
+    UPDATE_PASSWORD_MISSING,
     WRONG_PASSWORD,
     Problem,
 )
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.support.front import CognitoFront
 from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.support.front import CognitoFront
 
 RESET, CONFIRM, UPDATE = Operation
 THIRD = "a-third-quiet-harbour-53"
@@ -60,7 +60,9 @@ def call(stack: Stack, name: str, body: dict[str, Any], token: str = "", **more:
 
 
 def check(error: dict[str, Any], problem: Problem) -> None:
-    assert {name: error[name] for name in ("name", "status", "message", "recoverySuggestion")} == {
+    members = ("type", "name", "status", "message", "recoverySuggestion")
+    assert {name: error[name] for name in members} == {
+        "type": problem.type,
         "name": problem.code,
         "status": problem.status,
         "message": problem.detail,
@@ -79,7 +81,9 @@ def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: Us
     weak = {"confirmationCode": code, "newPassword": "short"}
     refused = call(stack, "confirmResetPassword", username | weak)
     check(refused, PASSWORD_REFUSED)
-    assert [error["rule"] for error in refused["errors"]] == ["minLength"]
+    assert [(error["rule"], error["params"]) for error in refused["errors"]] == [
+        ("minLength", {"minimum": 15})
+    ]
     right = {"confirmationCode": code, "newPassword": NEW}
     assert call(stack, "confirmResetPassword", username | right) is None
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-from infra.settings import STAGES
 from playwright.sync_api import Browser, sync_playwright
 
+from functions.settings import Settings
 from local import emulator
 from local.stack import Stack
 from local.web import pages, website
 
-ORIGIN: Final = STAGES["local"].allowed_origins[0]
+ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
 """Where the browser finds the page, whatever port it is served on."""
 
 

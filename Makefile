@@ -17,7 +17,7 @@ emulator = .local/emulator/.installed
 packages = node_modules/.package-lock.json
 test_packages = node_modules/.tests-installed
 
-.PHONY: help setup run invoke code token test check openapi screenshot timing bench load synth deploy destroy lock format clean node chromium
+.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy lock format clean node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -42,9 +42,8 @@ test: node $(tests) $(emulator) $(test_packages) chromium ## check format, lint 
 check: $(tests) ## check format, lint and types alone
 	@exec .venv/bin/python -m tests format lint types
 
-openapi: $(python) ## write openapi.json and docs/reference.md from the declarations
-	@.venv/bin/python -m infra.openapi > openapi.json
-	@.venv/bin/python -m infra.reference > docs/reference.md
+docs: $(python) ## write openapi.json and the generated pages of docs/ from the declarations
+	@.venv/bin/python -m apidocs
 
 screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the picture of the page again: docs/page.png
 	@exec .venv/bin/python -m tests.screenshot

@@ -61,14 +61,13 @@ def _read(path: Path) -> str:
 
 def _invoke(operation: Operation, text: str, stack: Stack) -> None:
     event = _fill(text, stack)
-    handler = f"functions.{operation.id}.handler"
-    function = _function(stack, f"{handler}.handler")
+    function = _function(stack, f"functions.start.{operation.id}")
     emulator.isolate(stack.endpoint)
     os.environ.update(function["Environment"]["Variables"])
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:
-        # Imported late: Powertools takes its settings and its output stream at import.
-        answer = import_module(handler).handler(event, context)
+        # Within the block: Powertools keeps the output stream that it finds.
+        answer = start(operation)(event, context)
     if "{{" in text:
         stack.create(stack.demo_user)
     _print_answer(answer)

@@ -1,4 +1,4 @@
-// The page of the password service. All that it knows of the service is the client beside it.
+// The page of the password service. It uses the service only through the client beside it.
 
 import {
   AuthError,
@@ -11,7 +11,7 @@ import { logRequests } from './request-log.js';
 
 const config = await (await fetch('/config.json')).json();
 
-/** What the page can judge by itself as one types; a rule without `met` is for the service. */
+/** The rules of a new password. Only the service can check one that has no `met`. */
 const RULES = [
   {
     rule: 'minLength',
@@ -20,13 +20,13 @@ const RULES = [
   },
   {
     rule: 'edgeSpace',
-    text: 'No space at the beginning or the end',
+    text: 'No space at the beginning or end',
     met: ({ newPassword }) => newPassword === newPassword.trim(),
   },
   {
     rule: 'containsUsername',
     forms: ['confirm'],
-    text: 'Without your user name',
+    text: 'Does not contain your username',
     met: ({ newPassword, username }) =>
       ![username, username.replace(/@[^@]*$/, '')].some(
         (part) => part.length >= 3 && plain(newPassword).includes(plain(part)),
@@ -35,24 +35,25 @@ const RULES = [
   {
     rule: 'sameAsOld',
     forms: ['update'],
-    text: 'Not the current password',
+    text: 'Differs from the current password',
     met: ({ newPassword, oldPassword }) => newPassword !== oldPassword,
   },
-  { rule: 'breached', text: 'In no list of stolen passwords, which the service looks up' },
+  { rule: 'breached', text: 'Not found in known data breaches (checked when you submit)' },
 ];
 
-/** For what did not come from the service, which gives advice of its own. */
+/** By type, for errors without advice of their own: those that do not come from the service. */
 const ADVICE = {
-  NetworkError: 'Check the connection and try again.',
-  TimeoutError: 'Try again in a minute.',
-  Unknown: 'Something between this page and the service answered. Try again later.',
+  'urn:password-service:network-error': 'Check the connection and try again.',
+  'urn:password-service:outcome-unknown': 'Try again in a minute.',
+  'urn:password-service:unexpected-response':
+    'Something between this page and the service responded. Try again later.',
 };
 const OUTCOME_UNKNOWN = 'If you chose a new password, try to sign in with it first.';
 
-/** In memory alone: what other scripts could find in a storage, they could also send away. */
+/** Only in memory, because any script of the page can read a storage and send it away. */
 let session = { username: '', accessToken: '' };
 
-/** What each form does, what it says then, and the field that one needs next. */
+/** What each form does. It returns a message and the field that is needed next. */
 const ACTIONS = {
   async request({ username }) {
     const { nextStep } = await resetPassword({ username });
@@ -107,7 +108,7 @@ element('demo-password').textContent = config.demoUser.password;
 let mails = [];
 readMails();
 
-/** Add what every field has: a place for its errors, and for a password a button to see it. */
+/** Add to a field a place for its errors, and to a password a button that shows it. */
 function prepare(input) {
   const errors = make('ul', { id: `${input.id}-errors` });
   input.setAttribute('aria-describedby', errors.id);
@@ -136,7 +137,7 @@ async function submit(event) {
   event.preventDefault();
   const form = event.currentTarget;
   if (form.dataset.busy) return;
-  // Or else a browser may keep them with the other texts that were typed.
+  // Otherwise a browser may remember them among the texts that were typed.
   for (const { previousElementSibling: input } of form.querySelectorAll('.secret button')) {
     show(input, false);
   }
@@ -185,16 +186,17 @@ function succeed(form, message, next) {
 }
 
 function fail(form, error, { username, newPassword }) {
-  const { name, message, status, errors = [], requestId, retryAfter, recoverySuggestion } = error;
-  if (name === 'NotAuthorizedException' && status === 401 && form.id === 'update') enter('', '');
+  const { type, name, message, status, errors = [], requestId, retryAfter } = error;
+  if (type === 'urn:password-service:not-signed-in') enter('', '');
   form.refused = { newPassword, errors };
   const elsewhere = errors.filter((one) => !place(form, one));
   showRules(form);
-  const advice = recoverySuggestion ?? ADVICE[name];
+  const unsure = newPassword ? ` ${OUTCOME_UNKNOWN}` : '';
+  const advice = error.recoverySuggestion ?? ADVICE[type] + unsure;
   const problem = form.querySelector('.problem');
   problem.append(
     make('p', { className: 'message', textContent: message }),
-    make('p', { textContent: newPassword && ADVICE[name] ? `${advice} ${OUTCOME_UNKNOWN}` : advice }),
+    make('p', { textContent: advice }),
     make('ul', {}, ...elsewhere.map(({ detail }) => make('li', { textContent: detail }))),
     make('p', {
       className: 'origin',
@@ -209,7 +211,7 @@ function fail(form, error, { username, newPassword }) {
   }
 }
 
-/** Put an error beside the field that it is about; `pointer` is the field's name in a fragment. */
+/** Show an error beside the field that its `pointer` names. */
 function place(form, { pointer, detail }) {
   const input = form.elements.namedItem(pointer.slice('#/'.length));
   if (!input) return false;
@@ -219,7 +221,7 @@ function place(form, { pointer, detail }) {
   return true;
 }
 
-/** Say of each rule for the new password whether it is met; the service's word counts most. */
+/** Show whether the new password meets each rule. The service's verdict comes first. */
 function showRules(form) {
   const list = form.querySelector('.rules');
   if (!list) return;
@@ -236,7 +238,7 @@ function showRules(form) {
   states.push(...others.map(({ detail }) => [detail, 'Not met']));
   const unmet = states.filter(([, state]) => state === 'Not met').length;
   const summary = newPassword && `${unmet || 'No'} ${unmet === 1 ? 'rule is' : 'rules are'} not met.`;
-  // What did not change is not to be read aloud again with each letter.
+  // Otherwise a screen reader would read the same text again with each letter.
   const said = form.querySelector('.summary');
   if (said.textContent !== summary) said.textContent = summary;
   list.replaceChildren(
@@ -254,12 +256,12 @@ function countDown(form, seconds, username) {
   const [timer, status] = form.querySelectorAll('.countdown, .status');
   const end = Date.now() + 1000 * seconds;
   button.disabled = true;
-  // Said once; the seconds that pass are for the eye alone.
+  // Announced once: a screen reader should not read each second.
   status.textContent = `You can try again at ${new Date(end).toLocaleTimeString()}.`;
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    // The limit may be that of a user, and so another one may try.
+    // The limit may be for this user alone, so another user may try.
     if (left && read(form).username === username) return;
     clearInterval(interval);
     button.disabled = false;
@@ -270,7 +272,7 @@ function countDown(form, seconds, username) {
   tick();
 }
 
-/** Amplify's part in an application; on this machine it is the runner's, in the same terms. */
+/** Sign in by the runner. In an application, Amplify does this. */
 async function signIn(username, password) {
   let response;
   try {
@@ -281,10 +283,15 @@ async function signIn(username, password) {
     });
   } catch (underlyingError) {
     const message = 'A network error has occurred.';
-    throw new AuthError({ name: 'NetworkError', message, underlyingError });
+    const type = 'urn:password-service:network-error';
+    throw new AuthError({ type, name: 'NetworkError', message, underlyingError });
   }
-  // A body that the runner does not read is refused without a problem.
-  const unknown = { code: 'Unknown', message: 'An unknown error has occurred.' };
+  // The runner refuses a body that is too large without a problem document.
+  const unknown = {
+    type: 'urn:password-service:unexpected-response',
+    code: 'Unknown',
+    message: 'An unknown error has occurred.',
+  };
   const document = await response.json().catch(() => unknown);
   if (response.ok) return document.accessToken;
   throw new AuthError({ ...document, name: document.code, status: response.status });
@@ -301,12 +308,12 @@ async function readMails() {
     if (response.ok) mails = await response.json();
     showMails();
   } catch {
-    // The runner has stopped, or starts anew.
+    // The runner has stopped or is restarting.
   }
   setTimeout(readMails, 1000);
 }
 
-/** Newest first; only what is new is added, since it is read aloud. */
+/** Show the newest first. Add only new mails, because a screen reader reads what is added. */
 function showMails() {
   const username = element('request-username').value.trim().toLowerCase();
   const wanted = mails.filter(({ to }) => to.toLowerCase() === username);

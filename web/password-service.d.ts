@@ -1,9 +1,9 @@
 export interface Configuration {
   /** The base URL of the API, which is the stack's output `ApiUrl`. */
   endpoint: string;
-  /** Gives the access token of who is signed in; asked for at every update. */
+  /** Returns the signed-in user's access token; called for every update. */
   accessToken?: () => string | null | undefined | Promise<string | null | undefined>;
-  /** Milliseconds that a request may take, each repeat anew: by default 30000. */
+  /** Milliseconds that a request may take, and each retry again: by default 30000. */
   timeout?: number;
 }
 
@@ -34,34 +34,49 @@ export type ConfirmResetPasswordInput = {
 export type UpdatePasswordInput = {
   oldPassword: string;
   newPassword: string;
-  /** `globalSignOut` ends every session, the caller's own too; Amplify has no such option. */
+  /** `globalSignOut` ends every session, including the caller's; Amplify has no such option. */
   options?: { globalSignOut?: boolean };
 };
 
-/** What is wrong with one member of the request; `pointer` is a URI fragment. */
-export type FieldError = { pointer: string; rule: string; detail: string };
+/** What is wrong with one member of the request. */
+export type FieldError = {
+  /** A URI fragment, for example `#/newPassword`. */
+  pointer: string;
+  /** The name of the rule: translate by it and by `params`. */
+  rule: string;
+  detail: string;
+  /** The numbers of the rule, for example `{ minimum: 15 }`; absent if it has none. */
+  params?: Record<string, number>;
+};
+
+/** The identity of a problem: one type has one meaning. */
+export type ProblemType = `urn:password-service:${string}`;
 
 export interface AuthErrorParams {
+  type: ProblemType;
   name: string;
   message: string;
   recoverySuggestion?: string;
   underlyingError?: unknown;
-  /** The HTTP status; none if there was no answer. */
+  /** The HTTP status; absent if there was no response. */
   status?: number;
   errors?: FieldError[];
-  /** What the operator finds the request by. */
+  /** The ID by which the operator finds the request. */
   requestId?: string;
-  /** Seconds to wait, at a 429. */
+  /** Seconds to wait after a 429. */
   retryAfter?: number;
 }
 
 /**
- * `name` is a code of the service's problems, which are Cognito's and Amplify's, or one of
- * `NetworkError`, `TimeoutError`, `Unknown` (an answer that is not the service's),
- * `UserUnAuthenticatedException` and `AuthUserPoolException` (not configured).
+ * `type` says which problem it is. It ends with a slug of the service's problems, or with
+ * `network-error`, `unexpected-response` (not from the service) or `not-configured`.
+ *
+ * `name` is the exception name of Cognito or Amplify, which several problems may share, or
+ * `NetworkError`, `TimeoutError` or `Unknown`.
  */
 export declare class AuthError extends Error {
   constructor(params: AuthErrorParams);
+  readonly type: ProblemType;
   readonly recoverySuggestion?: string;
   readonly underlyingError?: unknown;
   readonly status?: number;
@@ -70,7 +85,7 @@ export declare class AuthError extends Error {
   readonly retryAfter?: number;
 }
 
-/** To be called once, before any other function. */
+/** Call this once, before any other function. */
 export declare function configure(configuration: Configuration): void;
 
 export declare function resetPassword(input: ResetPasswordInput): Promise<ResetPasswordOutput>;

@@ -1,24 +1,31 @@
 // The password functions of Amplify's `aws-amplify/auth`, carried out by this service.
-// One module without dependencies, for browsers and Node 20 or later; its types stand beside it.
+// One module without dependencies, for browsers and Node 20 or later. Its types are in the `.d.ts`.
 
-/** Seconds before each repeat, by the reason for it. */
+/**
+ * The beginning of every error's `type`. The end is the slug of one of the service's problems, or
+ * `network-error`, `unexpected-response` or `not-configured`, which only this client has.
+ */
+const URN = 'urn:password-service:';
+
+/** Seconds before each retry, by the reason for it. */
 const PAUSES = {
   lost: [1, 2],
   inProgress: [1, 2, 4, 8, 16], // a request takes 28 seconds at most
 };
 
-/** Seconds; to wait longer than this is not for a program to decide. */
+/** Seconds. If the wait is longer than this, the user decides. */
 const SHORT = 5;
 
 /** @type {import('./password-service.d.ts').Configuration | undefined} */
 let configuration;
 
-/** A failure under the name that Amplify gives it, with what the service adds. */
+/** A failure with the name that Amplify gives it, and what the service adds. */
 export class AuthError extends Error {
   /** @param {import('./password-service.d.ts').AuthErrorParams} params */
   constructor(params) {
     super(params.message);
     this.name = params.name;
+    this.type = params.type;
     this.recoverySuggestion = params.recoverySuggestion;
     this.underlyingError = params.underlyingError;
     this.status = params.status;
@@ -39,7 +46,7 @@ export async function resetPassword({ username, options }) {
     username,
     options: options && { clientMetadata: options.clientMetadata },
   });
-  // Amplify always has the member, and the service leaves out what would be empty.
+  // Amplify always has this member; the service leaves it out if it would be empty.
   return { ...output, nextStep: { codeDeliveryDetails: {}, ...output.nextStep } };
 }
 
@@ -59,13 +66,15 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
   const token = await configured().accessToken?.();
   if (!token && !(oldPassword && newPassword)) {
     throw new AuthError({
+      type: `${URN}update-password-missing`,
       name: 'EmptyUpdatePassword',
       message: 'oldPassword and newPassword are required to update a password.',
-      recoverySuggestion: 'Give both passwords, and send the request again.',
+      recoverySuggestion: 'Enter both passwords and try again.',
     });
   }
   if (!token) {
     throw new AuthError({
+      type: `${URN}not-signed-in`,
       name: 'UserUnAuthenticatedException',
       message: 'User needs to be authenticated to call this API.',
       recoverySuggestion: 'Sign in before calling this API again.',
@@ -85,6 +94,7 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
 function configured() {
   if (configuration) return configuration;
   throw new AuthError({
+    type: `${URN}not-configured`,
     name: 'AuthUserPoolException',
     message: 'The password service is not configured.',
     recoverySuggestion: 'Call configure() with the endpoint before any other function.',
@@ -92,7 +102,7 @@ function configured() {
 }
 
 /**
- * The body of a success; the request is repeated, with the same headers, while that is safe.
+ * Return the body of a success. Retry the request, with the same headers, as long as that is safe.
  *
  * @param {string} path
  * @param {number} success
@@ -102,14 +112,14 @@ function configured() {
  */
 async function post(path, success, body, headers = {}) {
   const keyed = 'Idempotency-Key' in headers;
-  const repeats = { refused: 0, lost: 0, inProgress: 0 };
+  const retries = { refused: 0, lost: 0, inProgress: 0 };
   for (;;) {
     try {
       return await send(path, success, body, headers);
     } catch (error) {
-      const pause = error instanceof AuthError ? pauseAfter(error, repeats, keyed) : undefined;
+      const pause = error instanceof AuthError ? pauseAfter(error, retries, keyed) : undefined;
       if (pause === undefined) throw error;
-      // Those who were refused together should not come back together.
+      // Clients that were refused together should not come back together.
       const milliseconds = 1000 * pause * (1 + Math.random() / 2);
       await new Promise((resolve) => setTimeout(resolve, milliseconds));
     }
@@ -117,24 +127,39 @@ async function post(path, success, body, headers = {}) {
 }
 
 /**
- * Seconds to wait before a repeat, which is counted, or nothing if there must be none.
+ * Return the seconds to wait before a retry, which is counted, or nothing if there must be none.
  *
  * @param {AuthError} error
- * @param {{ refused: number, lost: number, inProgress: number }} repeats so far
- * @param {boolean} keyed whether the service knows a repeat, and carries it out once
+ * @param {{ refused: number, lost: number, inProgress: number }} retries so far
+ * @param {boolean} keyed whether the service recognises a retry and carries the request out once
  */
-function pauseAfter({ name, status = 0, retryAfter = Infinity }, repeats, keyed) {
-  // Nothing was done. Once, since the repeat may be one of the few attempts that a user has.
-  if (status === 429 && retryAfter <= SHORT && !repeats.refused++) return retryAfter;
+function pauseAfter({ type, status = 0, retryAfter = Infinity }, retries, keyed) {
+  // Nothing was done. Retry only once, because a retry may use up one of the user's few attempts.
+  if (status === 429 && retryAfter <= SHORT && !retries.refused++) return retryAfter;
   if (!keyed) return undefined;
-  if (status === 409) return PAUSES.inProgress[repeats.inProgress++];
-  // The service's own 504 is kept as the answer of every repeat; a proxy's may hide a success.
-  const lost =
-    name === 'NetworkError' ||
-    name === 'TimeoutError' ||
-    (name === 'Unknown' && [502, 503, 504].includes(status)) ||
-    (name === 'InternalErrorException' && status === 502);
-  return lost ? PAUSES.lost[repeats.lost++] : undefined;
+  if (type === `${URN}request-in-progress`) return PAUSES.inProgress[retries.inProgress++];
+  return isLost(type, status) ? PAUSES.lost[retries.lost++] : undefined;
+}
+
+/**
+ * Tell whether the response was lost, so that a retry may bring it.
+ *
+ * @param {AuthError['type']} type
+ * @param {number} status 0 if there was no response
+ */
+function isLost(type, status) {
+  switch (type) {
+    case `${URN}network-error`:
+    case `${URN}dependency-failed`:
+    case `${URN}function-stopped`:
+      return true;
+    case `${URN}outcome-unknown`:
+      return !status; // a time-out of this client; a retry gets the service's own 504 once more
+    case `${URN}unexpected-response`:
+      return [502, 503, 504].includes(status); // a proxy's page, which may hide a success
+    default:
+      return false;
+  }
 }
 
 /**
@@ -154,28 +179,51 @@ async function send(path, success, body, headers) {
       headers: { 'Content-Type': 'application/json', ...headers },
       body: JSON.stringify(body),
       credentials: 'omit',
-      redirect: 'error', // or else it could take the passwords elsewhere
+      redirect: 'error', // otherwise it could take the passwords elsewhere
       signal,
     });
     text = await response.text();
   } catch (underlyingError) {
-    throw new AuthError({
-      name: signal.aborted ? 'TimeoutError' : 'NetworkError',
-      message: signal.aborted ? `Request timeout after ${timeout}ms` : 'A network error has occurred.',
-      underlyingError,
-    });
+    throw new AuthError(
+      signal.aborted
+        ? {
+            type: `${URN}outcome-unknown`,
+            name: 'TimeoutError',
+            message: `Request timeout after ${timeout}ms`,
+            underlyingError,
+          }
+        : {
+            type: `${URN}network-error`,
+            name: 'NetworkError',
+            message: 'A network error has occurred.',
+            underlyingError,
+          },
+    );
   }
   const { status } = response;
   const document = parse(text);
   if (status === success && (status === 204 || document?.nextStep)) return document;
   const retryAfter = response.headers.get('Retry-After');
   throw new AuthError({
-    ...(typeof document?.code === 'string'
+    ...(isProblem(document)
       ? { ...document, name: document.code }
-      : { name: 'Unknown', message: 'An unknown error has occurred.' }),
+      : {
+          type: `${URN}unexpected-response`,
+          name: 'Unknown',
+          message: 'An unknown error has occurred.',
+        }),
     status,
     retryAfter: /^\d+$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined,
   });
+}
+
+/**
+ * Tell whether a document is a problem of the service, and not of something between.
+ *
+ * @param {any} document
+ */
+function isProblem(document) {
+  return typeof document?.code === 'string' && String(document.type).startsWith(URN);
 }
 
 /** @param {string} text */

@@ -61,7 +61,9 @@ def call(stack: Stack, name: str, body: dict[str, Any], token: str = "", **more:
 
 
 def check(error: dict[str, Any], problem: Problem) -> None:
-    assert {name: error[name] for name in ("name", "status", "message", "recoverySuggestion")} == {
+    members = ("type", "name", "status", "message", "recoverySuggestion")
+    assert {name: error[name] for name in members} == {
+        "type": problem.type,
         "name": problem.code,
         "status": problem.status,
         "message": problem.detail,
@@ -80,7 +82,9 @@ def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: Us
     weak = {"confirmationCode": code, "newPassword": "short"}
     refused = call(stack, "confirmResetPassword", username | weak)
     check(refused, PASSWORD_REFUSED)
-    assert [error["rule"] for error in refused["errors"]] == ["minLength"]
+    assert [(error["rule"], error["params"]) for error in refused["errors"]] == [
+        ("minLength", {"minimum": 15})
+    ]
     right = {"confirmationCode": code, "newPassword": NEW}
     assert call(stack, "confirmResetPassword", username | right) is None
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 from aws_cdk import CfnElement, TagManager
 
+from apidocs.checklist import cognito
 from functions import problems
 from functions.aws.clients import TIMEOUTS
 from functions.operations import Operation
@@ -266,14 +266,6 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
     assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
 
 
-def test_the_signed_actions_are_those_of_botocores_model() -> None:
-    model = botocore.session.get_session().get_service_model("cognito-idp")
-
-    for call in {action for operation in Operation for action in operation.actions}:
-        signed = "smithy.api#noAuth" not in (model.operation_model(call).auth or [])
-        assert signed == (call not in UNSIGNED)
-
-
 def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
     roles = find("AWS::IAM::Role")
     who = {"AmazonAPIGatewayPushToCloudWatchLogs": "apigateway", "ForLambdaLimited": "codedeploy"}
@@ -308,7 +300,10 @@ LOG_AND_TRACE = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
 KEEP_ANSWERS = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"}
-UNSIGNED = {"ForgotPassword", "ConfirmForgotPassword", "ChangePassword", "GlobalSignOut"}
+
+
+def is_signed(action: str) -> bool:
+    return "smithy.api#noAuth" not in (cognito().operation_model(action).auth or [])
 
 
 @each_operation
@@ -318,7 +313,7 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     expected = {"dynamodb:UpdateItem", *LOG_AND_TRACE}
     expected |= KEEP_ANSWERS if operation.repeatable else set()
     expected |= {"events:PutEvents"} if operation.changes_password else set()
-    expected |= {f"cognito-idp:{action}" for action in operation.actions if action not in UNSIGNED}
+    expected |= {f"cognito-idp:{action}" for action in operation.actions if is_signed(action)}
 
     assert role_actions(template, operation) == expected
 

@@ -43,7 +43,7 @@ beforeEach(() => {
 test('there are problems to compare with', () => assert.ok(PROBLEMS.length > 20));
 
 for (const document of PROBLEMS) {
-  test(`post() names ${document.code} with status ${document.status}, asking once`, async () => {
+  test(`post() names ${document.type} ${document.code}, asking once`, async () => {
     problem = document;
 
     const error = await reset({ retryStrategy: { strategy: 'no-retry' } }).response.catch((e) => e);

@@ -1,4 +1,4 @@
-// Calls one function of the client, and prints what it gives or throws.
+// Calls one function of the client, and prints what it returns or throws.
 
 import * as client from '../../web/password-service.js';
 
@@ -7,8 +7,8 @@ const { endpoint, token, timeout, name, input } = JSON.parse(process.env.CALL);
 client.configure({ endpoint, accessToken: () => token, timeout });
 const ended = await client[name](input).then(
   (output = null) => ({ output }),
-  ({ name, message, recoverySuggestion, status, errors }) => ({
-    error: { name, message, recoverySuggestion, status, errors },
+  ({ type, name, message, recoverySuggestion, status, errors }) => ({
+    error: { type, name, message, recoverySuggestion, status, errors },
   }),
 );
 console.log(JSON.stringify(ended));

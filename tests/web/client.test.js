@@ -61,25 +61,26 @@ const answer =
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(text);
   };
-const refuse = (status, code, headers = {}) =>
-  answer(status, problem(status, code), { 'Content-Type': 'application/problem+json', ...headers });
+const refuse = (slug, headers = {}) => {
+  const document = problem(slug);
+  return answer(document.status, document, {
+    'Content-Type': 'application/problem+json',
+    ...headers,
+  });
+};
+const page = (status) => answer(status, '<html></html>', { 'Content-Type': 'text/html' });
 const hang = () => {};
 const hangUp = (_response, request) => request.socket.destroy();
 const breakOff = (response) => {
   response.writeHead(200, { 'Content-Length': 1000 }).write('{', () => response.destroy());
 };
 
-function problem(status, code) {
-  return {
-    type: `urn:password-service:${code}`,
-    title: 'Title',
-    status,
-    detail: 'What happened.',
-    code,
-    message: 'What happened.',
-    recoverySuggestion: 'What to do.',
-    requestId: 'a-request',
-  };
+const URN = 'urn:password-service:';
+
+function problem(slug) {
+  const found = PROBLEMS.find(({ type }) => type === `${URN}${slug}`);
+  assert.ok(found, slug);
+  return found;
 }
 
 /** What a call ends in: its value, or the error that it throws. */
@@ -110,7 +111,10 @@ test('a call before configure() fails as with Amplify', async () => {
   const fresh = await import('../../web/password-service.js?unconfigured');
 
   for (const [name, input] of Object.entries({ resetPassword: RESET, updatePassword: UPDATE })) {
-    await assert.rejects(fresh[name](input), { name: 'AuthUserPoolException' });
+    await assert.rejects(fresh[name](input), {
+      name: 'AuthUserPoolException',
+      type: `${URN}not-configured`,
+    });
   }
 });
 
@@ -195,18 +199,19 @@ test('an update by nobody fails as with Amplify, without a request', async () =>
     configure({ endpoint, accessToken });
     await assert.rejects(updatePassword(UPDATE), {
       name: 'UserUnAuthenticatedException',
+      type: problem('not-signed-in').type,
       recoverySuggestion: 'Sign in before calling this API again.',
     });
   }
   assert.equal(requests.length, 0);
 });
 
-test('an empty update by nobody has the name that Amplify gives it', async () => {
+test('an empty update by nobody is the same problem as that of the service', async () => {
   configure({ endpoint });
-  const { code: name, message } = PROBLEMS.find(({ code }) => code === 'EmptyUpdatePassword');
+  const { type, code: name, message } = problem('update-password-missing');
 
   for (const empty of [{ ...UPDATE, oldPassword: '' }, { ...UPDATE, newPassword: '' }]) {
-    await assert.rejects(updatePassword(empty), { name, message });
+    await assert.rejects(updatePassword(empty), { type, name, message });
   }
   assert.equal(requests.length, 0);
 });
@@ -221,22 +226,42 @@ test('a token source that fails does so in its own name', async () => {
 test('there are problems to compare with', () => assert.ok(PROBLEMS.length > 20));
 
 for (const document of PROBLEMS) {
-  test(`${document.code} with status ${document.status} is the name of the error`, async () => {
+  test(`an error has what ${document.type} says`, async () => {
     script = [answer(document.status, document)];
 
     const error = await outcome(CALLS.resetPassword);
 
     assert.equal(error.name, document.code);
-    for (const member of ['status', 'message', 'recoverySuggestion', 'requestId', 'errors']) {
+    for (const member of ['type', 'status', 'message', 'recoverySuggestion', 'requestId']) {
+      assert.ok(document[member]);
       assert.equal(error[member], document[member]);
     }
+    assert.equal(error.errors, undefined);
     assert.equal(requests.length, 1);
   });
 }
 
-test('an error lists what is wrong with each member', async () => {
-  const errors = [{ pointer: '#/newPassword', rule: 'minLength', detail: 'Too short.' }];
-  script = [answer(400, { ...problem(400, 'InvalidPasswordException'), errors })];
+test('problems with one name differ by their type', async () => {
+  const [one, other] = ['wrong-password', 'account-not-allowed'].map(problem);
+  assert.equal(one.code, other.code);
+
+  for (const document of [one, other]) {
+    script = [answer(document.status, document)];
+    assert.equal((await outcome(CALLS.updatePassword)).type, document.type);
+  }
+});
+
+test('an error lists what is wrong with each member, with the numbers of the rules', async () => {
+  const errors = [
+    {
+      pointer: '#/newPassword',
+      rule: 'minLength',
+      detail: 'The password must have at least 15 characters.',
+      params: { minimum: 15 },
+    },
+    { pointer: '#/newPassword', rule: 'sameAsOld', detail: 'The password must differ.' },
+  ];
+  script = [answer(400, { ...problem('password-refused'), errors })];
 
   assert.deepEqual((await outcome(CALLS.confirmResetPassword)).errors, errors);
 });
@@ -244,7 +269,9 @@ test('an error lists what is wrong with each member', async () => {
 const GARBAGE = {
   'a page of a proxy': answer(403, '<html>secret</html>', { 'Content-Type': 'text/html' }),
   'a message of a gateway': answer(403, { message: 'Forbidden' }),
-  'a code that is no name': answer(400, { code: 7 }),
+  'a code that is no name': answer(400, { type: `${URN}invalid-request`, code: 7 }),
+  'a problem of another service': answer(400, { type: 'about:blank', code: 'BadRequest' }),
+  'a problem without a type': answer(400, { code: 'InvalidParameterException' }),
   'nothing': answer(400),
   'null': answer(400, 'null'),
   'a success that is a page': answer(200, '<html>Log in to this network</html>'),
@@ -258,6 +285,7 @@ for (const [what, garbage] of Object.entries(GARBAGE)) {
       const error = await outcome(call);
 
       assert.equal(error.name, 'Unknown');
+      assert.equal(error.type, `${URN}unexpected-response`);
       assert.equal(error.message, 'An unknown error has occurred.');
       assert.ok(error.status >= 200);
       assert.equal(requests.length, 1);
@@ -272,23 +300,31 @@ test('resetPassword: a success without a body is unknown', async () => {
 });
 
 const UNANSWERED = {
-  'a time-out': [hang, 'TimeoutError'],
-  'a closed connection': [hangUp, 'NetworkError'],
-  'an answer that breaks off': [breakOff, 'NetworkError'],
-  'a page of a proxy that failed': [answer(502, '<html></html>'), 'Unknown'],
-  'a page of a proxy that is busy': [answer(503, '<html></html>'), 'Unknown'],
-  'a page of a proxy that waited': [answer(504, '<html></html>'), 'Unknown'],
-  'a part of the service that failed': [
-    refuse(502, 'InternalErrorException'),
+  'a time-out': [hang, 'TimeoutError', 'outcome-unknown'],
+  'a closed connection': [hangUp, 'NetworkError', 'network-error'],
+  'an answer that breaks off': [breakOff, 'NetworkError', 'network-error'],
+  'a page of a proxy that failed': [page(502), 'Unknown', 'unexpected-response'],
+  'a page of a proxy that is busy': [page(503), 'Unknown', 'unexpected-response'],
+  'a page of a proxy that waited': [page(504), 'Unknown', 'unexpected-response'],
+  'a part of the service that could not be reached': [
+    refuse('dependency-failed'),
     'InternalErrorException',
+    'dependency-failed',
+  ],
+  'a part of the service that stopped': [
+    refuse('function-stopped'),
+    'InternalErrorException',
+    'function-stopped',
   ],
 };
-for (const [what, [failure, expected]] of Object.entries(UNANSWERED)) {
+for (const [what, [failure, expected, slug]] of Object.entries(UNANSWERED)) {
   test(`resetPassword: ${what} is told and not repeated, since a code may have been sent`, async () => {
     configure({ endpoint, timeout: 200 });
     script = [failure];
 
-    assert.equal((await outcome(CALLS.resetPassword)).name, expected);
+    const { name, type } = await outcome(CALLS.resetPassword);
+
+    assert.deepEqual([name, type], [expected, `${URN}${slug}`]);
     assert.equal(requests.length, 1);
   });
 
@@ -309,7 +345,9 @@ for (const [what, [failure, expected]] of Object.entries(UNANSWERED)) {
       configure({ endpoint, accessToken: () => 'a-token', timeout: 200 });
       script = [failure];
 
-      assert.equal((await outcome(CALLS[name])).name, expected);
+      const error = await outcome(CALLS[name]);
+
+      assert.deepEqual([error.name, error.type], [expected, `${URN}${slug}`]);
       assert.equal(requests.length, 3);
     });
   }
@@ -326,7 +364,7 @@ for (const name of KEYED) {
   });
 
   test(`${name}: a request in progress is asked for until its answer is there`, async () => {
-    const running = refuse(409, 'RequestInProgressException');
+    const running = refuse('request-in-progress');
     script = [running, running, running, running, running, answer(204)];
 
     assert.equal(await outcome(CALLS[name]), undefined);
@@ -334,8 +372,8 @@ for (const name of KEYED) {
   });
 
   test(`${name}: reasons for a repeat are counted apart`, async () => {
-    const running = refuse(409, 'RequestInProgressException');
-    const throttled = refuse(429, 'TooManyRequestsException', { 'Retry-After': '1' });
+    const running = refuse('request-in-progress');
+    const throttled = refuse('too-many-requests', { 'Retry-After': '1' });
     const lost = answer(502, 'a page');
     script = [lost, running, lost, throttled, running, answer(204)];
 
@@ -344,23 +382,23 @@ for (const name of KEYED) {
   });
 
   test(`${name}: a request that stays in progress is told in the end`, async () => {
-    script = [refuse(409, 'RequestInProgressException')];
+    script = [refuse('request-in-progress')];
 
     assert.equal((await outcome(CALLS[name])).name, 'RequestInProgressException');
     assert.equal(requests.length, 6);
   });
 
-  for (const [status, code] of [
-    [400, 'CodeMismatchException'],
-    [403, 'NotAuthorizedException'],
-    [500, 'InternalErrorException'],
-    [502, 'UnexpectedLambdaException'],
-    [504, 'InternalErrorException'],
+  for (const slug of [
+    'code-mismatch',
+    'wrong-password',
+    'internal-error',
+    'trigger-failed',
+    'outcome-unknown',
   ]) {
-    test(`${name}: the answer ${status} ${code} is not repeated`, async () => {
-      script = [refuse(status, code), answer(204)];
+    test(`${name}: the answer ${slug} is not repeated`, async () => {
+      script = [refuse(slug), answer(204)];
 
-      assert.equal((await outcome(CALLS[name])).name, code);
+      assert.equal((await outcome(CALLS[name])).type, `${URN}${slug}`);
       assert.equal(requests.length, 1);
     });
   }
@@ -370,14 +408,14 @@ for (const [name, call] of Object.entries(CALLS)) {
   const success = name === 'resetPassword' ? answer(200, SENT) : answer(204);
 
   test(`${name}: a throttle of seconds is waited for`, async () => {
-    script = [refuse(429, 'TooManyRequestsException', { 'Retry-After': '5' }), success];
+    script = [refuse('too-many-requests', { 'Retry-After': '5' }), success];
 
     assert.ok(!((await outcome(call)) instanceof AuthError));
     assert.equal(requests.length, 2);
   });
 
   test(`${name}: a throttle that stays is told in the end`, async () => {
-    script = [refuse(429, 'TooManyRequestsException', { 'Retry-After': '1' })];
+    script = [refuse('too-many-requests', { 'Retry-After': '1' })];
 
     assert.equal((await outcome(call)).name, 'TooManyRequestsException');
     assert.equal(requests.length, 2);
@@ -390,7 +428,7 @@ for (const [name, call] of Object.entries(CALLS)) {
     ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
   ]) {
     test(`${name}: a limit with Retry-After "${header}" is told at once`, async () => {
-      script = [refuse(429, 'LimitExceededException', { 'Retry-After': header }), success];
+      script = [refuse('attempts-exceeded', { 'Retry-After': header }), success];
 
       const error = await outcome(call);
 

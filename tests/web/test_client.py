@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions import problems
-from functions.problems import Problem
+from functions.problems import PROBLEMS
 from local.processes import ROOT
 
 HERE = Path(__file__).parent
@@ -24,8 +23,7 @@ def run(*command: str | Path, **variables: str) -> None:
 
 @pytest.mark.parametrize("program", sorted(HERE.glob("*.test.js")), ids=lambda path: path.stem)
 def test_a_program_under_node_finds_what_it_expects(program: Path) -> None:
-    every = [value for value in vars(problems).values() if isinstance(value, Problem)]
-    documents = [problem.document("a-request") for problem in dict.fromkeys(every)]
+    documents = [problem.document("a-request") for problem in PROBLEMS]
 
     run("node", "--test", program, PROBLEMS=json.dumps(documents))
 

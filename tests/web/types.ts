@@ -23,6 +23,16 @@ export const replaced: Functions = ours;
 export const inTurn: Pick<typeof ours, keyof Functions> = amplify;
 
 export const caught = (error: ours.AuthError): amplify.AuthError => error;
+export const told = ({ type, errors }: ours.AuthError): [string, number | undefined] => [
+  type,
+  errors?.[0]?.params?.minimum,
+];
+// @ts-expect-error: every error has a type
+export const untyped = new ours.AuthError({ name: '', message: '' });
+// @ts-expect-error: what would pass if a type were any string
+export const foreign: ours.AuthError['type'] = 'about:blank';
+// @ts-expect-error: what would pass if the numbers of a rule were of any type
+export const spelt = ({ params }: ours.FieldError): string | undefined => params?.minimum;
 
 ours.resetPassword({ username: '', options: { clientMetadata: { locale: 'en-GB' } } });
 ours.confirmResetPassword({

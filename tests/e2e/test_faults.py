@@ -150,7 +150,7 @@ class Client:
 
 def function(stack: Stack, operation: Operation) -> dict[str, Any]:
     """The configuration of the deployed function."""
-    handler = f"functions.{operation.id}.handler.handler"
+    handler = f"functions.start.{operation.id}"
     functions: list[dict[str, Any]] = stack.client("lambda").list_functions()["Functions"]
     (found,) = (one for one in functions if one["Handler"] == handler)
     return found

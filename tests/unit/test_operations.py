@@ -103,6 +103,7 @@ class ConfirmSignUp(Request):
 HIDDEN_CAUSES = {
     *("AliasExistsException", "CodeMismatchException", "ExpiredCodeException"),
     *("InvalidParameterException", "NotAuthorizedException", "UserNotFoundException"),
+    "UnknownNotAuthorizedException",
 }
 
 

@@ -8,14 +8,11 @@ CONTEXT =
 
 # Nothing is written outside this folder, and `make clean` removes what is written in it.
 export CDK_HOME = $(CURDIR)/.local/cdk
+export JSII_NODE = $(CURDIR)/local/jsii-node
 export PIP_NO_CACHE_DIR = 1
 export UV_NO_CACHE = 1
 export XDG_CACHE_HOME = $(CURDIR)/.local/cache
 export npm_config_cache = $(CURDIR)/.local/npm
-
-# As in app.py, which the tests do without.
-export JSII_RUNTIME_PACKAGE_CACHE_ROOT = $(CURDIR)/.local/jsii
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 
 python = .venv/.installed
 tests = .venv/.tests-installed

@@ -42,6 +42,8 @@ def local_stack(
         breached_passwords() as own,
     ):
         breaches = breach_endpoint or own
+        # Without it, Node takes jsii's scripts here for ES modules, as the project's file says.
+        (folder / "package.json").write_text("{}")
         say(f"starting the emulator on port {port}")
         endpoint, child = emulator.start(processes, port=port, folder=folder, functions=functions)
 

@@ -89,11 +89,12 @@ class Stack:
     def _load(cls, file: Path) -> Self | None:
         try:
             document = json.loads(file.read_text())
-            if not emulator.answers(document["endpoint"]):
+            endpoint = f"http://{emulator.HOST}:{file.parent.name}"
+            if not emulator.answers(endpoint):
                 return None
             stack = cls(
                 url=document["url"],
-                endpoint=document["endpoint"],
+                endpoint=endpoint,
                 region=document["region"],
                 user_pool_id=document["userPoolId"],
                 user_pool_client_id=document["userPoolClientId"],

@@ -19,6 +19,8 @@ tests = .venv/.tests-installed
 emulator = .local/emulator/.installed
 packages = node_modules/.package-lock.json
 test_packages = node_modules/.tests-installed
+# Python answers Ctrl-C with a traceback until our code runs. GNU's env can hold it back until then.
+calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 port = $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help setup run invoke code token test check openapi screenshot timing bench load synth deploy destroy lock format clean node chromium
@@ -29,10 +31,10 @@ help: ## list the targets
 setup: node $(tests) $(emulator) $(test_packages) chromium ## install everything; the other targets do so themselves
 
 run: node $(python) $(emulator) $(packages) ## start the service on this machine: PORT=4566 WEB_PORT=3000
-	@exec .venv/bin/python -m local run $(port) $(if $(WEB_PORT),--web-port "$(WEB_PORT)")
+	@exec $(calmly) .venv/bin/python -m local run $(port) $(if $(WEB_PORT),--web-port "$(WEB_PORT)")
 
 invoke: node $(python) $(emulator) $(packages) ## call one handler: OPERATION=reset_password EVENT=events/…
-	@exec .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)") $(port)
+	@exec $(calmly) .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)") $(port)
 
 code: $(python) ## print the latest code that `make run` mailed to the demo user
 	@.venv/bin/python -m local code $(port)

@@ -121,7 +121,7 @@ def test_a_run_ends_with_the_make_that_started_it(folder: Path) -> None:
     assert left(folder) == []
 
 
-@pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.15, 0.2, 0.25, 0.3])
+@pytest.mark.parametrize("delay", [number / 100 for number in range(2, 32, 2)])
 def test_an_early_interrupt_ends_without_a_traceback(folder: Path, delay: float) -> None:
     with Run(folder, make=True) as run:
         time.sleep(delay)

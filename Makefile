@@ -1,21 +1,27 @@
 # Everything is installed on demand, inside this folder. `make help` lists what there is.
 # `exec` lets a signal that stops make reach the program, and not a shell between the two.
 
-PORT ?= 4566
-WEB_PORT ?= 3000
 STAGE ?= dev
 ROUNDS ?= 15
 PYTHON ?= python3.13
 CONTEXT =
 
-# Node 20 is old enough for a banner, which would hide what matters.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
+# Nothing is written outside this folder, and `make clean` removes what is written in it.
+export CDK_HOME = $(CURDIR)/.local/cdk
+export JSII_NODE = $(CURDIR)/local/jsii-node
+export PIP_NO_CACHE_DIR = 1
+export UV_NO_CACHE = 1
+export XDG_CACHE_HOME = $(CURDIR)/.local/cache
+export npm_config_cache = $(CURDIR)/.local/npm
 
 python = .venv/.installed
 tests = .venv/.tests-installed
 emulator = .local/emulator/.installed
 packages = node_modules/.package-lock.json
 test_packages = node_modules/.tests-installed
+# Python answers Ctrl-C with a traceback until our code runs. GNU's env can hold it back until then.
+calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
+port = $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy lock format clean node chromium
 
@@ -25,16 +31,18 @@ help: ## list the targets
 setup: node $(tests) $(emulator) $(test_packages) chromium ## install everything; the other targets do so themselves
 
 run: node $(python) $(emulator) $(packages) ## start the service on this machine: PORT=4566 WEB_PORT=3000
-	@exec .venv/bin/python -m local run --port "$(PORT)" --web-port "$(WEB_PORT)"
+	@exec $(calmly) .venv/bin/python -m local run $(port) $(if $(WEB_PORT),--web-port "$(WEB_PORT)")
 
 invoke: node $(python) $(emulator) $(packages) ## call one handler: OPERATION=reset_password EVENT=events/…
-	@exec .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)")
+	@exec $(calmly) .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)") $(port)
 
 code: $(python) ## print the latest code that `make run` mailed to the demo user
-	@.venv/bin/python -m local code
+	@.venv/bin/python -m local code $(port)
 
+# The password reaches the program as it was typed: neither make nor the shell expands it.
+token: override export PASSWORD := $(value PASSWORD)
 token: $(python) ## print an access token of the demo user: PASSWORD=…
-	@.venv/bin/python -m local token $(if $(PASSWORD),--password '$(PASSWORD)')
+	@.venv/bin/python -m local token $${PASSWORD:+--password="$$PASSWORD"} $(port)
 
 test: node $(tests) $(emulator) $(test_packages) chromium ## check format, lint and types, and run every test
 	@exec .venv/bin/python -m tests
@@ -62,10 +70,19 @@ synth: node $(python) $(packages) ## write the CloudFormation template to cdk.ou
 	@node_modules/.bin/cdk synth --quiet --context stage=$(STAGE) $(CONTEXT)
 
 deploy: node $(python) $(packages) ## deploy to the AWS account of the environment: STAGE=dev
-	@node_modules/.bin/cdk deploy password-service-$(STAGE) --context stage=$(STAGE) $(CONTEXT)
+	$(mention_approval)
+	@node_modules/.bin/cdk deploy password-service-$(STAGE) --context stage=$(STAGE) \
+		$(if $(APPROVE),--require-approval "$(APPROVE)") $(CONTEXT)
 
 destroy: node $(python) $(packages) ## remove a stage from the AWS account: STAGE=dev
-	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) $(CONTEXT)
+	$(mention_approval)
+	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) \
+		$(if $(filter never,$(APPROVE)),--force) $(CONTEXT)
+
+define mention_approval
+@test -t 0 || test -n "$(APPROVE)" || \
+	echo "There is no terminal to ask for your approval: add APPROVE=never to go on without." >&2
+endef
 
 pin = .venv/bin/uv pip compile pyproject.toml -q --universal --python-version 3.13 \
 	--generate-hashes --no-header

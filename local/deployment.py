@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from local import emulator
 from local.breaches import breached_passwords
 from local.emulator import ACCOUNT, REGION
 from local.processes import ROOT, Child, Processes
+from local.runs import hold
 from local.stack import Stack
 
 STACK: Final = "password-service-local"
@@ -36,14 +36,14 @@ def local_stack(
     functions, and `origins` replace those that the stage allows. The list of breached passwords is
     a small one of its own, or that of the `breach_endpoint`.
     """
-    emulator.check_port(port)
     with (
-        TemporaryDirectory(prefix="password-service-", ignore_cleanup_errors=True) as name,
-        Processes(Path(name)) as processes,
+        hold(port, "PORT", say) as folder,
+        Processes(folder) as processes,
         breached_passwords() as own,
     ):
-        folder = Path(name)
         breaches = breach_endpoint or own
+        # Without it, Node takes jsii's scripts here for ES modules, as the project's file says.
+        (folder / "package.json").write_text("{}")
         say(f"starting the emulator on port {port}")
         endpoint, child = emulator.start(processes, port=port, folder=folder, functions=functions)
 

@@ -21,7 +21,10 @@ HOST: Final = "127.0.0.1"
 KEY: Final = "test"
 """The access key, and its secret, of the emulated account's root user."""
 
-_PROGRAM: Final = ROOT / ".local" / "emulator" / "bin" / "ministack"
+PORT: Final = 4566
+"""Where `make run` starts it unless told otherwise."""
+
+_PYTHON: Final = ROOT / ".local" / "emulator" / "bin" / "python"
 _START_UP: Final = 60.0
 """Seconds; on a cold disk the first start takes several."""
 
@@ -38,14 +41,19 @@ def check_port(port: int, setting: str = "PORT") -> None:
     """Exit unless a server could listen there; the sentence names the setting of the port."""
     with socket.socket() as caller:
         if caller.connect_ex((HOST, port)) == 0:
-            sys.exit(f"Port {port} is in use: choose another with {setting}=.")
+            sys.exit(
+                f"Port {port} is in use by another program: "
+                f"stop it, or choose another port with {setting}=."
+            )
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
         except OSError as error:
             because = error.strerror
-            sys.exit(f"Port {port} cannot be used ({because}): choose another with {setting}=.")
+            sys.exit(
+                f"Port {port} cannot be used ({because}): choose another port with {setting}=."
+            )
 
 
 def environment(endpoint: str | None = None) -> dict[str, str]:
@@ -101,13 +109,13 @@ def start(
 
     Returns the endpoint before it answers: see `wait`.
     """
-    if not _PROGRAM.exists():
+    if not _PYTHON.exists():
         sys.exit("The emulator is not installed: start through make, which sets it up.")
     temporary = folder / "emulator"
     temporary.mkdir()
     child = processes.start(
         "the emulator",
-        _PROGRAM,
+        *(_PYTHON, "-m", "ministack"),
         environment={
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": KEY,
@@ -135,7 +143,10 @@ def start(
 def wait(endpoint: str, child: Child) -> None:
     """Return when the emulator answers, or exit with what it said."""
     deadline = time.monotonic() + _START_UP
-    while not answers(endpoint):
+    # What answers may be somebody else's, if two start on one port at the same moment.
+    while f"Running on {endpoint} " not in child.log.read_text() or not answers(endpoint):
+        if child.ended:
+            check_port(int(endpoint.rpartition(":")[2]))
         if child.ended or time.monotonic() > deadline:
             child.fail()
         time.sleep(0.05)

@@ -34,16 +34,18 @@ class Context:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def invoke(name: str, path: Path | None) -> None:
+def invoke(name: str, path: Path | None, port: int | None) -> None:
     """Invoke an operation's handler and print the answer, the log lines and the metrics."""
     operations = {operation.id: operation for operation in Operation}
     if name not in operations:
         sys.exit(f"Say which operation: OPERATION={'|'.join(operations)}.")
     text = _read(path or ROOT / "events" / f"{name}.json")
-    stack = Stack.running()
+    stack = Stack.running(port)
     if stack:
         _invoke(operations[name], text, stack)
         return
+    if port:
+        sys.exit(f"No local stack is running on port {port}: start it with make run PORT={port}.")
     with local_stack(emulator.free_port(), say=lambda line: print(line, file=sys.stderr)) as stack:
         _invoke(operations[name], text, stack)
 
@@ -51,12 +53,15 @@ def invoke(name: str, path: Path | None) -> None:
 def _read(path: Path) -> str:
     try:
         text = path.read_text()
-        json.loads(text)
+        event = json.loads(text)
     except OSError as error:
         sys.exit(f"The event {path} cannot be read: {error.strerror}.")
     except ValueError as error:
         sys.exit(f"The event {path} is not valid JSON: {error}.")
-    return text
+    match event:
+        case {"requestContext": {}}:
+            return text
+    sys.exit(f"The event {path} has no object requestContext: start from one in events/.")
 
 
 def _invoke(operation: Operation, text: str, stack: Stack) -> None:

@@ -1,19 +1,23 @@
 """Child processes that end with their starter, whatever ends it."""
 
 import os
+import re
 import signal
+import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen
+from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from typing import Final, Self
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 """The project's folder."""
+
+_RECORD: Final = "processes"
+"""The name of the file that lists the processes of a folder: an ID and a start time per line."""
 
 _BURIAL: Final = 2.0
 """Seconds that the system gets to remove what was killed."""
@@ -29,7 +33,7 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Ended by itself, which a server never should."""
+        """Whether it ended by itself, which a server never should."""
         return self.process.poll() is not None
 
     def finish(self) -> None:
@@ -41,30 +45,38 @@ class Child:
         """Exit with the last lines of the log."""
         with self.log.open(errors="replace") as lines:
             tail = "".join(deque(lines, 30)).strip()
-        sys.exit(f"{tail}\n{self.name} failed; its last lines stand above.")
+        sys.exit(f"{tail}\n{self.name} failed; its last lines are above.")
 
 
 class Processes:
     """A context manager: nothing that it started is alive when it is left.
 
-    Each child leads a process group, so that Ctrl-C reaches the starter alone, and a stop
-    reaches the child's children.
+    The children, and theirs, are one process group, so that Ctrl-C reaches the starter alone. A
+    shell leads the group and waits for the end of its input. The system closes that input when the
+    starter ends, even if it was killed, and then the shell kills the group.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._children: list[Child] = []
-        # A signal raises in the main thread only. A child that another thread starts is thus
-        # never lost between its start and its entry in the list.
-        self._starter = ThreadPoolExecutor(1)
+        self._children: list[Popen[bytes]] = []
 
     def __enter__(self) -> Self:
+        self._leader = Popen(
+            ("/bin/sh", "-c", "read -r _; kill -KILL 0"),
+            stdin=PIPE,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            process_group=0,
+        )
+        record(self._folder, self._leader.pid)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._starter.shutdown()
-        for child in reversed(self._children):
-            _kill(child.process)
+        os.killpg(self._leader.pid, signal.SIGKILL)
+        for process in (*self._children, self._leader):
+            process.wait()
+        # The rest of the group are no children of ours, so they cannot be waited for.
+        kill_group(self._leader.pid)
 
     def start(
         self,
@@ -74,16 +86,6 @@ class Processes:
         working_directory: Path = ROOT,
     ) -> Child:
         """Start a command with this environment and nothing of the caller's."""
-        arguments = (name, command, environment, working_directory)
-        return self._starter.submit(self._start, *arguments).result()
-
-    def _start(
-        self,
-        name: str,
-        command: tuple[str | Path, ...],
-        environment: Mapping[str, str],
-        working_directory: Path,
-    ) -> Child:
         log = self._folder / f"{name.replace(' ', '-')}.log"
         with log.open("wb") as output:
             process = Popen(
@@ -93,20 +95,45 @@ class Processes:
                 stdin=DEVNULL,
                 stdout=output,
                 stderr=STDOUT,
-                start_new_session=True,
+                process_group=self._leader.pid,
             )
-        child = Child(name, process, log)
-        self._children.append(child)
-        return child
+        self._children.append(process)
+        record(self._folder, process.pid)
+        return Child(name, process, log)
 
 
-def _kill(process: Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    # The rest of the group are no children of ours, so they cannot be waited for.
+def record(folder: Path, pid: int) -> None:
+    """Write down a process, so that a later run recognises it even if this one is killed."""
+    with (folder / _RECORD).open("a") as lines:
+        lines.write(f"{pid} {_started(pid)}\n")
+
+
+def recorded(folder: Path) -> dict[int, bool]:
+    """Return the processes that were written down, in order, and whether each is still alive."""
+    try:
+        text = (folder / _RECORD).read_text(errors="replace")
+    except OSError:
+        return {}
+    found = re.findall(r"^([1-9][0-9]{0,9}) (.+)$", text, re.MULTILINE | re.ASCII)
+    return {int(pid): _started(int(pid)) == started for pid, started in found}
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, or nothing: IDs are used again, but not at the same time."""
+    if Path("/proc/self/stat").exists():
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return ""
+        return "" if state == "Z" else fields[18]
+    command = ("/bin/ps", "-o", "lstart=", "-p", str(pid))
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def kill_group(group: int) -> None:
+    """Kill a process group, and return when the system has removed it."""
     deadline = time.monotonic() + _BURIAL
     with suppress(ProcessLookupError, PermissionError):
         while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
+            os.killpg(group, signal.SIGKILL)
             time.sleep(0.01)

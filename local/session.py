@@ -1,9 +1,13 @@
 """`make run`: a stack to try the service on, until it is stopped."""
 
 import json
+import os
+import select
 import shlex
+import signal
 import sys
 import time
+from threading import Thread
 from typing import Final
 
 from urllib3.exceptions import HTTPError
@@ -12,6 +16,7 @@ from local.breaches import PASSWORDS
 from local.deployment import local_stack
 from local.emulator import HOST
 from local.processes import ROOT
+from local.runs import check
 from local.stack import Stack
 from local.web import origins, pages, website
 
@@ -20,7 +25,7 @@ UPDATED: Final = "third-quiet-harbour-43"
 """The passwords that the printed commands set, one after the other."""
 
 _PAUSE: Final = 0.3
-"""Seconds between two looks at the mailbox."""
+"""Seconds between two looks at the mailbox, and at the terminal."""
 
 
 def run(port: int, web_port: int) -> None:
@@ -30,8 +35,10 @@ def run(port: int, web_port: int) -> None:
     def say(line: str) -> None:
         print(f"{time.monotonic() - started:5.1f} s  {line}", flush=True)
 
+    Thread(target=_watch, daemon=True).start()
+    check(port, "PORT", say)
     with (
-        website(web_port) as routes,
+        website(web_port, say) as routes,
         local_stack(port, say=say, origins=origins(web_port)) as stack,
     ):
         try:
@@ -42,8 +49,23 @@ def run(port: int, web_port: int) -> None:
             _report_mails(stack)
         except KeyboardInterrupt:
             print("stopping", flush=True)
-        finally:
-            stack.forget()
+
+
+def _watch() -> None:
+    """End this process when its terminal, the reader of its output or its parent is gone.
+
+    When a terminal is closed, the system tells the leader of the session alone. If that is make, it
+    waits for this process instead of passing the signal on.
+    """
+    parent = os.getppid()
+    poll = select.poll()
+    for stream in (0, 1, 2):
+        if stream == 1 or os.isatty(stream):
+            poll.register(stream, 0)
+    gone = select.POLLHUP | select.POLLERR
+    while os.getppid() == parent and not any(event & gone for _, event in poll.poll(0)):
+        time.sleep(_PAUSE)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _report_mails(stack: Stack) -> None:
@@ -67,12 +89,12 @@ def _introduction(stack: Stack, web_port: int) -> str:
         stack,
         "/confirm-reset-password",
         {"username": user.username, "confirmationCode": "CODE", "newPassword": CHOSEN},
-    ).replace("CODE", f"""'"$({_make("code")})"'""")
+    ).replace("CODE", f"""'"$({_make(stack, "code")})"'""")
     update = _curl(
         stack,
         "/update-password",
         {"oldPassword": CHOSEN, "newPassword": UPDATED},
-        f"""-H "Authorization: Bearer $({_make(f"token PASSWORD={CHOSEN}")})" """,
+        f"""-H "Authorization: Bearer $({_make(stack, f"token PASSWORD={CHOSEN}")})" """,
     )
     return f"""\
 Page       http://{HOST}:{web_port}/
@@ -101,6 +123,6 @@ def _curl(stack: Stack, path: str, body: dict[str, str], headers: str = "") -> s
     )
 
 
-def _make(target: str) -> str:
-    """A command for the project's folder that works in any other one too."""
-    return f"make -sC {shlex.quote(str(ROOT))} {target}"
+def _make(stack: Stack, target: str) -> str:
+    """A command that works in any folder, and means this stack even if others are running."""
+    return f"make -sC {shlex.quote(str(ROOT))} {target} PORT={stack.port}"

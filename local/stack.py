@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import os
 import re
 import sys
 from base64 import b64encode
@@ -17,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.operations import Operation
 from local import emulator
-from local.processes import ROOT
+from local.runs import RUNS
 
-FILE: Final = Path(os.environ.get("STACK_FILE", ROOT / ".local" / "stack.json"))
-"""Where `make run` says which stack is alive; tests have one of their own."""
+_FILE: Final = "stack.json"
+"""The name of the file where `make run` describes its stack, in the folder of its port."""
 
 
 class User(NamedTuple):
@@ -39,12 +38,19 @@ class Mail(NamedTuple):
     code: str | None
 
 
+class ChallengeError(Exception):
+    """The password is right, but Cognito asks for another step."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Cognito asks for another step first ({name}).")
+
+
 DEMO: Final = User("demo@example.com", "first-quiet-harbour-41")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What stands in `.local/stack.json`."""
+    """What is in `.local/runs/<port>/stack.json`."""
 
     url: str
     endpoint: str
@@ -60,14 +66,35 @@ class Stack:
         """The address of a JSON document with every mail so far."""
         return f"{self.endpoint}/_ministack/ses/messages"
 
+    @property
+    def port(self) -> int:
+        """The emulator's port."""
+        return int(self.endpoint.rpartition(":")[2])
+
     @classmethod
-    def running(cls) -> Self | None:
-        """The stack of the file, if it is alive."""
+    def running(cls, port: int | None = None) -> Self | None:
+        """Return the stack of `make run` on this port, if it is alive.
+
+        Without a port, it is the only one there is, or that on the default port.
+        """
+        if port:
+            return cls._load(RUNS / str(port) / _FILE)
+        stacks = {s.port: s for file in RUNS.glob(f"*/{_FILE}") if (s := cls._load(file))}
+        if len(stacks) > 1 and emulator.PORT not in stacks:
+            choice = " or ".join(f"PORT={port}" for port in sorted(stacks))
+            sys.exit(f"Several local stacks are running: choose one with {choice}.")
+        return stacks.get(emulator.PORT) or next(iter(stacks.values()), None)
+
+    @classmethod
+    def _load(cls, file: Path) -> Self | None:
         try:
-            document = json.loads(FILE.read_text())
+            document = json.loads(file.read_text())
+            endpoint = f"http://{emulator.HOST}:{file.parent.name}"
+            if not emulator.answers(endpoint):
+                return None
             stack = cls(
                 url=document["url"],
-                endpoint=document["endpoint"],
+                endpoint=endpoint,
                 region=document["region"],
                 user_pool_id=document["userPoolId"],
                 user_pool_client_id=document["userPoolClientId"],
@@ -91,15 +118,10 @@ class Stack:
             "demoUser": self.demo_user._asdict(),
             "mailbox": self.mailbox,
         }
-        FILE.parent.mkdir(exist_ok=True)
-        draft = FILE.with_suffix(".draft")
+        file = RUNS / str(self.port) / _FILE
+        draft = file.with_suffix(".draft")
         draft.write_text(json.dumps(document, indent=2) + "\n")
-        draft.replace(FILE)
-
-    def forget(self) -> None:
-        """Remove the file, unless a stack that was started later has written it."""
-        if FILE.exists() and json.loads(FILE.read_text())["endpoint"] == self.endpoint:
-            FILE.unlink()
+        draft.replace(file)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3 has it
         """A boto3 client with every right in the emulated account."""
@@ -127,7 +149,10 @@ class Stack:
         )
 
     def sign_in(self, user: User) -> dict[str, str]:
-        """The user's tokens: `AccessToken`, `IdToken` and `RefreshToken`."""
+        """Return the user's tokens: `AccessToken`, `IdToken` and `RefreshToken`.
+
+        Raise `ChallengeError` if Cognito asks for something else before it gives any.
+        """
         answer = self.client("cognito-idp").admin_initiate_auth(
             UserPoolId=self.user_pool_id,
             ClientId=self.user_pool_client_id,
@@ -138,6 +163,8 @@ class Stack:
                 "SECRET_HASH": self.secret_hash(user.username),
             },
         )
+        if "ChallengeName" in answer:
+            raise ChallengeError(answer["ChallengeName"])
         tokens: dict[str, str] = answer["AuthenticationResult"]
         return tokens
 

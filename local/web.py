@@ -1,6 +1,7 @@
 """The pages of `make run`, and the few things that they ask of the runner: on loopback alone."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from local import emulator
 from local.processes import ROOT
+from local.runs import hold
 from local.servers import serve
-from local.stack import Stack, User
+from local.stack import ChallengeError, Stack, User
 
 PORT: Final = 3000
 """The one whose origins the stage `local` allows."""
@@ -86,11 +88,11 @@ def origins(port: int) -> list[str]:
 
 
 @contextmanager
-def website(port: int) -> Iterator[Routes]:
+def website(port: int, say: Callable[[str], None] = print) -> Iterator[Routes]:
     """Serve what is put into the dictionary; it is empty at first."""
-    emulator.check_port(port, "WEB_PORT")
     routes: Routes = {}
-    with serve(type("Handler", (_Handler,), {"routes": routes}), port):
+    handler = type("Handler", (_Handler,), {"routes": routes})
+    with hold(port, "WEB_PORT", say), serve(handler, port):
         yield routes
 
 
@@ -104,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        self._send(self._answer(None))
+        self._send(self._answer("GET"))
+
+    do_HEAD = do_GET  # noqa: N815 - the name is http.server's
 
     def do_POST(self) -> None:
         # What is left unread would be taken for the next request.
@@ -114,17 +118,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        except ValueError:
+        except (ValueError, RecursionError):
             self._send(_refuse(HTTPStatus.BAD_REQUEST))
         else:
-            self._send(self._answer(sent))
+            self._send(self._answer("POST", sent))
 
-    def _answer(self, sent: object) -> Answer:
-        # A name of somebody else's that leads here would make his scripts same-origin.
-        if urlsplit(f"//{self.headers['Host']}").hostname not in _HOSTS:
+    def _answer(self, method: str, sent: object = None) -> Answer:
+        try:
+            host = urlsplit(f"//{self.headers['Host']}").hostname
+        except ValueError:
+            return _refuse(HTTPStatus.BAD_REQUEST)
+        # If another name that leads here were answered, its scripts would be same-origin.
+        if host not in _HOSTS:
             return _refuse(HTTPStatus.MISDIRECTED_REQUEST)
-        route = self.routes.get((self.command, self.path.partition("?")[0]))
-        return route(sent) if route else _refuse(HTTPStatus.NOT_FOUND)
+        route = self.routes.get((method, self.path.partition("?")[0]))
+        try:
+            return route(sent) if route else _refuse(HTTPStatus.NOT_FOUND)
+        except (BotoCoreError, HTTPError):
+            return _refuse(HTTPStatus.BAD_GATEWAY)  # the emulator is stopping
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -136,7 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.content)
+        if self.command != "HEAD":
+            self.wfile.write(answer.content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing between the lines that tell of codes."""
@@ -148,8 +160,7 @@ def _is_own(headers: Message) -> bool:
     return (
         headers["Origin"] == f"http://{headers['Host']}"
         and headers["Content-Type"] == _JSON
-        and length.isascii()
-        and length.isdecimal()
+        and re.fullmatch("[0-9]{1,5}", length) is not None
         and int(length) <= _MAX_BODY
     )
 
@@ -194,25 +205,31 @@ def _configuration(stack: Stack) -> Answer:
 
 
 def _inbox(stack: Stack) -> Answer:
-    try:
-        return _json([mail._asdict() for mail in stack.mails()])
-    except HTTPError:
-        return _refuse(HTTPStatus.BAD_GATEWAY)  # it is stopping
+    return _json([mail._asdict() for mail in stack.mails()])
 
 
 def _sign_in(stack: Stack, sent: object) -> Answer:
     match sent:
         case {"username": str(username), "password": str(password)}:
-            with suppress(ClientError):
+            try:
                 tokens = stack.sign_in(User(username, password))
                 return _json({"accessToken": tokens["AccessToken"]})
-    # In the shape of the service's problems, and one text for whatever is wrong.
-    problem = {
-        "code": "NotAuthorizedException",
-        "message": "The user name or the password is wrong.",
-        "recoverySuggestion": "Type both again, or reset the password if it is forgotten.",
-    }
-    return _json(problem, HTTPStatus.UNAUTHORIZED)
+            except ChallengeError as error:
+                return _deny(HTTPStatus.FORBIDDEN, str(error), "Sign in as the demo user instead.")
+            except (ClientError, UnicodeEncodeError):
+                pass
+    # One text for whatever is wrong.
+    return _deny(
+        HTTPStatus.UNAUTHORIZED,
+        "The user name or the password is wrong.",
+        "Type both again, or reset the password if it is forgotten.",
+    )
+
+
+def _deny(status: HTTPStatus, message: str, suggestion: str) -> Answer:
+    """Answer in the shape of the service's problems."""
+    problem = {"code": "NotAuthorizedException", "message": message}
+    return _json(problem | {"recoverySuggestion": suggestion}, status)
 
 
 def _json(document: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:

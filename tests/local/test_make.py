@@ -18,12 +18,13 @@ LOCKS = (
 )
 README = (ROOT / "README.md").read_text()
 STARTED = {
-    "make run": "python -m local run --port 4566 --web-port 3000",
+    "make run": "python -m local run",
     "make test": "python -m tests",
     "make deploy STAGE=dev": "cdk deploy password-service-dev --context stage=dev",
     "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
 }
 """By the commands of the README that are too much to be run here."""
+NO_TERMINAL = "There is no terminal to ask for your approval: add APPROVE=never to go on without."
 INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
 
 
@@ -53,6 +54,7 @@ def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [program, *arguments],
         cwd=clone,
         env={"PATH": str(clone / "bin")},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -142,7 +144,19 @@ def test_a_browser_that_is_there_is_enough(clone: Path, browser: str) -> None:
     assert make(clone, "setup").returncode == 0
 
 
-@pytest.mark.parametrize(("command", "started"), STARTED.items(), ids=STARTED)
+UNATTENDED = {
+    "make deploy STAGE=dev APPROVE=never": (
+        "cdk deploy password-service-dev --context stage=dev --require-approval never"
+    ),
+    "make destroy STAGE=dev APPROVE=never": (
+        "cdk destroy password-service-dev --context stage=dev --force"
+    ),
+    "make run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
+}
+"""By further commands that the documents name."""
+
+
+@pytest.mark.parametrize(("command", "started"), (STARTED | UNATTENDED).items())
 def test_a_command_of_the_readme_starts_what_it_names(
     clone: Path, command: str, started: str
 ) -> None:
@@ -155,7 +169,9 @@ def test_a_command_of_the_readme_starts_what_it_names(
 
     result = make(clone, *arguments)
 
-    assert (result.returncode, result.stdout.strip(), result.stderr) == (0, started, "")
+    assert (result.returncode, result.stdout.strip()) == (0, started)
+    unapproved = "cdk" in started and "APPROVE" not in command
+    assert result.stderr == (f"{NO_TERMINAL}\n" if unapproved else "")
 
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:

@@ -5,11 +5,10 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import urllib3
@@ -18,10 +17,7 @@ from urllib3 import BaseHTTPResponse
 from functions.operations import Operation
 from local import emulator
 from local.processes import ROOT
-
-START_UP = 120.0
-"""Seconds; a warm start takes about ten of them."""
-STOP = 20.0
+from tests.local.clone import START_UP, Run, alive, clone, environment, left
 
 README = (ROOT / "README.md").read_text()
 STATUSES = {
@@ -39,88 +35,19 @@ STATUSES = {
 }
 """What each sample event is answered with."""
 
-
-class Run:
-    """`python -m local run` in a folder of its own."""
-
-    def __init__(self, folder: Path, port: int, web_port: int) -> None:
-        self.ports = {"PORT": port, "WEB_PORT": web_port}
-        self.site = f"http://127.0.0.1:{web_port}"
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir()
-        self.stack_file = folder / "stack.json"
-        # Not that of the make that runs the tests, which would have another one say more.
-        own = {name: value for name, value in os.environ.items() if "MAKE" not in name}
-        self.environment = own | {
-            # What a user might have set, and what must not matter.
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-            "AWS_PROFILE": "a-profile-that-is-not-there",
-            "HTTP_PROXY": "http://127.0.0.1:9",
-            "STACK_FILE": str(self.stack_file),
-            "TMPDIR": str(self.temporary),
-        }
-        self._log = folder / "log"
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "local", "run"),
-                    *("--port", str(port), "--web-port", str(web_port)),
-                ],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.stop(signal.SIGTERM)
-
-    @property
-    def printed(self) -> str:
-        return self._log.read_text()
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + START_UP
-        while text not in self.printed:
-            assert self.process.poll() is None, self.printed
-            assert time.monotonic() < deadline, self.printed
-            time.sleep(0.1)
-
-    def descendants(self) -> set[int]:
-        listing = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-        )
-        rows = [tuple(map(int, line.split())) for line in listing.stdout.splitlines()]
-        found = {self.process.pid}
-        while more := {pid for pid, parent in rows if parent in found} - found:
-            found |= more
-        return found - {self.process.pid}
-
-    def stop(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(STOP)
-
-
-def alive(pids: set[int]) -> set[int]:
-    found = set()
-    for pid in pids:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            continue
-        found.add(pid)
-    return found
+INVITED = "an-invited-quiet-harbour"
+PASSWORDS = (
+    "it's-a-quiet-harbour",
+    "$HOME-$(quiet)-$$",
+    "a `quiet` harbour",
+    'the-"quiet"-harbour',
+)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A stack that is ready; one of the last tests here stops it."""
-    ports = emulator.free_port(), emulator.free_port()
-    with Run(tmp_path_factory.mktemp("run"), *ports) as run:
+    with Run(clone(tmp_path_factory.mktemp("run") / "clone")) as run:
         run.wait_for("\nready ")
         yield run
 
@@ -232,7 +159,7 @@ def test_an_invocation_of_the_readme_is_answered(run: Run, command: str) -> None
     settings = dict(word.split("=") for word in command.split()[2:])
     event = settings.get("EVENT", f"events/{settings['OPERATION']}.json")
 
-    assert paste(run, command, ROOT).startswith(f"Answer\n\n{STATUSES[Path(event).stem]}\n")
+    assert paste(run, command, run.clone).startswith(f"Answer\n\n{STATUSES[Path(event).stem]}\n")
 
 
 def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
@@ -240,8 +167,8 @@ def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
     os.close(reading)
     with os.fdopen(writing, "wb") as nowhere:
         result = subprocess.run(
-            [sys.executable, "-m", "local", "invoke", "reset_password"],
-            cwd=ROOT,
+            [".venv/bin/python", "-m", "local", "invoke", "reset_password"],
+            cwd=run.clone,
             env=run.environment,
             stdout=nowhere,
             stderr=subprocess.PIPE,
@@ -255,8 +182,8 @@ def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
 
 def invoke(run: Run, *arguments: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "local", "invoke", *arguments],
-        cwd=ROOT,
+        [".venv/bin/python", "-m", "local", "invoke", *arguments],
+        cwd=run.clone,
         env=run.environment,
         capture_output=True,
         text=True,
@@ -266,15 +193,95 @@ def invoke(run: Run, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("setting", ["PORT", "WEB_PORT"])
-def test_a_second_run_on_the_same_port_is_refused(run: Run, tmp_path: Path, setting: str) -> None:
+def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, setting: str) -> None:
     port = run.ports[setting]
-    free = {"PORT": emulator.free_port(), "WEB_PORT": emulator.free_port()}
 
-    with Run(tmp_path, *(free | {setting: port}).values()) as second:
+    ports = {"port": 0, "web_port": 0} | {setting.lower(): port}
+    with Run(run.clone, ports["port"], ports["web_port"]) as second:
         assert second.process.wait(START_UP) == 1
 
-    assert second.printed == f"Port {port} is in use: choose another with {setting}=.\n"
-    assert list(second.temporary.iterdir()) == []
+    assert second.printed == (
+        f"Port {port} is in use by another make run (process {run.process.pid}): "
+        f"stop it, or choose another port with {setting}=.\n"
+    )
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_reaches_cognito_as_it_was_typed(run: Run, password: str) -> None:
+    stack = json.loads(run.stack_file.read_text())
+    user = {"UserPoolId": stack["userPoolId"], "Username": stack["demoUser"]["username"]}
+    cognito = emulator.client(stack["endpoint"], "cognito-idp")
+    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
+
+    result = run.make("token", f"PASSWORD={password}")
+
+    assert result.stderr == ""
+    assert result.stdout.count(".") == 2
+
+
+def sign_in(run: Run, username: str) -> BaseHTTPResponse:
+    body = json.dumps({"username": username, "password": INVITED})
+    headers = {"Content-Type": "application/json", "Origin": run.site}
+    url = f"{run.site}/local/sign-in"
+    return urllib3.request("POST", url, body=body, headers=headers, retries=False)
+
+
+def test_the_page_tells_an_invited_user_that_another_step_comes_first(run: Run) -> None:
+    stack = json.loads(run.stack_file.read_text())
+    emulator.client(stack["endpoint"], "cognito-idp").admin_create_user(
+        UserPoolId=stack["userPoolId"],
+        Username="invited@example.com",
+        TemporaryPassword=INVITED,
+        MessageAction="SUPPRESS",
+    )
+
+    answer = sign_in(run, "invited@example.com")
+
+    assert answer.status == 403
+    assert "NEW_PASSWORD_REQUIRED" in answer.json()["message"]
+
+
+def test_a_user_name_that_is_no_text_is_a_wrong_one(run: Run) -> None:
+    assert sign_in(run, "\ud800").status == 401
+    assert "Traceback" not in run.printed
+
+
+def test_a_corrupt_stack_file_ends_in_a_sentence(run: Run) -> None:
+    kept = run.stack_file.read_text()
+    for text in ("", "{", "[]", '{"endpoint": 5}', "\0", kept.replace("us-east-1", " ", 1)[:-9]):
+        run.stack_file.write_text(text)
+        result = run.make("code", f"PORT={run.port}")
+        assert result.stderr.startswith("No local stack is running"), result.stderr
+    run.stack_file.write_text("{")  # The run below has to stop with it.
+
+
+def test_destroying_needs_no_terminal_with_approval_given(run: Run) -> None:
+    """Against the emulator: what make starts finds it by the variables that AWS names."""
+    endpoint = f"http://127.0.0.1:{run.port}"
+    settings = emulator.environment(endpoint) | run.environment
+    settings |= {"AWS_ENDPOINT_URL": endpoint, "no_proxy": "*"}
+    del settings["AWS_PROFILE"]
+
+    def destroy(*approval: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "-s", "destroy", "STAGE=local", *approval]
+        return subprocess.run(
+            command,
+            cwd=run.clone,
+            env=settings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    refused = destroy()
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("There is no terminal to ask for your approval")
+    assert "APPROVE=never" in refused.stderr.splitlines()[0]
+    approved = destroy("APPROVE=never")
+    assert approved.returncode == 0, approved.stderr
+    assert "password-service-local: destroyed" in approved.stderr
 
 
 def test_sigterm_leaves_nothing(run: Run) -> None:
@@ -284,13 +291,12 @@ def test_sigterm_leaves_nothing(run: Run) -> None:
     assert run.stop(signal.SIGTERM) == 0
 
     assert alive(started) == set()
-    assert list(run.temporary.iterdir()) == []
-    assert not run.stack_file.exists()
+    assert left(run.clone) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int) -> None:
-    with Run(tmp_path, emulator.free_port(), emulator.free_port()) as run:
+    with Run(clone(tmp_path / "clone")) as run:
         run.wait_for("synthesizing")
         time.sleep(1.5)
         started = run.descendants()
@@ -299,8 +305,7 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int)
         assert run.stop(number) == 130
 
     assert alive(started) == set()
-    assert list(run.temporary.iterdir()) == []
-    assert not run.stack_file.exists()
+    assert left(run.clone) == []
 
 
 @pytest.mark.parametrize(
@@ -309,6 +314,9 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int)
         (("invoke", "sign_up"), "Say which operation: OPERATION="),
         (("invoke", "reset_password", "--event", "none.json"), "The event none.json cannot be"),
         (("invoke", "reset_password", "--event", "Makefile"), "The event Makefile is not valid"),
+        (("invoke", "reset_password", "--event", "package.json"), "The event package.json has no"),
+        (("invoke", "reset_password", "--event", "list.json"), "The event list.json has no object"),
+        (("invoke", "reset_password", "--port", "1"), "No local stack is running on port 1"),
         (("code",), "No local stack is running"),
         (("token",), "No local stack is running"),
         (("run", "--port", "http"), "PORT must be a number from 1 to 65535"),
@@ -318,10 +326,12 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int)
 def test_a_mistake_gets_one_sentence(
     tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
+    folder = clone(tmp_path / "clone")
+    (folder / "list.json").write_text("[]")
     result = subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"STACK_FILE": str(tmp_path / "none.json")},
+        [".venv/bin/python", "-m", "local", *arguments],
+        cwd=folder,
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,

@@ -84,6 +84,23 @@ def test_both_names_of_this_machine_are_taken(site: str, host: str) -> None:
     assert send("GET", f"{site}/", Host=host).status == 200
 
 
+def test_a_head_is_answered_as_a_get_without_the_content(site: str) -> None:
+    get, head = send("GET", f"{site}/"), send("HEAD", f"{site}/")
+
+    assert (head.status, head.data) == (200, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_host_that_is_none_is_a_bad_request(site: str, method: str) -> None:
+    headers = {"Content_Type": "application/json", "Host": "[", "Origin": "http://["}
+    assert send(method, f"{site}/echo", "{}", **headers).status == 400
+
+
+def test_what_the_runner_cannot_ask_any_more_is_a_bad_gateway(site: str) -> None:
+    assert send("GET", f"{site}/local/inbox").status == 502
+
+
 OWN = {"Content_Type": "application/json", "Host": "localhost:3000"}
 
 
@@ -95,10 +112,22 @@ OWN = {"Content_Type": "application/json", "Host": "localhost:3000"}
         ({"Origin": "null"}, "{}", 403),
         ({"Content_Type": "text/plain"}, "{}", 403),
         ({}, f'"{"a" * 10_000}"', 403),
+        ({"Content_Length": "9" * 5_000}, "{}", 403),
         ({}, "{", 400),
+        ({}, "[" * 9_000, 400),
         ({"Host": "rebound.example.com", "Origin": "http://rebound.example.com"}, "{}", 421),
     ],
-    ids=["own", "another site", "a sandbox", "a form", "too long", "no JSON", "another host"],
+    ids=[
+        "own",
+        "another site",
+        "a sandbox",
+        "a form",
+        "too long",
+        "huge",
+        "no JSON",
+        "deep",
+        "another host",
+    ],
 )
 def test_a_post_is_taken_from_the_page_alone(
     site: str, changes: dict[str, str], body: str, status: int

@@ -13,6 +13,7 @@ from functions.settings import Settings
 from local import emulator
 from local.stack import Stack
 from local.web import pages, website
+from tests.support import ROOT
 
 ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
 """Where the browser finds the page, whatever port it is served on."""
@@ -28,7 +29,12 @@ def chromium(stack: Stack) -> Iterator[Browser]:
         arguments.append("--no-sandbox")  # it does not start as root otherwise
     with website(port) as routes, sync_playwright() as playwright:
         routes.update(pages(stack))
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=arguments,
+            # It would keep its crash reports in the home folder.
+            env={**os.environ, "XDG_CONFIG_HOME": str(ROOT / ".local" / "config")},
+        )
         try:
             yield browser
         finally:

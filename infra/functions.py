@@ -16,7 +16,7 @@ from constructs import Construct
 
 from functions.operations import COUNT_ACTIONS, IDEMPOTENCY_ACTIONS, Operation
 from functions.settings import Settings
-from infra.logs import LogGroup
+from infra.logs import LogGroup, removal_policy
 from infra.packaging.bundle import LAMBDA, archive, build
 from infra.user_pool import UserPool
 
@@ -51,7 +51,7 @@ class Functions(Construct):
             lower_case_usernames=not user_pool.imported,
             table_name=table.table_name,
             event_bus_name=event_bus.event_bus_name if event_bus else "",
-            pseudonym_key=self._make_pseudonym_key(),
+            pseudonym_key=self._make_pseudonym_key(settings),
         ).environment()
         Validations.of(self).acknowledge(
             Acknowledgment(
@@ -106,7 +106,7 @@ class Functions(Construct):
             self.log_groups.append(log_group)
             self.by_operation[operation] = function.add_alias("live")
 
-    def _make_pseudonym_key(self) -> str:
+    def _make_pseudonym_key(self, settings: Settings) -> str:
         """Return a reference that CloudFormation replaces with the key when it deploys."""
         key = secretsmanager.Secret(
             self,
@@ -115,6 +115,7 @@ class Functions(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
+            removal_policy=removal_policy(settings),  # without it, kept logs name nobody
         )
         Validations.of(key).acknowledge(
             Acknowledgment(

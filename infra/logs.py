@@ -1,4 +1,4 @@
-"""Log groups, all kept for the time that the settings say."""
+"""Log groups, kept for the time that the settings say, and what else outlives the stack."""
 
 from typing import Any
 
@@ -9,6 +9,12 @@ from constructs import Construct
 from functions.settings import Settings
 
 
+def removal_policy(settings: Settings) -> RemovalPolicy:
+    """Return the policy of data that is kept if the settings say so."""
+    kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    return kept if settings.retain_data else RemovalPolicy.DESTROY
+
+
 class LogGroup(logs.LogGroup):
     """A log group that outlives the stack if data is retained."""
 
@@ -17,10 +23,6 @@ class LogGroup(logs.LogGroup):
             scope,
             id_,
             retention=logs.RetentionDays[settings.log_retention],
-            removal_policy=(
-                RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-                if settings.retain_data
-                else RemovalPolicy.DESTROY
-            ),
+            removal_policy=removal_policy(settings),
             **options,
         )

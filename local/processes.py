@@ -73,8 +73,9 @@ class Processes:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._leader.pid, signal.SIGKILL)
-        for process in (*self._children, self._leader):
+        for process in self._children:
             process.wait()
+        self._leader.communicate()  # which also closes its input
         # The rest of the group are no children of ours, so they cannot be waited for.
         kill_group(self._leader.pid)
 

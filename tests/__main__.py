@@ -1,7 +1,7 @@
 """`make test`: every check runs, whatever the others find, and a summary ends it.
 
-`make check` names those that take seconds. The checks of one lane run one after the other, and the
-lanes side by side.
+`make check` names those that take seconds. Two checks at a time share the machine's cores; the
+longest come first.
 """
 
 import os
@@ -10,24 +10,22 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 from threading import Lock
 from typing import Final, NamedTuple
 
+ABREAST: Final = 2
 PYTEST: Final = ("pytest", "--cov", "--cov-report=", "--cov-fail-under=0", "--durations=5")
-LANES: Final[tuple[dict[str, tuple[str, ...]], ...]] = (
-    {"deployed": (*PYTEST, "tests/e2e", "tests/local")},
-    {
-        "format": ("ruff", "format", "--check"),
-        "lint": ("ruff", "check"),
-        "types": ("mypy",),
-        "units": (*PYTEST, "tests/unit", "tests/infra", "tests/bundle", "tests/web"),
-    },
-)
-"""The first lane needs an emulator, and takes as long as the second."""
-
-COVERAGE: Final = ("deployed", "units")
+CHECKS: Final[dict[str, tuple[str, ...]]] = {
+    "e2e": (*PYTEST, "tests/e2e"),
+    "format": ("ruff", "format", "--check"),
+    "lint": ("ruff", "check"),
+    "types": ("mypy",),
+    "local": (*PYTEST, "tests/local"),
+    "unit": (*PYTEST, "tests/unit", "tests/web"),
+    "infra": (*PYTEST, "tests/infra", "tests/bundle"),
+}
+TESTS: Final = tuple(name for name, command in CHECKS.items() if command[0] == "pytest")
 
 
 class Result(NamedTuple):
@@ -38,7 +36,7 @@ class Result(NamedTuple):
     passed: bool
 
     def __str__(self) -> str:
-        return f"{self.name:<10}{self.seconds:>7.1f} s  {'passed' if self.passed else 'FAILED'}"
+        return f"{self.name:<9}{self.seconds:>7.1f} s  {'passed' if self.passed else 'FAILED'}"
 
 
 class Runner:
@@ -47,22 +45,14 @@ class Runner:
     def __init__(self) -> None:
         self._running: set[Popen[str]] = set()
         self._lock = Lock()
-        self._stopped = False
-
-    def run(self, lane: dict[str, tuple[str, ...]], chosen: set[str]) -> list[Result]:
-        """Run a lane's checks in turn, and print what each says when it ends."""
-        return [self.check(name, lane[name]) for name in lane if name in chosen]
 
     def check(self, name: str, command: tuple[str, ...]) -> Result:
-        """Run one check."""
+        """Run one check, and print what it says when it ends."""
         started = time.monotonic()
-        environment = os.environ | {"COVERAGE_FILE": f".coverage.{name}"}
         with self._lock:
-            if self._stopped:
-                return Result(name, 0.0, passed=False)
             process = Popen(
                 [sys.executable, "-m", *command],
-                env=environment,
+                env=os.environ | {"COVERAGE_FILE": f".coverage.{name}"},
                 stdout=PIPE,
                 stderr=STDOUT,
                 text=True,
@@ -77,11 +67,11 @@ class Runner:
 
     def stop(self, number: int, _frame: object) -> None:
         """End every check as Ctrl-C would, so that none leaves an emulator behind."""
-        self._stopped = True
-        for process in list(self._running):
+        running = list(self._running)
+        for process in running:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-        for process in list(self._running):
+        for process in running:
             process.wait()
         os._exit(128 + number)
 
@@ -89,18 +79,17 @@ class Runner:
 def main() -> None:
     """Exit with 1 if anything failed."""
     started = time.monotonic()
-    chosen = set(sys.argv[1:]) or {name for lane in LANES for name in lane}
+    chosen = sys.argv[1:] or list(CHECKS)
     runner = Runner()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, runner.stop)
-    with ThreadPoolExecutor(len(LANES)) as threads:
-        lanes = [threads.submit(runner.run, lane, chosen) for lane in LANES]
-        results = [result for lane in lanes for result in lane.result()]
-    if chosen >= set(COVERAGE):
-        files = [f".coverage.{name}" for name in COVERAGE]
-        results.append(runner.check("combine", ("coverage", "combine", *files)))
-        Path(".coverage.combine").replace(".coverage")
-        results.append(runner.check("coverage", ("coverage", "report", "--data-file=.coverage")))
+    with ThreadPoolExecutor(ABREAST) as threads:
+        results = list(threads.map(runner.check, chosen, map(CHECKS.__getitem__, chosen)))
+    if set(chosen) >= set(TESTS):
+        files = [f".coverage.{name}" for name in TESTS]
+        combined = "--data-file=.coverage"
+        results.append(runner.check("combine", ("coverage", "combine", combined, *files)))
+        results.append(runner.check("coverage", ("coverage", "report", combined)))
     passed = all(result.passed for result in results)
     results.append(Result("total", time.monotonic() - started, passed))
     print("", *results, sep="\n")  # noqa: T201 - to a person

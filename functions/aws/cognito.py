@@ -157,18 +157,24 @@ client_secrets = Cache(_read_client_secret)
 _policies = Cache(_read_policy, POLICY_LIFETIME)
 
 
+_ON_THE_WAY: Final[dict[type[Exception], Problem]] = {
+    ConnectionError: problems.DEPENDENCY_FAILED,
+    # The request was sent, and nothing tells what came of it.
+    HTTPClientError: problems.OUTCOME_UNKNOWN,
+    clients.ForeignAnswerError: problems.OUTCOME_UNKNOWN,
+    ResponseParserError: problems.OUTCOME_UNKNOWN,
+    Exception: problems.INTERNAL_ERROR,
+}
+"""What went wrong when Cognito did not answer; the first kind that fits counts."""
+
+
 def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
     note = _redact(str(error), parameters)
-    match error:
-        case ClientError():
-            cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
-        case ConnectionError():
-            cause, problem = type(error).__name__, problems.DEPENDENCY_FAILED
-        case HTTPClientError() | clients.ForeignAnswerError() | ResponseParserError():
-            # The request was sent, and nothing tells what came of it.
-            cause, problem = type(error).__name__, problems.OUTCOME_UNKNOWN
-        case _:
-            cause, problem = type(error).__name__, problems.INTERNAL_ERROR
+    if isinstance(error, ClientError):
+        cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
+    else:
+        cause = type(error).__name__
+        problem = next(problem for kind, problem in _ON_THE_WAY.items() if isinstance(error, kind))
     return Failure(problem, cause=cause, note=note)
 
 

@@ -25,9 +25,9 @@ HEADER = b'{"format": "json", "version": 1}\n'
 @cache
 def tracer() -> Tracer:
     """Return the process's tracer: with our provider, unless it was deployed with AWS's SDK."""
-    if os.environ.get("XRAY_SDK") == "true":
-        return Tracer(service=SERVICE, auto_patch=False)
-    return Tracer(service=SERVICE, auto_patch=False, disabled=False, provider=XRayProvider())
+    sdk = os.environ.get("XRAY_SDK") == "true"
+    provider, disabled = (None, None) if sdk else (XRayProvider(), False)
+    return Tracer(service=SERVICE, auto_patch=False, disabled=disabled, provider=provider)
 
 
 class Subsegment(BaseSegment):

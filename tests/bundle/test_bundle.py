@@ -89,6 +89,20 @@ def test_a_packaged_handler_answers_what_it_cannot_read(operation: Operation, st
     assert json.loads(answer["body"])["code"] == "InternalErrorException"
 
 
+def test_a_function_without_credentials_still_answers(
+    bundle: Path, runtime_client: Path, environment: dict[str, str]
+) -> None:
+    without = {"AWS_ACCESS_KEY_ID": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    handler = "functions.start.reset_password"
+
+    with Runtime(bundle, runtime_client, handler, environment | without) as runtime:
+        answer = runtime.invoke(valid(Operation.RESET_PASSWORD))
+        printed = runtime.printed
+
+    assert json.loads(answer["body"])["type"] == "urn:password-service:internal-error"
+    assert "DescribeUserPoolClient.NoCredentialsError" in printed
+
+
 @pytest.mark.parametrize("package", ["botocore", "aws_lambda_powertools"])
 def test_a_dependency_that_is_missing_is_noticed(
     package: str, bundle: Path, tmp_path: Path, start: Callable[..., Runtime]

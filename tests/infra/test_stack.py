@@ -193,7 +193,7 @@ def test_a_failure_of_a_function_has_an_answer_of_the_gateway(find: Find) -> Non
     for response_type, status, detail in (
         ("INTEGRATION_FAILURE", "502", unknown),
         ("INTEGRATION_TIMEOUT", "504", unknown),
-        ("DEFAULT_5XX", "500", "has logged why"),
+        ("DEFAULT_5XX", "500", "went wrong on our side"),
     ):
         assert answers[response_type]["StatusCode"] == status
         document = json.loads(answers[response_type]["ResponseTemplates"]["application/json"])
@@ -464,6 +464,7 @@ def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
     template = synthesize_stage(stage)
     # Cognito refuses to delete a protected pool, also one whose stack could not be made.
     policies = {"AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
+    policies["AWS::SecretsManager::Secret"] = "RetainExceptOnCreate"
     kept = [
         resource["DeletionPolicy"] == policies[resource["Type"]]
         for resource in template["Resources"].values()

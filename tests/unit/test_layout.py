@@ -166,7 +166,8 @@ STARTER = "functions.start"
 def test_a_start_returns_a_handler_that_is_ready(
     operation: Operation, cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in SETTINGS.environment().items():
+    settings = SETTINGS.replace(user_pool_id=f"us-east-1_{operation.id}")
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     # The start imports a module of its own, which the other tests do not see.
     import_module(f"functions.{operation.id}.handler")

@@ -208,6 +208,6 @@ def test_any_sequence_keeps_the_rules(cognito: CognitoFront, invoke: Invoke) -> 
         # Its documentation allows any callable.
         lambda: Sequences(cognito, invoke),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=150, stateful_step_count=40, deadline=None, derandomize=True
+            max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
         ),
     )

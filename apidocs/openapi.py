@@ -201,8 +201,11 @@ def build() -> Document:
 
 
 def handler_of(operation: Operation) -> Endpoint[Request]:
-    """Return the operation's handler."""
-    handler: Endpoint[Request] = import_module(f"functions.{operation.id}.handler").handler
+    """Return the operation's handler, or exit with a sentence about what it lacks."""
+    try:
+        handler: Endpoint[Request] = import_module(f"functions.{operation.id}.handler").handler
+    except ImportError as error:
+        sys.exit(f"functions/{operation.id}/handler.py cannot be imported: {error}.")
     return handler
 
 

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
+# What the functions use of DynamoDB and EventBridge.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
-"""The DynamoDB and EventBridge actions that the functions use besides Cognito's."""
 
 
 class Success(NamedTuple):

@@ -235,7 +235,7 @@ class Settings:
         environment=True,
     )
     answer_step = Number(
-        "Seconds. Responses to callers who are not signed in wait for the next multiple of it.",
+        "Seconds. Responses that could tell accounts apart wait for the next multiple of it.",
         (0, MAX_STEP),
         default=1.0,
         stages={"local": 0.05},
@@ -352,7 +352,7 @@ class Settings:
             for setting in declared()
             if setting.environment
         }
-        return cls(os.environ.get("STAGE", ""), values)
+        return cls("", values)
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:

@@ -37,7 +37,7 @@ class Firewall(Construct):
         block = settings.firewall is FirewallMode.BLOCK
         reset = _path_of(Operation.RESET_PASSWORD)
         rules = (
-            # Who attacks others attacks us next.
+            # Anyone who attacks others will attack us next.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
             # The throttles are for all callers together.
             ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS), block),

@@ -74,8 +74,8 @@ class Functions(Construct):
             log_group.grant_write(role)
             signed = [f"cognito-idp:{action}" for action in operation.actions if _is_signed(action)]
             user_pool.pool.grant(role, *signed)
-            repeats = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
-            table.grant(role, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *repeats)))
+            stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
+            table.grant(role, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
             if operation.changes_password and event_bus:
                 event_bus.grant_put_events_to(role)
             function = lambda_.Function(

@@ -35,7 +35,7 @@ class Watch(NamedTuple):
 
 
 class Observability(Construct):
-    """An alarm for each kind of failure, abuse and incident, and a dashboard that shows why."""
+    """An alarm for each kind of failure, abuse and degradation, and a dashboard that shows why."""
 
     def __init__(
         self,

@@ -66,7 +66,7 @@ QUERIES: Final = {
         | sort @timestamp desc
     """,
 }
-"""Over the log lines of all functions; a text in quotes stands for what the asker knows."""
+"""Over the log lines of all functions; quoted text is a placeholder for what you know."""
 
 ACCESS_QUERIES: Final = {
     "gateway": """

@@ -28,7 +28,7 @@ class UserPool(Construct):
             sign_in_case_sensitive=False,
             self_sign_up_enabled=False,
             auto_verify=cognito.AutoVerifiedAttrs(email=True),
-            # A phone number is no better than who holds the SIM card (NIST SP 800-63B-4 §3.1.3).
+            # A phone number proves only who holds the SIM card (NIST SP 800-63B-4 §3.1.3).
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),

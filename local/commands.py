@@ -38,7 +38,7 @@ def main() -> None:
                 print(_token(_running(arguments.port), arguments.password))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who reads has seen enough; at its end, Python would try once more to write the rest.
+        # The reader has closed the pipe. Python would try to write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

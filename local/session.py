@@ -30,6 +30,8 @@ _PAUSE: Final = 0.3
 
 def run(port: int, web_port: int) -> None:
     """Start, explain, and print codes as they are mailed; a signal ends it."""
+    if port == web_port:
+        sys.exit("PORT and WEB_PORT must differ.")
     started = time.monotonic()
 
     def say(line: str) -> None:
@@ -103,7 +105,7 @@ Demo user  {user.username}
 Password   {user.password}
 Mailbox    {stack.mailbox}
 API docs   http://{HOST}:{web_port}/docs
-Stolen     {PASSWORDS[0]!r} and a few more are refused as new passwords
+Breached   Try {PASSWORDS[0]}: it is on the list of breached passwords and will be refused
 
 Ask for a code, choose a new password with it, and change that one (paste in this order):
 

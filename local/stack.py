@@ -169,7 +169,7 @@ class Stack:
         return tokens
 
     def secret_hash(self, username: str) -> str:
-        """What proves to Cognito that the pool's own app client asks."""
+        """Return the hash that proves to Cognito that our app client is calling."""
         described = self.client("cognito-idp").describe_user_pool_client(
             UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
         )

@@ -221,8 +221,8 @@ def _sign_in(stack: Stack, sent: object) -> Answer:
     # One text for whatever is wrong.
     return _deny(
         HTTPStatus.UNAUTHORIZED,
-        "The user name or the password is wrong.",
-        "Type both again, or reset the password if it is forgotten.",
+        "The username or the password is wrong.",
+        "Enter both again, or reset the password.",
     )
 
 

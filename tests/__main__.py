@@ -1,7 +1,7 @@
 """`make test`: every check runs, whatever the others find, and a summary ends it.
 
 `make check` names those that take seconds. Two checks at a time share the machine's cores; the
-longest come first.
+longest comes first.
 """
 
 import os
@@ -45,11 +45,14 @@ class Runner:
     def __init__(self) -> None:
         self._running: set[Popen[str]] = set()
         self._lock = Lock()
+        self._stopped = False
 
     def check(self, name: str, command: tuple[str, ...]) -> Result:
         """Run one check, and print what it says when it ends."""
         started = time.monotonic()
         with self._lock:
+            if self._stopped:
+                return Result(name, 0.0, passed=False)
             process = Popen(
                 [sys.executable, "-m", *command],
                 env=os.environ | {"COVERAGE_FILE": f".coverage.{name}"},
@@ -67,12 +70,12 @@ class Runner:
 
     def stop(self, number: int, _frame: object) -> None:
         """End every check as Ctrl-C would, so that none leaves an emulator behind."""
-        running = list(self._running)
-        for process in running:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-        for process in running:
-            process.wait()
+        self._stopped = True
+        while running := list(self._running):
+            for process in running:
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
         os._exit(128 + number)
 
 
@@ -80,6 +83,9 @@ def main() -> None:
     """Exit with 1 if anything failed."""
     started = time.monotonic()
     chosen = sys.argv[1:] or list(CHECKS)
+    for name in chosen:
+        if name not in CHECKS:
+            sys.exit(f"There is no check {name!r}: choose from {', '.join(CHECKS)}.")
     runner = Runner()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, runner.stop)

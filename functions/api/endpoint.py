@@ -1,6 +1,6 @@
 """A function becomes an HTTP operation: one Lambda handler behind API Gateway.
 
-`Endpoint.handle` is the pipeline of every request. It never raises, because the gateway could not
+`Endpoint.handler` is the pipeline of every request. It never raises, because the gateway could not
 explain a failure to the caller.
 """
 
@@ -76,7 +76,8 @@ class Endpoint[R: Request]:
         return response
 
     def start(self) -> None:
-        """Read what the first request would have to wait for; what fails is read again then."""
+        """Make and read what the first request would wait for; what fails is tried again then."""
+        _ = self._instrumented
         with suppress(Failure, KeyError, ValueError):
             if self.operation.uses_client_secret:
                 cognito.client_secrets.get(self.settings)
@@ -101,10 +102,10 @@ class Endpoint[R: Request]:
         traced = tracer().capture_lambda_handler(capture_response=False, capture_error=False)
         counted = self._metrics.log_metrics(capture_cold_start_metric=True)
         logged = self._logger.inject_lambda_context(log_event=False)
-        instrumented: Callable[[Event, LambdaContext], Any] = logged(traced(counted(self.handle)))
+        instrumented: Callable[[Event, LambdaContext], Any] = logged(traced(counted(self.handler)))
         return instrumented
 
-    def handle(self, event: Event, context: "LambdaContext") -> Response:
+    def handler(self, event: Event, context: "LambdaContext") -> Response:
         """Parse, identify the caller, carry out once, hide, record, pad."""
         started = time.monotonic()
         record = Record(self.operation.id)

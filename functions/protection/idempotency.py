@@ -35,16 +35,16 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
         IdempotencyAlreadyInProgressError,
     )
 
-    ended: list[Body | Failure] = []
+    ended: list[Body | Exception] = []
 
     def run(*, key: str) -> dict[str, Any]:  # noqa: ARG001 - the utility reads the key
         try:
             ended.append(act())
-        except Failure as failure:
-            ended.append(failure)
-            if failure.problem is not OUTCOME_UNKNOWN:
+        except Exception as error:
+            ended.append(error)
+            if not (isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN):
                 raise
-            return {"unknown": failure.cause}
+            return {"unknown": error.cause}
         return {"body": ended[0]}
 
     wrapped = idempotent_function(
@@ -58,7 +58,7 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
             hash_function="sha256",
             lambda_context=request.caller.context,
         ),
-        key_prefix=f"repeat#{request.operation.id}",
+        key_prefix=f"idempotency#{request.operation.id}",
     )
     try:
         stored = wrapped(key=_key(request))
@@ -69,7 +69,7 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
         if not ended:
             return act()
     if ended:
-        if isinstance(ended[0], Failure):
+        if isinstance(ended[0], Exception):
             raise ended[0]
         return ended[0]
     request.record.repeated = True
@@ -82,4 +82,4 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
 def _key(request: Request) -> str:
     body = json.dumps(request.values, sort_keys=True)
     parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
-    return keyed_hash(request.settings.pseudonym_key, "repeats", *parts)
+    return keyed_hash(request.settings.pseudonym_key, "idempotency", *parts)

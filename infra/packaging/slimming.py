@@ -48,9 +48,6 @@ XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
 
 IMPORTS: Final = {
     # What Python 3.13 has itself.
-    "aws_lambda_powertools/metrics/types.py": {
-        "from typing_extensions import NotRequired": "from typing import NotRequired",
-    },
     "aws_lambda_powertools/utilities/jmespath_utils/__init__.py": {
         "from typing_extensions import deprecated": "from warnings import deprecated",
     },
@@ -67,7 +64,7 @@ IMPORTS: Final = {
     # For HTTP/2, which wants a package that the bundle does not have.
     "urllib3/http2/__init__.py": {"from importlib.metadata import version": ""},
 }
-"""Lines of the packages, and what stands in their place in the bundle: what a start need not load.
+"""Lines of the packages, and their replacements in the bundle: imports that a start does not need.
 
 A name that is missing and asked for all the same is a `NameError`, and not another behaviour.
 """

@@ -119,7 +119,7 @@ def front() -> Iterator[Recorder]:
 
 _WHO: Final = {"ClientId": "a-client", "Username": "Ädä+tag@example.com", "SecretHash": "aGFzaA=="}
 _CONTEXT: Final = {"UserContextData": {"IpAddress": "192.0.2.7"}}
-_KEY: Final = {"TableName": "a-table", "Key": {"id": {"S": "repeat#1"}}}
+_KEY: Final = {"TableName": "a-table", "Key": {"id": {"S": "idempotency#1"}}}
 CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
     "cognito-idp": {
         "AdminUserGlobalSignOut": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
@@ -149,7 +149,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
         "PutItem": [
             {
                 "TableName": "a-table",
-                "Item": {"id": {"S": "repeat#1"}, "expiration": {"N": "1767225600"}},
+                "Item": {"id": {"S": "idempotency#1"}, "expiration": {"N": "1767225600"}},
                 "ConditionExpression": "attribute_not_exists(#id) OR #expiry < :now",
                 "ExpressionAttributeNames": {"#id": "id", "#expiry": "expiration"},
                 "ExpressionAttributeValues": {":now": {"N": "1767225600"}},
@@ -640,7 +640,7 @@ class Elsewhere:
             if key in self.items:
                 raise Refusal("ConditionalCheckFailedException", "The conditional request failed")
             self.items[key] = body["Item"]
-        elif body["Key"]["id"]["S"].startswith("repeat#"):
+        elif body["Key"]["id"]["S"].startswith("idempotency#"):
             key = body["Key"]["id"]["S"]
             if action == "UpdateItem":
                 names, values = body["ExpressionAttributeNames"], body["ExpressionAttributeValues"]

@@ -205,7 +205,7 @@ def test_neither_names_nor_addresses_nor_secrets_stand_in_the_table(
     items = str(dynamodb.scan(TableName=name)["Items"])
 
     assert "limit#" in items
-    assert "repeat#" in items
+    assert "idempotency#" in items
     assert not [v for v in (user.username, "198.18.", NEW, code, KEY) if v in items]
 
 

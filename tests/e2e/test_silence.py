@@ -174,7 +174,7 @@ def test_a_weak_password_is_refused_for_every_account_alike(
 
 @pytest.fixture
 def legacy(stack: Stack) -> Iterator[None]:
-    """The pool's client as a brought one may be: it tells who exists."""
+    """The app client as an imported pool may have it: it tells who exists."""
     idp = stack.client("cognito-idp")
     ids = {"UserPoolId": stack.user_pool_id, "ClientId": stack.user_pool_client_id}
     client = idp.describe_user_pool_client(**ids)["UserPoolClient"]

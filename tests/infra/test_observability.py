@@ -127,17 +127,17 @@ def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], tuple[str
 
 
 @deployed
-def test_each_incident_and_what_is_absorbed_has_an_alarm(stage: str) -> None:
+def test_each_degradation_and_hidden_failure_has_an_alarm(stage: str) -> None:
     assert alarms(synthesize_stage(stage)).keys() >= {*Degradation, HIDDEN}
 
 
 @deployed
 def test_an_incident_raises_its_alarm_at_once(stage: str) -> None:
-    for incident in Degradation:
-        alarm = alarms(synthesize_stage(stage))[incident]
+    for degradation in Degradation:
+        alarm = alarms(synthesize_stage(stage))[degradation]
 
         assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
-        assert {metric.name for metric in watched(alarm)} == {incident}
+        assert {metric.name for metric in watched(alarm)} == {degradation}
 
 
 def test_thresholds_of_abuse_are_those_of_the_settings() -> None:

@@ -242,13 +242,40 @@ def test_a_sentence_says_which_item_of_the_list_is_missing(
     assert written.stderr.startswith(sentence), written.stderr
 
 
-def test_a_sentence_says_which_problem_is_missing(grown: Path) -> None:
-    file = grown / "functions/problems.py"
-    kept = file.read_text()
-    file.write_text(kept.replace("            ALIAS_EXISTS,\n", ""))
+@pytest.mark.parametrize(
+    ("file", "line", "command", "sentence"),
+    [
+        (
+            "functions/problems.py",
+            "            ALIAS_EXISTS,\n",
+            ["apidocs"],
+            "ConfirmSignUp can fail with AliasExistsException: add a problem to functions/problems",
+        ),
+        (
+            "functions/problems.py",
+            "SIGN_UP_CODE_MISSING = Problem",
+            ["apidocs"],
+            "handler.py cannot be imported: cannot import name 'SIGN_UP_CODE_MISSING'",
+        ),
+        (
+            "functions/operations.py",
+            ROW.removesuffix("\n    __hash__ ="),
+            ["pytest", "-q", "tests/unit/test_operations.py", "-k", "each_folder"],
+            "Add a row to functions/operations.py for {'confirm_sign_up'}",
+        ),
+    ],
+    ids=["mapping", "problems", "row"],
+)
+def test_a_sentence_says_what_is_missing_in_a_table(
+    file: str, line: str, command: list[str], sentence: str, grown: Path
+) -> None:
+    kept = (grown / file).read_text()
+    (grown / file).write_text(
+        kept.replace(line, "OTHER = Problem" if line.endswith("Problem") else "")
+    )
 
-    written = run(grown, "apidocs")
+    done = run(grown, *command)
 
-    file.write_text(kept)
-    missing = "ConfirmSignUp can fail with AliasExistsException"
-    assert written.stderr == f"{missing}: add a problem to functions/problems.py.\n"
+    (grown / file).write_text(kept)
+    assert done.returncode == 1
+    assert sentence in done.stdout + done.stderr

@@ -19,14 +19,17 @@ PYTEST: Final = ("pytest", "--durations=5")
 # The others call functions in processes of the emulator, where nothing is measured.
 COVERED: Final = (*PYTEST, "--cov", "--cov-report=", "--cov-fail-under=0")
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "e2e": (*PYTEST, "tests/e2e"),
+    "e2e": (*PYTEST, "tests/e2e", "--ignore", "tests/e2e/test_load.py"),
     "format": ("ruff", "format", "--check"),
     "lint": ("ruff", "check"),
     "types": ("mypy",),
     "local": (*PYTEST, "tests/local"),
     "unit": (*COVERED, "tests/unit", "tests/web"),
     "infra": (*COVERED, "tests/infra", "tests/bundle"),
+    "load": (*PYTEST, "tests/e2e/test_load.py"),
 }
+ALONE: Final = "load"
+"""What needs both cores, and so comes when the others have ended."""
 MEASURED: Final = ("unit", "infra")
 
 
@@ -91,8 +94,11 @@ def main() -> None:
     runner = Runner()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, runner.stop)
+    shared = [name for name in chosen if name != ALONE]
     with ThreadPoolExecutor(ABREAST) as threads:
-        results = list(threads.map(runner.check, chosen, map(CHECKS.__getitem__, chosen)))
+        results = list(threads.map(runner.check, shared, map(CHECKS.__getitem__, shared)))
+    if ALONE in chosen:
+        results.append(runner.check(ALONE, CHECKS[ALONE]))
     if set(chosen) >= set(MEASURED):
         files = [f".coverage.{name}" for name in MEASURED]
         combined = "--data-file=.coverage"

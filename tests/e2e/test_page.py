@@ -301,7 +301,7 @@ def test_a_wrong_sign_in_says_the_same_of_everybody(page: Page, user: User) -> N
     submit(page, "sign-in", username="nobody@example.com", password=THIRD)
     expect(page.locator("#requests li")).to_have_count(2)
 
-    expect(shown).to_contain_text("reset the password if it is forgotten")
+    expect(shown).to_contain_text("or reset the password")
     assert shown.inner_html() == of_a_user
 
 

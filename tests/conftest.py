@@ -1,6 +1,12 @@
 """What holds for all tests."""
 
+import os
 import signal
+
+from tests.support import ROOT
+
+# The CDK starts Node through this file, and so writes nothing into the home folder.
+os.environ.setdefault("JSII_NODE", str(ROOT / "local/jsii-node"))
 
 
 def pytest_sessionstart() -> None:

@@ -105,6 +105,7 @@ def test_the_template_is_the_same_from_another_copy_of_the_tree(tmp_path: Path) 
         environment = {
             "CDK_CONTEXT_JSON": '{"aws:cdk:disable-asset-staging": true, "stage": "prod"}',
             "CDK_OUTDIR": str(tmp_path / output),
+            "JSII_NODE": os.environ["JSII_NODE"],
             "PATH": os.environ["PATH"],
             "PYTHONHASHSEED": seed,  # the order of sets
         }

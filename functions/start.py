@@ -8,7 +8,6 @@ import gc
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from functions.aws import clients
 from functions.operations import Operation
 
 if TYPE_CHECKING:
@@ -27,8 +26,9 @@ def start(operation: Operation) -> "Endpoint[Request]":
     """Return an operation's handler, ready for its first request."""
     # Everything that a start makes is kept, and searching it for garbage takes a tenth of the time.
     gc.disable()
-    # Before the handler imports Powertools, which slows down each session that is made after it.
-    clients.session()
+    # Imported after that, and before the handler imports Powertools, which slows down each session
+    # that is made later.
+    import_module("functions.aws.clients").session()
     handler: Endpoint[Request] = import_module(f"functions.{operation.id}.handler").handler
     handler.start()
     gc.freeze()

@@ -86,7 +86,7 @@ def measure(operation: Operation, step: float, requests: int) -> Times:
     random.shuffle(names)
     with CognitoFront() as front:
         front.respond = model.respond
-        os.environ |= SETTINGS.replace(answer_step=step).environment() | {
+        os.environ |= SETTINGS.replace(response_interval=step).environment() | {
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -15,7 +15,7 @@ from functions.operations import Operation
 
 STAGES: Final = ("local", "dev", "prod")
 
-MAX_STEP: Final = 1
+MAX_INTERVAL: Final = 1
 """Seconds. Each padded response waits for the whole step, and the gateway does not wait long."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway lets no more through, so a higher alarm would never go off."""
@@ -234,9 +234,9 @@ class Settings:
         default=False,
         environment=True,
     )
-    answer_step = Number(
+    response_interval = Number(
         "Seconds. Responses that could tell accounts apart wait for the next multiple of it.",
-        (0, MAX_STEP),
+        (0, MAX_INTERVAL),
         default=1.0,
         stages={"local": 0.05},
         environment=True,
@@ -298,7 +298,7 @@ class Settings:
         stages={"local": False},  # the emulator has no CodeDeploy and no metric arithmetic
         context=False,
     )
-    native_build = Flag(
+    host_platform = Flag(
         "Build the functions for the machine that runs the synthesis.",
         default=False,
         stages={"local": True},

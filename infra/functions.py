@@ -40,7 +40,7 @@ class Functions(Construct):
         event_bus: events.IEventBus | None,
     ) -> None:
         super().__init__(scope, id_)
-        platform = None if settings.native_build else LAMBDA
+        platform = None if settings.host_platform else LAMBDA
         bundle = build(platform=platform, xray_sdk=settings.xray_sdk)
         code = lambda_.Code.from_asset(str(archive(bundle)))
         environment = settings.replace(

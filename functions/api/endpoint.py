@@ -123,7 +123,7 @@ class Endpoint[R: Request]:
         self._report(record)
         if self.hidden_answer is not None:
             with suppress(KeyError, ValueError):  # the log line has it as the cause of a failure
-                pad(started, self.settings.answer_step)
+                pad(started, self.settings.response_interval)
         return response
 
     def _respond(

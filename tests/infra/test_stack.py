@@ -14,7 +14,7 @@ from functions.aws.clients import TIMEOUTS
 from functions.operations import Operation
 from functions.problems import JSON
 from functions.protection import breaches
-from functions.settings import MAX_STEP, STAGES
+from functions.settings import MAX_INTERVAL, STAGES
 from tests.infra.conftest import (
     Find,
     find_in,
@@ -343,7 +343,7 @@ def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
     ("key", "value", "variable", "expected"),
     [
         ("threatProtection", "true", "THREAT_PROTECTION", "true"),
-        ("answerStep", "0.5", "ANSWER_STEP", "0.5"),
+        ("responseInterval", "0.5", "RESPONSE_INTERVAL", "0.5"),
         ("limits", "false", "LIMITS", "false"),
         ("breachEndpoint", "https://range.example", "BREACH_ENDPOINT", "https://range.example"),
         ("breachEndpoint", "", "BREACH_ENDPOINT", ""),
@@ -363,7 +363,7 @@ def test_production_protects_by_default() -> None:
     variables = function_of(synthesize_stage("prod"))["Environment"]["Variables"]
 
     assert variables["LIMITS"] == "true"
-    assert variables["ANSWER_STEP"] == "1.0"
+    assert variables["RESPONSE_INTERVAL"] == "1.0"
     assert variables["BREACH_ENDPOINT"].startswith("https://")
     assert variables["EVENT_BUS_NAME"]
 
@@ -376,7 +376,7 @@ def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(fi
     extras = table_calls + call["events"] + 2 * breaches.BUDGET
 
     for function in find("AWS::Lambda::Function"):
-        assert cognito_calls + extras + MAX_STEP <= function["Timeout"] < 29
+        assert cognito_calls + extras + MAX_INTERVAL <= function["Timeout"] < 29
 
 
 def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
@@ -588,8 +588,11 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"certificateArn": "6c0b5b3a"}, "certificateArn must be like arn:aws:acm:"),
         ({"hostedZoneId": "Z0123456789"}, "hostedZoneId is set, so set domainName as well"),
         ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
-        ({"answerStep": "slow"}, "answerStep must be a number from 0 to 1, not 'slow'."),
-        ({"answerStep": "6"}, "answerStep must be a number from 0 to 1, not '6'."),
+        (
+            {"responseInterval": "slow"},
+            "responseInterval must be a number from 0 to 1, not 'slow'.",
+        ),
+        ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 1, not '6'."),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sentence: str) -> None:

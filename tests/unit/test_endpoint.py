@@ -180,7 +180,7 @@ def test_answers_who_is_not_signed_in_at_the_next_step(
     configure: Configure,
     invoke: Invoke,
 ) -> None:
-    configure(answer_step=STEP)
+    configure(response_interval=STEP)
     cognito.answer(operation.action, delay=delay, **trouble)
 
     started = time.monotonic()
@@ -192,7 +192,7 @@ def test_answers_who_is_not_signed_in_at_the_next_step(
 
 
 def test_a_malformed_request_waits_for_the_step_too(configure: Configure, invoke: Invoke) -> None:
-    configure(answer_step=STEP)
+    configure(response_interval=STEP)
 
     started = time.monotonic()
     invoke(RESET, raw="{")
@@ -201,7 +201,7 @@ def test_a_malformed_request_waits_for_the_step_too(configure: Configure, invoke
 
 
 def test_answers_who_is_signed_in_at_once(configure: Configure, invoke: Invoke) -> None:
-    configure(answer_step=5.0)
+    configure(response_interval=5.0)
 
     started = time.monotonic()
     invoke(UPDATE)

@@ -7,10 +7,21 @@ from typing import Any, Final, NamedTuple
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
-# What the functions use of DynamoDB and EventBridge.
+WORKER: Final = "worker"
+"""The function that carries out what was queued, by the name of its folder."""
+WORKER_ACTIONS: Final = (
+    "ForgotPassword",
+    "DescribeUserPoolClient",
+    "AdminGetUser",
+    "AdminUserGlobalSignOut",
+)
+"""The Cognito actions that the worker may call."""
+
+# What the functions use of DynamoDB, EventBridge and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
+QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 
 
 class Success(NamedTuple):
@@ -41,6 +52,8 @@ class Facts(NamedTuple):
     requests_per_second: int
     """For all callers together: the gateway's throttle, and its burst."""
     success: Success
+    queued: bool = False
+    """While user existence is hidden, the worker calls Cognito."""
     other_actions: tuple[str, ...] = ()
     """Cognito actions that follow the first one."""
 
@@ -57,6 +70,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/reset-password",
         action="ForgotPassword",
+        queued=True,
         uses_client_secret=True,
         changes_password=False,
         repeatable=False,
@@ -118,9 +132,10 @@ class Operation(Facts, Enum):
         """The same name in PascalCase: its request class, its schema, its construct."""
         return self.name.title().replace("_", "")
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """Every Cognito action that the function may call."""
+    def actions(self, *, revealed: bool) -> tuple[str, ...]:
+        """Every Cognito action that the function may call; `revealed` is what the setting says."""
+        if self.queued and not revealed:
+            return ()
         secret = ("DescribeUserPoolClient",) if self.uses_client_secret else ()
         policy = ("DescribeUserPool",) if self.changes_password else ()
         return (self.action, *secret, *policy, *self.other_actions)

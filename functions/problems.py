@@ -76,6 +76,8 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
     """A problem on its way to the caller, and what caused it, for the operator alone.
 
     `cause` is the name that Cognito or botocore gave it, and `note` its text without any secret.
+    `action` is the Cognito action that failed. What may be `account_dependent` is not shown to a
+    caller who must not learn about accounts.
     """
 
     def __init__(
@@ -85,12 +87,16 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
         *,
         cause: str | None = None,
         note: str | None = None,
+        action: str | None = None,
+        account_dependent: bool = False,
     ) -> None:
         super().__init__(problem.slug)
         self.problem = problem
         self.errors = errors
         self.cause = cause or problem.code
         self.note = note
+        self.action = action
+        self.account_dependent = account_dependent
 
 
 _LATER = "Wait for the number of seconds in Retry-After, then try again."
@@ -350,13 +356,14 @@ INTERNAL_ERROR = Problem(
     "Something went wrong on our side.",
     _SUPPORT,
 )
-DEPENDENCY_FAILED = Problem(
-    "dependency-failed",
+SERVICE_UNAVAILABLE = Problem(
+    "service-unavailable",
     "InternalErrorException",
-    502,
-    "Dependency failed",
-    "A part of the service could not be reached. Nothing was changed.",
-    _SUPPORT,
+    503,
+    "Service unavailable",
+    "A part of the service is not available right now. Nothing was changed.",
+    _LATER,
+    retry_after=5,
 )
 OUTCOME_UNKNOWN = Problem(
     "outcome-unknown",
@@ -401,32 +408,55 @@ COGNITO: Final[dict[str, Problem]] = {
         )
     },
     "InternalErrorException": OUTCOME_UNKNOWN,
+    "InternalFailure": OUTCOME_UNKNOWN,
     "InvalidEmailRoleAccessPolicyException": INTERNAL_ERROR,
     "InvalidSmsRoleAccessPolicyException": INTERNAL_ERROR,
     "InvalidSmsRoleTrustRelationshipException": INTERNAL_ERROR,
     "OperationNotEnabledException": INTERNAL_ERROR,
     "ResourceNotFoundException": INTERNAL_ERROR,
+    "ServiceUnavailable": OUTCOME_UNKNOWN,
+    "ServiceUnavailableException": OUTCOME_UNKNOWN,
     "ThrottlingException": TOO_MANY_REQUESTS,
 }
 """Cognito's exceptions by name. `NotAuthorizedException` has several meanings: see `MEANINGS`."""
 
-MEANINGS: Final[tuple[tuple[str, str, Problem], ...]] = (
-    ("secret hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
-    ("secret_hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
-    ("incorrect username or password", "NotAuthorizedException", WRONG_PASSWORD),
-    ("attempts exceeded", "NotAuthorizedException", FAILED_ATTEMPTS_EXCEEDED),
-    ("revoked", "NotAuthorizedException", NOT_SIGNED_IN),
-    ("expired", "NotAuthorizedException", NOT_SIGNED_IN),
-    ("required scopes", "NotAuthorizedException", NOT_SIGNED_IN),
-    ("verify signature", "NotAuthorizedException", NOT_SIGNED_IN),
-    ("access token", "NotAuthorizedException", NOT_SIGNED_IN),
-    ("disabled", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
-    ("current state", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
+MEANINGS: Final[tuple[tuple[str, str, str, Problem], ...]] = (
+    ("LimitExceededException", "daily email limit", Cause.DAILY_MAIL_LIMIT, CODE_NOT_DELIVERED),
+    *(
+        ("NotAuthorizedException", *meaning)
+        for meaning in (
+            ("secret hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
+            ("secret_hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
+            ("incorrect username or password", "NotAuthorizedException", WRONG_PASSWORD),
+            ("attempts exceeded", "NotAuthorizedException", FAILED_ATTEMPTS_EXCEEDED),
+            ("revoked", "NotAuthorizedException", NOT_SIGNED_IN),
+            ("expired", "NotAuthorizedException", NOT_SIGNED_IN),
+            ("required scopes", "NotAuthorizedException", NOT_SIGNED_IN),
+            ("verify signature", "NotAuthorizedException", NOT_SIGNED_IN),
+            ("access token", "NotAuthorizedException", NOT_SIGNED_IN),
+            ("disabled", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
+            ("current state", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
+        )
+    ),
 )
-"""The meanings of `NotAuthorizedException`: part of Cognito's text, the cause, the problem.
+"""What Cognito's exceptions mean by part of their text: exception, part, cause, problem.
 
-Nothing but Cognito's text tells them apart.
+Nothing but Cognito's text tells the meanings of one exception apart.
 """
+
+OF_NO_ACCOUNT: Final = {
+    "ResourceNotFoundException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    Cause.WRONG_SECRET_HASH,
+}
+"""What Cognito says for reasons that no account can have. Anything else may depend on one."""
+
+
+def is_known(cause: str) -> bool:
+    """Whether this module knows an exception of Cognito, or the text with which it came."""
+    return cause in COGNITO or cause in {cause for _, _, cause, _ in MEANINGS}
+
 
 GATEWAY: Final[dict[str, Problem]] = {
     "ACCESS_DENIED": NOT_SIGNED_IN,

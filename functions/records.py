@@ -1,12 +1,19 @@
 """What a request leaves behind for the operator. One log line and the metrics are made from it."""
 
+import logging
+import traceback
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+if TYPE_CHECKING:
+    from functions.problems import Failure
 
 SUCCESS: Final = "Success"
 """The outcome of a request that was carried out. Any other outcome is the `code` of its problem."""
 HIDDEN: Final = "Hidden"
 """The metric of a failure that the caller was not told about."""
+RETRIED: Final = "Retried"
+"""The metric of a message whose task failed and is tried again later."""
 
 
 class _Described(StrEnum):
@@ -41,12 +48,27 @@ class Cause(_Described):
         "WrongSecretHash",
         "Cognito refused the client secret, even after it was read again.",
     )
+    DAILY_MAIL_LIMIT = (
+        "DailyMailLimit",
+        "Cognito's own mailer has sent all the mails that it sends in a day.",
+    )
+    NOT_CHANGED_YET = (
+        "NotChangedYet",
+        "The outcome of a confirmation is unknown, and so far the account has not changed.",
+    )
+    MESSAGE_EXPIRED = (
+        "MessageExpired",
+        "A code was not sent, because the request had waited for too long.",
+    )
 
 
 class Degradation(_Described):
     """What failed beside the operation: the request succeeded, a side effect did not."""
 
-    SIGN_OUT_FAILED = "SignOutFailed", "The password changed, but the user's sessions live on."
+    SIGN_OUT_DELAYED = (
+        "SignOutDelayed",
+        "The password changed. The worker ends the user's sessions, since the first try failed.",
+    )
     POLICY_UNREADABLE = (
         "PolicyUnreadable",
         "The password policy could not be read, so an old one was used, or Cognito decided.",
@@ -57,13 +79,29 @@ class Degradation(_Described):
         "IdempotencyFailed",
         "The response was not stored, so a retry of this request may be carried out again.",
     )
-    EVENT_FAILED = "EventFailed", "The event about a changed password was not sent."
+    QUEUE_FAILED = (
+        "QueueFailed",
+        "The queue took no message, so the function put an event itself, or a sign-out is lost.",
+    )
+    EVENT_LOST = "EventLost", "Neither the queue nor the event bus took an event."
+    UNKNOWN_EXCEPTION = (
+        "UnknownException",
+        "Cognito answered with an exception, or a text, that this service does not know.",
+    )
+
+
+ERRORS: Final = {
+    Degradation.EVENT_LOST,
+    Degradation.QUEUE_FAILED,
+    Degradation.UNKNOWN_EXCEPTION,
+}
+"""The degradations that do not mend themselves."""
 
 
 class Record:
     """The members of a request's log line; those that are None are left out."""
 
-    operation: Annotated[str, "The operation's name."]
+    operation: Annotated[str, "The operation's name, or `worker`."]
     request_id: Annotated[str, "API Gateway's request ID, which the caller sees as `requestId`."]
     source_ip: Annotated[str | None, "The caller's address, as API Gateway saw it."] = None
     user_agent: Annotated[str | None, "The caller's `User-Agent`."] = None
@@ -71,7 +109,10 @@ class Record:
     user: Annotated[
         str | None, "The user's reference: a keyed hash, the same for each request of the user."
     ] = None
-    status: Annotated[int, "The HTTP status of the response."] = 0
+    task: Annotated[str | None, "What the worker was asked to do."] = None
+    attempt: Annotated[int | None, "How often the worker has tried it."] = None
+    retry_after: Annotated[int | None, "Seconds until the worker tries it again."] = None
+    status: Annotated[int | None, "The HTTP status of the response."] = None
     outcome: Annotated[str, "`Success`, or the `code` of the problem that the caller saw."] = ""
     problem: Annotated[str | None, "The slug of the problem that the caller saw."] = None
     cause: Annotated[
@@ -92,6 +133,24 @@ class Record:
         self.operation = operation
         self.request_id = ""
 
+    def succeed(self, status: int | None = None) -> None:
+        """Note that the request was carried out."""
+        self.outcome, self.status = SUCCESS, status
+
+    def fail(self, failure: "Failure", status: int | None = None) -> None:
+        """Note what the caller sees; a cause that is noted before, and hidden, stays."""
+        self.outcome, self.problem = failure.problem.code, failure.problem.slug
+        self.status = status
+        self.cause = self.cause or failure.cause
+        self.note = self.note or failure.note
+        if failure.errors:
+            self.rules = sorted({error.rule for error in failure.errors})
+
+    def crash(self, error: Exception) -> None:
+        """Note where, and neither the message nor the locals: both can hold a password."""
+        self.stack = traceback.format_tb(error.__traceback__)
+        self.cause = type(error).__name__
+
     def degrade(self, degradation: Degradation) -> None:
         """Note that a side effect failed."""
         self.degradations = [*(self.degradations or ()), degradation]
@@ -100,8 +159,17 @@ class Record:
     def metrics(self) -> set[str]:
         """The metrics that count this request, each by one."""
         hidden = [HIDDEN] if self.hidden else []
+        retried = [RETRIED] if self.retry_after else []
         causes = [self.cause] if self.cause else []
-        return {self.outcome, *causes, *hidden, *(self.degradations or ())}
+        return {self.outcome, *causes, *hidden, *retried, *(self.degradations or ())}
+
+    @property
+    def level(self) -> int:
+        """The level of the log line: an error is what someone must look into."""
+        degradations = set(self.degradations or ())
+        if (self.status or 0) >= 500 or self.stack or degradations & ERRORS:  # noqa: PLR2004 - HTTP
+            return logging.ERROR
+        return logging.WARNING if self.hidden or self.retry_after or degradations else logging.INFO
 
     @property
     def members(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from functions.operations import Operation
 
 STAGES: Final = ("local", "dev", "prod")
 
-MAX_INTERVAL: Final = 1
-"""Seconds. Each padded response waits for the whole step, and the gateway does not wait long."""
+MAX_INTERVAL: Final = 5
+"""Seconds. The gateway does not wait long, and each of them is paid for."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway lets no more through, so a higher alarm would never go off."""
 
@@ -235,7 +235,7 @@ class Settings:
         environment=True,
     )
     response_interval = Number(
-        "Seconds. Responses that could tell accounts apart wait for the next multiple of it.",
+        "Seconds. When Cognito refuses a confirmation, the response waits for the next multiple.",
         (0, MAX_INTERVAL),
         default=1.0,
         stages={"local": 0.05},
@@ -304,6 +304,12 @@ class Settings:
         stages={"local": True},
         context=False,
     )
+    enforce_tls = Flag(
+        "The queues refuse what does not come over TLS.",
+        default=True,
+        stages={"local": False},  # the emulator speaks none
+        context=False,
+    )
     test_sign_in = Flag(
         "Let tools and Amplify sign users in: an app client without a secret, and admin sign-in.",
         default=False,
@@ -314,6 +320,15 @@ class Settings:
     lower_case_usernames = Flag(
         "The pool ignores the case of usernames.", default=False, context=False, environment=True
     )
+    code_interval = Number(
+        "Seconds that the worker takes for each code, at least.",
+        (0, 5),
+        default=1.0,
+        stages={"local": 0.0},
+        context=False,
+        environment=True,
+    )
+    queue_url = Text("The queue of the worker.", context=False, environment=True)
     table_name = Text("The table of limits and responses.", context=False, environment=True)
     event_bus_name = Text(
         "The bus for events; empty to send none.", context=False, environment=True

@@ -9,8 +9,6 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from functions.operations import Operation
-
 _SHIFT_ALIASES: Final = (
     "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
 )
@@ -24,15 +22,15 @@ class Deployments(Construct):
         scope: Construct,
         id_: str,
         *,
-        functions: Mapping[Operation, lambda_.Alias],
+        functions: Mapping[str, lambda_.Alias],
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, id_)
         application = codedeploy.LambdaApplication(self, "Application")
-        for operation, alias in functions.items():
+        for name, alias in functions.items():
             codedeploy.LambdaDeploymentGroup(
                 self,
-                operation.type_name,
+                name.title().replace("_", ""),
                 application=application,
                 alias=alias,
                 alarms=alarms,

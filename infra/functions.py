@@ -1,5 +1,6 @@
-"""A Lambda function for each operation."""
+"""A Lambda function for each operation, and the worker."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -9,15 +10,23 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from botocore.model import ServiceModel
 from constructs import Construct
 
-from functions.operations import COUNT_ACTIONS, IDEMPOTENCY_ACTIONS, Operation
+from functions.operations import (
+    COUNT_ACTIONS,
+    IDEMPOTENCY_ACTIONS,
+    WORKER,
+    WORKER_ACTIONS,
+    Operation,
+)
 from functions.settings import Settings
 from infra.logs import LogGroup, removal_policy
 from infra.packaging.bundle import LAMBDA, archive, build
+from infra.queue import Queue
 from infra.user_pool import UserPool
 
 MEMORY: Final = 512
@@ -25,9 +34,14 @@ MEMORY: Final = 512
 TIMEOUT: Final = 28
 """Seconds: more than all of a function's own time-outs, less than the 29 that API Gateway waits."""
 
+ALIAS: Final = "live"
+CODES_PER_SECOND: Final = 10
+"""So many workers at once, each of which takes `code_interval` for a code: one second. Cognito
+allows 30 calls a second, and the rest is for those who confirm and update."""
+
 
 class Functions(Construct):
-    """Each operation's published version, behind the alias `live`."""
+    """The published version of each function, behind the alias `live`."""
 
     def __init__(
         self,
@@ -42,8 +56,12 @@ class Functions(Construct):
         super().__init__(scope, id_)
         platform = None if settings.host_platform else LAMBDA
         bundle = build(platform=platform, xray_sdk=settings.xray_sdk)
-        code = lambda_.Code.from_asset(str(archive(bundle)))
-        environment = settings.replace(
+        self._settings = settings
+        self._code = lambda_.Code.from_asset(str(archive(bundle)))
+        # AWS asks for six times the worker's own time.
+        visibility = Duration.seconds(6 * TIMEOUT)
+        self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
+        self._environment = settings.replace(
             user_pool_id=user_pool.pool.user_pool_id,
             user_pool_client_id=user_pool.client_id,
             allowed_client_ids=(*user_pool.client_ids, *settings.allowed_client_ids),
@@ -51,6 +69,7 @@ class Functions(Construct):
             lower_case_usernames=not user_pool.imported,
             table_name=table.table_name,
             event_bus_name=event_bus.event_bus_name if event_bus else "",
+            queue_url=self.queue.queue.queue_url,
             pseudonym_key=self._make_pseudonym_key(settings),
         ).environment()
         Validations.of(self).acknowledge(
@@ -63,48 +82,69 @@ class Functions(Construct):
                 reason="Python 3.13 starts faster than 3.14, and is supported until 2029",
             ),
         )
-        self.by_operation: dict[Operation, lambda_.Alias] = {}
         self.log_groups: list[logs.ILogGroup] = []
+        self.by_operation: dict[Operation, lambda_.Alias] = {}
         for operation in Operation:
-            name = operation.type_name
-            log_group = LogGroup(self, f"{name}Logs", settings=settings)
-            role = iam.Role(
-                self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
-            )
-            log_group.grant_write(role)
-            signed = [f"cognito-idp:{action}" for action in operation.actions if _is_signed(action)]
-            user_pool.pool.grant(role, *signed)
+            sentence = f"{operation.id.replace('_', ' ')} for a user of the pool".capitalize()
+            function = self._add(operation.id, sentence)
+            revealed = settings.reveal_user_existence
+            _grant_cognito(function, user_pool, operation.actions(revealed=revealed))
             stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
-            table.grant(role, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
+            table.grant(function, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
+            if operation.changes_password or (operation.queued and not revealed):
+                self.queue.queue.grant(function, "sqs:SendMessage")
             if operation.changes_password and event_bus:
-                event_bus.grant_put_events_to(role)
-            function = lambda_.Function(
-                self,
-                name,
-                description=(
-                    operation.id.replace("_", " ") + " for a user of the pool"
-                ).capitalize(),
-                runtime=lambda_.Runtime.PYTHON_3_13,
-                architecture=lambda_.Architecture.ARM_64,
-                code=code,
-                handler=f"functions.start.{operation.id}",
-                environment=environment,
-                log_group=log_group,
-                memory_size=MEMORY,
-                role=role,
-                current_version_options=lambda_.VersionOptions(
-                    removal_policy=(
-                        RemovalPolicy.RETAIN if settings.keep_versions else RemovalPolicy.DESTROY
-                    )
-                ),
-                snap_start=(
-                    lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None
-                ),
-                timeout=Duration.seconds(TIMEOUT),
-                tracing=lambda_.Tracing.ACTIVE,
+                event_bus.grant_put_events_to(function)
+            self.by_operation[operation] = function.add_alias(ALIAS)
+        worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
+        _grant_cognito(worker, user_pool, WORKER_ACTIONS)
+        if event_bus:
+            event_bus.grant_put_events_to(worker)
+        self.worker = worker.add_alias(ALIAS)
+        self.worker.add_event_source(
+            sources.SqsEventSource(
+                self.queue.queue,
+                # Nobody's code waits for the code of another.
+                batch_size=1,
+                max_concurrency=CODES_PER_SECOND,
+                report_batch_item_failures=True,
             )
-            self.log_groups.append(log_group)
-            self.by_operation[operation] = function.add_alias("live")
+        )
+
+    @property
+    def by_name(self) -> dict[str, lambda_.Alias]:
+        """Every function by its name."""
+        operations = {operation.id: alias for operation, alias in self.by_operation.items()}
+        return operations | {WORKER: self.worker}
+
+    def _add(self, name: str, description: str) -> lambda_.Function:
+        """Add a function with a role and a log group of its own."""
+        id_, settings = name.title().replace("_", ""), self._settings
+        log_group = LogGroup(self, f"{id_}Logs", settings=settings)
+        self.log_groups.append(log_group)
+        role = iam.Role(self, f"{id_}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        return lambda_.Function(
+            self,
+            id_,
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=self._code,
+            handler=f"functions.start.{name}",
+            environment=self._environment,
+            log_group=log_group,
+            memory_size=MEMORY,
+            role=role,
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=(
+                    RemovalPolicy.RETAIN if settings.keep_versions else RemovalPolicy.DESTROY
+                )
+            ),
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,
+            timeout=Duration.seconds(TIMEOUT),
+            tracing=lambda_.Tracing.ACTIVE,
+        )
 
     def _make_pseudonym_key(self, settings: Settings) -> str:
         """Return a reference that CloudFormation replaces with the key when it deploys."""
@@ -124,6 +164,12 @@ class Functions(Construct):
             ),
         )
         return key.secret_value.unsafe_unwrap()
+
+
+def _grant_cognito(function: lambda_.Function, user_pool: UserPool, actions: Iterable[str]) -> None:
+    signed = [f"cognito-idp:{action}" for action in actions if _is_signed(action)]
+    if signed:
+        user_pool.pool.grant(function, *signed)
 
 
 @cache

@@ -15,15 +15,21 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions import problems
-from functions.operations import Operation
+from functions.operations import WORKER, Operation
 from functions.records import HIDDEN, SUCCESS, Cause, Degradation
 from functions.settings import Settings
 from functions.telemetry.metrics import NAMESPACE, SERVICE
+from infra.queue import Queue
 
 FAULT: Final = 3
 """So many failures; fewer may be one lost connection, or one user's dead mailbox."""
 PERIOD: Final = 5
 """Minutes, in which a fault shows although few people reset a password."""
+
+
+OLD_MESSAGE: Final = 60
+"""Seconds that a message waits for the worker; on an ordinary day, less than one."""
+FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
 
 
 class Watch(NamedTuple):
@@ -32,6 +38,7 @@ class Watch(NamedTuple):
     metrics: Sequence[cloudwatch.Metric]
     threshold: int
     period: int = PERIOD
+    statistic: str = cloudwatch.Stats.SUM
 
 
 class Observability(Construct):
@@ -44,7 +51,8 @@ class Observability(Construct):
         *,
         settings: Settings,
         api: apigateway.RestApi,
-        functions: Mapping[Operation, lambda_.Alias],
+        functions: Mapping[str, lambda_.Alias],
+        queue: Queue,
     ) -> None:
         super().__init__(scope, id_)
         failures = {
@@ -56,22 +64,43 @@ class Observability(Construct):
         # On an ordinary day fewer codes are wrong, and fewer people go too far, than ask for one.
         most = int(settings.resets_per_minute)
         abuse = {
-            "Resets": Watch(_count(SUCCESS, operations=[Operation.RESET_PASSWORD]), most, 1),
+            "Resets": Watch(_count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
             "CodeMismatches": Watch(_count(problems.CODE_MISMATCH.code), most, 1),
             "LimitsHit": Watch(_count(Cause.ATTEMPTS_LIMIT), most, 1),
         }
         hidden = {HIDDEN: Watch(_count(HIDDEN), most, 1)}
         undelivered = {
             "DeliveryFailures": Watch(_count(problems.CODE_NOT_DELIVERED.code), FAULT),
+            "DailyMailLimit": Watch(_count(Cause.DAILY_MAIL_LIMIT), 1),
             "TriggerFailures": Watch(
                 _count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
                 FAULT,
             ),
         }
-        degradations = {str(one): Watch(_count(one), 1) for one in Degradation}
+        queued = {
+            "DeadLetters": Watch(
+                [queue.dead_letters.metric_approximate_number_of_messages_visible()],
+                1,
+                statistic=cloudwatch.Stats.MAXIMUM,
+            ),
+            "OldestMessage": Watch(
+                [queue.queue.metric_approximate_age_of_oldest_message()],
+                OLD_MESSAGE,
+                statistic=cloudwatch.Stats.MAXIMUM,
+            ),
+            "MessagesExpired": Watch(_count(Cause.MESSAGE_EXPIRED, functions=[WORKER]), 1),
+        }
+        degradations = {
+            str(one): Watch(_count(one), 1)
+            for one in Degradation
+            # The worker makes up for it; what it cannot do becomes a dead letter.
+            if one is not Degradation.SIGN_OUT_DELAYED
+        }
         alarms = {
             name: self._add_alarm(name, watch)
-            for name, watch in (failures | abuse | hidden | undelivered | degradations).items()
+            for name, watch in (
+                failures | abuse | hidden | undelivered | queued | degradations
+            ).items()
         }
         self.of_deployments = [alarms["ServerErrors"], alarms["FunctionErrors"]]
         """Those that a bad version of a function raises, whatever else is wrong with the world."""
@@ -87,7 +116,7 @@ class Observability(Construct):
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24)],
-                *(_row(operation, alias) for operation, alias in functions.items()),
+                *(_row(name, alias) for name, alias in functions.items()),
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],
                 [
@@ -95,6 +124,7 @@ class Observability(Construct):
                     _graph("Codes not delivered, triggers that failed", undelivered),
                     _graph("Degradations", degradations),
                 ],
+                [_graph(name, {name: watch}) for name, watch in queued.items()],
             ],
         )
 
@@ -135,21 +165,21 @@ class Observability(Construct):
         return topic
 
 
-def _count(*names: str, operations: Iterable[Operation] = Operation) -> list[cloudwatch.Metric]:
+def _count(*names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
     return [
         cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map={"operation": operation.id, "service": SERVICE},
+            dimensions_map={"operation": function, "service": SERVICE},
         )
         for name in names
-        for operation in operations
+        for function in functions
     ]
 
 
 def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:
     period = Duration.minutes(watch.period)
-    metrics = [metric.with_(statistic=cloudwatch.Stats.SUM) for metric in watch.metrics]
+    metrics = [metric.with_(statistic=watch.statistic) for metric in watch.metrics]
     if len(metrics) == 1:
         return metrics[0].with_(period=period)
     # An id begins with a small letter, and is known in the whole of a graph.
@@ -172,7 +202,7 @@ def _graph(title: str, watches: Mapping[str, Watch]) -> cloudwatch.GraphWidget:
     )
 
 
-def _row(operation: Operation, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
+def _row(name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
     cold_starts = cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name="ColdStart",
@@ -182,13 +212,13 @@ def _row(operation: Operation, alias: lambda_.Alias) -> list[cloudwatch.IWidget]
     outcomes = cloudwatch.MathExpression(
         label="",
         expression=(
-            f"SEARCH('{{{NAMESPACE},operation,service}} operation=\"{operation.id}\"',"
+            f"SEARCH('{{{NAMESPACE},operation,service}} operation=\"{name}\"',"
             f" 'Sum', {PERIOD * 60})"
         ),
     )
     return [
         cloudwatch.GraphWidget(
-            title=f"{operation.id}: requests",
+            title=f"{name}: requests",
             width=8,
             statistic=cloudwatch.Stats.SUM,
             left=[
@@ -198,11 +228,9 @@ def _row(operation: Operation, alias: lambda_.Alias) -> list[cloudwatch.IWidget]
                 cold_starts,
             ],
         ),
+        cloudwatch.GraphWidget(title=f"{name}: outcomes and causes", width=8, left=[outcomes]),
         cloudwatch.GraphWidget(
-            title=f"{operation.id}: outcomes and causes", width=8, left=[outcomes]
-        ),
-        cloudwatch.GraphWidget(
-            title=f"{operation.id}: duration with the wait for the step",
+            title=f"{name}: duration with the wait for the step",
             width=8,
             left=[
                 alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))

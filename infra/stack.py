@@ -54,7 +54,8 @@ class PasswordService(Stack):
                 "Observability",
                 settings=settings,
                 api=api.rest_api,
-                functions=functions.by_operation,
+                functions=functions.by_name,
+                queue=functions.queue,
             )
             Queries(
                 self,
@@ -67,7 +68,7 @@ class PasswordService(Stack):
                 Deployments(
                     self,
                     "Deployments",
-                    functions=functions.by_operation,
+                    functions=functions.by_name,
                     alarms=observability.of_deployments,
                 )
         CfnOutput(self, "ApiUrl", value=domain.url if domain else api.rest_api.url)

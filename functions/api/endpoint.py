@@ -6,52 +6,46 @@ explain a failure to the caller.
 
 import json
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from functions import problems
 from functions.api.body import read_body
 from functions.api.caller import identify, read_caller
 from functions.api.cors import cors_headers
 from functions.api.padding import pad
-from functions.aws import cognito
+from functions.aws import clients, cognito
 from functions.problems import Failure, Problem
 from functions.protection import idempotency
 from functions.protection.pseudonyms import keyed_hash
-from functions.records import SUCCESS, Record
+from functions.records import Degradation, Record
 from functions.requests import Body, Request
 from functions.settings import Settings
-from functions.telemetry.logs import make_logger
-from functions.telemetry.metrics import make_metrics
-from functions.telemetry.traces import tracer
+from functions.telemetry.reporter import Reporter
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 type Event = dict[str, Any]
 type Response = dict[str, Any]
-type HiddenAnswer[R: Request] = Callable[[R], Body] | Problem
 
 
 def endpoint[R: Request](
     request_type: type[R],
     *,
-    hidden_causes: AbstractSet[str] = frozenset(),
-    hidden_answer: HiddenAnswer[R] | None = None,
+    hidden_answer: Problem | None = None,
+    visible_causes: AbstractSet[str] = frozenset(),
 ) -> "Callable[[Callable[[R], Body]], Endpoint[R]]":
     """Decorate the function that carries out an operation and returns the response's body.
 
-    While user existence is hidden, a failure with one of the `hidden_causes` gets the
-    `hidden_answer`: a problem, or a body made from the request alone. So it cannot depend on the
-    account (OWASP ASVS 6.3.8). The operator still sees the cause.
+    While user existence is hidden, every failure that may depend on the account gets the
+    `hidden_answer`, except for the `visible_causes`, which only the new password has (OWASP ASVS
+    6.3.8). The operator still sees the cause.
     """
-    return lambda operate: Endpoint(operate, request_type, hidden_causes, hidden_answer)
+    return lambda operate: Endpoint(operate, request_type, hidden_answer, visible_causes)
 
 
 class Endpoint[R: Request]:
@@ -61,14 +55,14 @@ class Endpoint[R: Request]:
         self,
         operate: Callable[[R], Body],
         request_type: type[R],
-        hidden_causes: AbstractSet[str],
-        hidden_answer: HiddenAnswer[R] | None,
+        hidden_answer: Problem | None,
+        visible_causes: AbstractSet[str],
     ) -> None:
         self.operation = request_type.operation
         self.operate = operate
         self.request_type = request_type
-        self.hidden_causes = hidden_causes
         self.hidden_answer = hidden_answer
+        self.visible_causes = visible_causes
 
     def __call__(self, event: Event, context: "LambdaContext") -> Response:
         """Respond to one event."""
@@ -79,7 +73,8 @@ class Endpoint[R: Request]:
         """Make and read what the first request would wait for; what fails is tried again then."""
         _ = self._instrumented
         with suppress(Failure, KeyError, ValueError):
-            if self.operation.uses_client_secret:
+            revealed = self.settings.reveal_user_existence
+            if "DescribeUserPoolClient" in self.operation.actions(revealed=revealed):
                 cognito.client_secrets.get(self.settings)
             if self.operation.changes_password:
                 cognito.password_policy(self.settings, Record(self.operation.id))
@@ -90,41 +85,49 @@ class Endpoint[R: Request]:
         return Settings.from_environment()
 
     @cached_property
-    def _logger(self) -> Any:  # noqa: ANN401 - Powertools' class, whose methods return Any
-        return make_logger()
-
-    @cached_property
-    def _metrics(self) -> Any:  # noqa: ANN401 - as above
-        return make_metrics()
+    def _reporter(self) -> Reporter:
+        return Reporter()
 
     @cached_property
     def _instrumented(self) -> Callable[[Event, "LambdaContext"], Any]:
-        traced = tracer().capture_lambda_handler(capture_response=False, capture_error=False)
-        counted = self._metrics.log_metrics(capture_cold_start_metric=True)
-        logged = self._logger.inject_lambda_context(log_event=False)
-        instrumented: Callable[[Event, LambdaContext], Any] = logged(traced(counted(self.handler)))
-        return instrumented
+        return self._reporter.instrument(self.handler)
 
     def handler(self, event: Event, context: "LambdaContext") -> Response:
-        """Parse, identify the caller, carry out once, hide, record, pad."""
+        """Parse, identify the caller, carry out once, hide, pad, record."""
         started = time.monotonic()
+        clients.deadline.set(started + clients.RETRY_TIME)
         record = Record(self.operation.id)
         headers: dict[str, str] = {}
+        padded = False
         try:
             response = self._respond(event, context, record, headers)
         except Failure as failure:
-            response = _refuse(failure, record, headers)
+            # Only Cognito's refusals take a time that depends on the account.
+            padded = self._hides and failure.action == self.operation.action
+            response = _refuse(self._hide(failure, record), record, headers)
         except Exception as error:  # noqa: BLE001 - a handler never raises
-            # Neither the message nor the locals, because both can hold a password.
-            record.stack = traceback.format_tb(error.__traceback__)
-            crash = Failure(problems.INTERNAL_ERROR, cause=type(error).__name__)
-            response = _refuse(crash, record, headers)
+            record.crash(error)
+            response = _refuse(Failure(problems.INTERNAL_ERROR), record, headers)
         record.duration = round(time.monotonic() - started, 3)
-        self._report(record)
-        if self.hidden_answer is not None:
-            with suppress(KeyError, ValueError):  # the log line has it as the cause of a failure
-                pad(started, self.settings.response_interval)
+        self._reporter.report(record)
+        if padded:
+            pad(started, self.settings.response_interval)
         return response
+
+    @property
+    def _hides(self) -> bool:
+        return self.hidden_answer is not None and not self.settings.reveal_user_existence
+
+    def _hide(self, failure: Failure, record: Record) -> Failure:
+        """Return what the caller may see of a failure."""
+        if not failure.account_dependent:
+            return failure
+        if not problems.is_known(failure.cause):
+            record.degrade(Degradation.UNKNOWN_EXCEPTION)
+        if self.hidden_answer is None or not self._hides or failure.cause in self.visible_causes:
+            return failure
+        record.hidden, record.cause, record.note = True, failure.cause, failure.note
+        return Failure(self.hidden_answer)
 
     def _respond(
         self, event: Event, context: "LambdaContext", record: Record, headers: dict[str, str]
@@ -139,47 +142,15 @@ class Endpoint[R: Request]:
         request = self.request_type(body, caller, self.settings, record)
         record.pool = self.settings.user_pool_id
         record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
-        result = self._carry_out(request)
-        record.outcome, record.status = SUCCESS, self.operation.success.status
+        if self.operation.repeatable and caller.idempotency_key:
+            result = idempotency.run_once(request, partial(self.operate, request))
+        else:
+            result = self.operate(request)
+        status = self.operation.success.status
+        record.succeed(status)
         if result is not None:
             headers |= {"Content-Type": "application/json"}
-        return _build(record.status, result, headers)
-
-    def _carry_out(self, request: R) -> Body:
-        record, answer = request.record, self.hidden_answer
-        try:
-            if self.operation.repeatable and request.caller.idempotency_key:
-                return idempotency.run_once(request, partial(self.operate, request))
-            return self.operate(request)
-        except Failure as failure:
-            record.cause, record.note = failure.cause, failure.note
-            hidden = failure.cause in self.hidden_causes
-            if answer is None or not hidden or self.settings.reveal_user_existence:
-                raise
-        record.hidden = True
-        if isinstance(answer, Problem):
-            raise Failure(answer)
-        return answer(request)
-
-    def _report(self, record: Record) -> None:
-        """Make the log line, the metrics and the annotation of a request.
-
-        Recording never fails a request: what cannot be made is left out.
-        """
-        self._metrics.add_dimension(name="operation", value=record.operation)
-        for name in record.metrics:
-            with suppress(Exception):  # a cause may be longer than a metric's name
-                self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-        with suppress(Exception):
-            tracer().put_annotation(key="outcome", value=record.outcome)
-        if record.status >= 500:  # noqa: PLR2004 - HTTP's own number
-            log = self._logger.error
-        elif record.hidden or record.degradations:
-            log = self._logger.warning
-        else:
-            log = self._logger.info
-        with suppress(Exception):
-            log(record.operation, extra={"members": record.members})
+        return _build(status, result, headers)
 
 
 def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:
@@ -193,10 +164,7 @@ def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:
 
 def _refuse(failure: Failure, record: Record, headers: Mapping[str, str]) -> Response:
     problem = failure.problem
-    record.outcome, record.status, record.problem = problem.code, problem.status, problem.slug
-    record.cause = record.cause or failure.cause
-    if failure.errors:
-        record.rules = sorted({error.rule for error in failure.errors})
+    record.fail(failure, problem.status)
     document = problem.document(record.request_id, failure.errors)
     # Amplify reads this header first. CORS does not expose it, as the gateway sets its own names.
     return _build(

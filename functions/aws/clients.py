@@ -5,19 +5,23 @@ add a tenth to a cold start.
 """
 
 import os
+import time
+from contextvars import ContextVar
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import handlers
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
 
 AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
 """Amazon's own certificates of botocore's list, in the bundle. Reading all of them takes 17 ms per
@@ -27,14 +31,17 @@ _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
 
-TIMEOUTS: Final[dict[str, tuple[float, float]]] = {
-    # Its triggers and mails may take a few seconds.
-    "cognito-idp": (1, 4),
-    # Neither is worth a longer wait.
-    "dynamodb": (0.5, 0.5),
-    "events": (0.5, 0.5),
-}
-"""Seconds to connect, and to read."""
+IDLE: Final = 3.0
+"""Seconds of wall-clock time after which a kept connection is not used again.
+
+Lambda freezes a process between two calls, and networks drop connections that are idle. A request
+on a dead connection would fail without being answered, and a change must not be sent twice.
+"""
+RETRY_TIME: Final = 8.0
+"""Seconds after the start of a request in which a call may be tried again."""
+
+deadline: Final = ContextVar("deadline", default=inf)
+"""The time, by `time.monotonic`, after which no call is tried again."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -51,12 +58,24 @@ def _refuse_foreign(parsed: dict[str, Any], **_: object) -> None:
         raise ForeignAnswerError
 
 
-_HANDLERS: Final[dict[str, Any]] = {
-    "choose-signer": handlers.set_operation_specific_signer,
-    "before-call": handlers.add_recursion_detection_header,
-    "request-created": handlers.add_retry_headers,
-    "after-call": _refuse_foreign,
-}
+class OutOfTimeError(BotoCoreError):
+    """A call failed, and there is no time left to try it again."""
+
+    fmt = "The call failed, and there is no time left to try it again."
+
+
+def _check_deadline(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
+    if request.context["retries"]["attempt"] > 1 and time.monotonic() > deadline.get():
+        raise OutOfTimeError
+
+
+_HANDLERS: Final[tuple[tuple[str, Any], ...]] = (
+    ("choose-signer", handlers.set_operation_specific_signer),
+    ("before-call", handlers.add_recursion_detection_header),
+    ("request-created", handlers.add_retry_headers),
+    ("request-created", _check_deadline),
+    ("after-call", _refuse_foreign),
+)
 
 
 @cache
@@ -70,52 +89,80 @@ def session() -> Session:
     `functions.start` creates ours first.
     """
     made = Session(include_builtin_handlers=False)
-    for event, handler in _HANDLERS.items():
+    for event, handler in _HANDLERS:
         made.register(event, handler)
     return made
 
 
-@cache
-def cognito() -> "CognitoIdentityProviderClient":
-    """Return the client for the user pool."""
-    made: CognitoIdentityProviderClient = make_client("cognito-idp")
-    return made
+class Client[C]:
+    """A client that is made when it is first called for; its idle connections are closed.
 
-
-@cache
-def dynamodb() -> "DynamoDBClient":
-    """Return the client for the table."""
-    made: DynamoDBClient = make_client("dynamodb")
-    return made
-
-
-@cache
-def eventbridge() -> "EventBridgeClient":
-    """Return the client for the event bus."""
-    made: EventBridgeClient = make_client("events")
-    return made
-
-
-def make_client(service: str) -> Any:  # noqa: ANN401 - as botocore has it
-    """Return a client without retries.
-
-    Retrying a change that succeeded would report a false failure. Parameters are not validated a
-    second time, and no request is large enough for compression.
+    With one attempt, nothing is tried again: retrying a change that succeeded would report a false
+    failure. With more, botocore's standard mode repeats what was throttled or got no answer.
     """
-    connect, read = TIMEOUTS[service]
+
+    def __init__(self, service: str, *, connect: float, read: float, attempts: int) -> None:
+        self.service = service
+        self._options = {
+            "connect_timeout": connect,
+            "read_timeout": read,
+            "retries": {"mode": "standard", "total_max_attempts": attempts},
+        }
+        self._client: Any = None
+        self._used = 0.0
+
+    def __call__(self) -> C:
+        """Return the client, whose next request finds no dead connection."""
+        now = time.time()
+        if self._client is None:
+            self._client = make_client(self.service, **self._options)
+        elif not 0 <= now - self._used < IDLE:
+            self._client.close()
+        self._used = now
+        client: C = self._client
+        return client
+
+
+changes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
+    "cognito-idp", connect=1, read=4, attempts=1
+)
+"""Cognito, for what must not be done twice. Triggers and mails may take a few seconds."""
+cognito: "Final[Client[CognitoIdentityProviderClient]]" = Client(
+    "cognito-idp", connect=1, read=2, attempts=3
+)
+"""Cognito, for what may be done twice."""
+codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
+    "cognito-idp", connect=1, read=20, attempts=1
+)
+"""Cognito, for the worker's codes, whose triggers Cognito calls up to three times, 5 s each."""
+dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=5, attempts=3)
+eventbridge: "Final[Client[EventBridgeClient]]" = Client("events", connect=1, read=2, attempts=3)
+sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
+
+
+def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botocore has it
+    """Return a client for this region.
+
+    Parameters are not validated a second time, and no request is large enough for compression.
+    """
     return session().create_client(
         service,
         region_name=os.environ["AWS_REGION"],
         verify=_certificates(),
         config=Config(
-            connect_timeout=connect,
             disable_request_compression=True,
-            read_timeout=read,
             parameter_validation=False,
-            retries={"mode": "standard", "total_max_attempts": 1},
             tcp_keepalive=True,
             user_agent="password-service",
+            **options,
         ),
+    )
+
+
+def name(error: BotoCoreError | ClientError) -> str:
+    """Return what AWS or botocore calls an error."""
+    return (
+        error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     )
 
 

@@ -20,28 +20,44 @@ from functions import problems
 from functions.aws import clients
 from functions.problems import MEANINGS, Failure, Problem
 from functions.records import Cause, Degradation, Record
-from functions.requests import Request
 from functions.settings import Settings
 from functions.telemetry.traces import tracer
 
 POLICY_LIFETIME: Final = 300
 """Seconds."""
+POLICY_PAUSE: Final = 10
+"""Seconds after a failure in which the policy is not read, so that a throttled read can recover."""
 
 
 class Cache[V]:
-    """Keep what was read about each app client, for a number of seconds."""
+    """Keep what was read about each app client, for a number of seconds.
 
-    def __init__(self, read: Callable[[Settings], V], seconds: float = inf) -> None:
+    They are seconds of wall-clock time, because SnapStart restores snapshots that are hours old.
+    After a failure, nothing is read for the seconds of `pause`.
+    """
+
+    def __init__(self, read: Callable[[Settings], V], seconds: float, pause: float = 0) -> None:
         self._read = read
         self._seconds = seconds
+        self._pause = pause
         self._values: dict[tuple[str, str], tuple[V, float]] = {}
+        self._failures: dict[tuple[str, str], tuple[Problem, str, float]] = {}
 
     def get(self, settings: Settings) -> V:
         """Return the value, read anew if it is too old; `Failure` if that fails."""
-        value, expires = self._values.get(self._key(settings), (None, -inf))
-        if value is None or time.monotonic() >= expires:
+        key, now = self._key(settings), time.time()
+        value, read_at = self._values.get(key, (None, -inf))
+        if value is not None and 0 <= now - read_at < self._seconds:
+            return value
+        problem, cause, failed_at = self._failures.get(key, (problems.INTERNAL_ERROR, "", -inf))
+        if 0 <= now - failed_at < self._pause:
+            raise Failure(problem, cause=cause)
+        try:
             value = self._read(settings)
-            self._values[self._key(settings)] = value, time.monotonic() + self._seconds
+        except Failure as failure:
+            self._failures[key] = failure.problem, failure.cause, time.time()
+            raise
+        self._values[key] = value, time.time()
         return value
 
     def last(self, settings: Settings) -> V | None:
@@ -60,11 +76,12 @@ class Cache[V]:
 
 def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
     """Return Cognito's response to an action, or raise the `Failure` that its error stands for."""
+    client = _CLIENTS.get(action, clients.cognito)()
     with tracer().provider.in_subsegment(name=action) as subsegment:
         try:
-            response: dict[str, Any] = getattr(clients.cognito(), xform_name(action))(**parameters)
+            response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            failure = _failure(error, parameters)
+            failure = _failure(error, action, parameters)
             subsegment.put_annotation("cause", failure.cause)
         else:
             return response
@@ -74,19 +91,20 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
 
 
 def call_as_client(
-    request: Request,
+    settings: Settings,
+    action: str,
     username: str,
+    source_ip: str,
     **parameters: Any,  # noqa: ANN401 - as boto3 has it
 ) -> dict[str, Any]:
-    """Call the operation's own action for a user, with proof that our app client is calling.
+    """Call an action for a user who is not signed in, with proof that our app client is calling.
 
     Cognito checks the secret hash before it acts. So if the hash is wrong, the secret was probably
     rotated, and is read again, once.
     """
-    settings, action = request.settings, request.operation.action
-    if settings.threat_protection and request.caller.source_ip:
+    if settings.threat_protection and source_ip:
         # Otherwise Cognito would rate the risk of Lambda's own address.
-        parameters["UserContextData"] = {"IpAddress": request.caller.source_ip}
+        parameters["UserContextData"] = {"IpAddress": source_ip}
     try:
         return call(action, **_identity(settings, username), **parameters)
     except Failure as failure:
@@ -96,12 +114,24 @@ def call_as_client(
     return call(action, **_identity(settings, username), **parameters)
 
 
-def end_sessions(request: Request, action: str, **whose: str) -> None:
+def sign_out(settings: Settings, username: str) -> None:
     """Revoke every token of a user whose password changed, because Cognito leaves them valid."""
-    try:
-        call(action, **whose)
-    except Failure:
-        request.record.degrade(Degradation.SIGN_OUT_FAILED)
+    call(
+        "AdminUserGlobalSignOut",
+        UserPoolId=settings.user_pool_id,
+        Username=cognito_username(settings, username),
+    )
+
+
+def changed_at(settings: Settings, username: str) -> float:
+    """Return when a user's account was last changed, in seconds since the epoch."""
+    user = call(
+        "AdminGetUser",
+        UserPoolId=settings.user_pool_id,
+        Username=cognito_username(settings, username),
+    )
+    changed: float = user["UserLastModifiedDate"].timestamp()
+    return changed
 
 
 def password_policy(settings: Settings, record: Record) -> dict[str, Any]:
@@ -140,11 +170,11 @@ def _read_client_secret(settings: Settings) -> str:
     try:
         response = call(action, UserPoolId=pool_id, ClientId=client_id)
     except Failure as failure:
-        # The cause gets a prefix, because it depends on no account and so must never be hidden.
-        # Nothing was changed, so the outcome is known.
-        unreachable = failure.problem in (problems.DEPENDENCY_FAILED, problems.OUTCOME_UNKNOWN)
+        # Throttled or unreachable, and nothing was changed. Or else a deployment is wrong.
         raise Failure(
-            problems.DEPENDENCY_FAILED if unreachable else problems.INTERNAL_ERROR,
+            problems.SERVICE_UNAVAILABLE
+            if failure.problem in _PASSING
+            else problems.INTERNAL_ERROR,
             cause=f"{action}.{failure.cause}",
             note=failure.note,
         ) from None
@@ -152,30 +182,48 @@ def _read_client_secret(settings: Settings) -> str:
     return secret
 
 
-client_secrets = Cache(_read_client_secret)
-"""Empty for a client without a secret. Read from Cognito, so that no template has it."""
-_policies = Cache(_read_policy, POLICY_LIFETIME)
+_PASSING: Final = (
+    problems.OUTCOME_UNKNOWN,
+    problems.SERVICE_UNAVAILABLE,
+    problems.TOO_MANY_REQUESTS,
+)
 
+client_secrets = Cache(_read_client_secret, inf)
+"""Empty for a client without a secret. Read from Cognito, so that no template has it."""
+_policies = Cache(_read_policy, POLICY_LIFETIME, pause=POLICY_PAUSE)
+
+_CLIENTS: Final = {
+    "ChangePassword": clients.changes,
+    "ConfirmForgotPassword": clients.changes,
+    "ForgotPassword": clients.codes,
+}
+"""The actions that are not tried again by botocore."""
 
 _ON_THE_WAY: Final[dict[type[Exception], Problem]] = {
-    ConnectionError: problems.DEPENDENCY_FAILED,
+    ConnectionError: problems.SERVICE_UNAVAILABLE,
     # The request was sent, and nothing tells what came of it.
     HTTPClientError: problems.OUTCOME_UNKNOWN,
     clients.ForeignAnswerError: problems.OUTCOME_UNKNOWN,
+    clients.OutOfTimeError: problems.SERVICE_UNAVAILABLE,
     ResponseParserError: problems.OUTCOME_UNKNOWN,
     Exception: problems.INTERNAL_ERROR,
 }
 """What went wrong when Cognito did not answer; the first kind that fits counts."""
 
 
-def _failure(error: Exception, parameters: dict[str, Any]) -> Failure:
+def _failure(error: Exception, action: str, parameters: dict[str, Any]) -> Failure:
     note = _redact(str(error), parameters)
+    account_dependent = False
     if isinstance(error, ClientError):
         cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
+        no_account = cause in problems.OF_NO_ACCOUNT or problem is problems.OUTCOME_UNKNOWN
+        account_dependent = not no_account
     else:
         cause = type(error).__name__
         problem = next(problem for kind, problem in _ON_THE_WAY.items() if isinstance(error, kind))
-    return Failure(problem, cause=cause, note=note)
+    return Failure(
+        problem, cause=cause, note=note, action=action, account_dependent=account_dependent
+    )
 
 
 def _redact(text: str, parameters: dict[str, Any]) -> str:
@@ -190,10 +238,10 @@ def _redact(text: str, parameters: dict[str, Any]) -> str:
 
 def _meaning(error: ClientError, *, signed_in: bool) -> tuple[str, Problem]:
     code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
+    for exception, part, cause, problem in MEANINGS:
+        if exception == code and part in text:
+            return cause, problem
     if code == "NotAuthorizedException":
-        for part, cause, problem in MEANINGS:
-            if part in text:
-                return cause, problem
         unknown = problems.NOT_SIGNED_IN if signed_in else problems.ACCOUNT_NOT_ALLOWED
         return Cause.UNKNOWN_MEANING, unknown
     # If Cognito named no exception, botocore puts the HTTP status here.

@@ -4,19 +4,23 @@ A mere request causes no event: it would exist for unknown users too, or tell th
 """
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.aws import clients
+from functions.aws import clients, queue
+from functions.aws.queue import Task
+from functions.problems import SERVICE_UNAVAILABLE, Failure
 from functions.records import Degradation
 from functions.requests import Request
+from functions.settings import Settings
 
 SOURCE: Final = "password-service"
 
 
-def put(request: Request, detail_type: str, **user: str) -> None:
-    """Put one event; a failure degrades the request but does not fail it."""
+def announce(request: Request, detail_type: str, **user: str) -> None:
+    """Have the worker put an event; if the queue fails, put it here and now."""
     settings, caller = request.settings, request.caller
     if not settings.event_bus_name:
         return
@@ -26,19 +30,26 @@ def put(request: Request, detail_type: str, **user: str) -> None:
         "sourceIp": caller.source_ip,
         "userAgent": caller.user_agent,
     }
-    try:
-        response = clients.eventbridge().put_events(
-            Entries=[
-                {
-                    "EventBusName": settings.event_bus_name,
-                    "Source": SOURCE,
-                    "DetailType": detail_type,
-                    "Detail": json.dumps(detail),
-                }
-            ]
-        )
-    except (BotoCoreError, ClientError):
-        request.record.degrade(Degradation.EVENT_FAILED)
+    if queue.follow_up(request, Task.PUT_EVENT, detail_type=detail_type, detail=detail):
         return
+    try:
+        put(settings, detail_type, detail)
+    except Failure:
+        request.record.degrade(Degradation.EVENT_LOST)
+
+
+def put(settings: Settings, detail_type: str, detail: Mapping[str, str]) -> None:
+    """Put one event, or raise a `Failure`."""
+    entry = {
+        "EventBusName": settings.event_bus_name,
+        "Source": SOURCE,
+        "DetailType": detail_type,
+        "Detail": json.dumps(detail),
+    }
+    try:
+        response = clients.eventbridge().put_events(Entries=[entry])
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(SERVICE_UNAVAILABLE, cause=f"PutEvents.{clients.name(error)}") from None
     if response["FailedEntryCount"]:
-        request.record.degrade(Degradation.EVENT_FAILED)
+        code = response["Entries"][0]["ErrorCode"]
+        raise Failure(SERVICE_UNAVAILABLE, cause=f"PutEvents.{code}")

@@ -1,9 +1,10 @@
 """Choose a new password with the code that was sent."""
 
+import time
 from typing import Final
 
 from functions.api.endpoint import endpoint
-from functions.aws import cognito, notifications
+from functions.aws import cognito, notifications, sessions
 from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
 from functions.operations import Operation
 from functions.problems import (
@@ -28,50 +29,29 @@ class ConfirmResetPassword(Request):
     client_metadata = ClientMetadata(default={})
 
 
-HIDDEN_CAUSES: Final = {
-    "CodeMismatchException",
-    "ExpiredCodeException",
-    "InvalidLambdaResponseException",
-    "InvalidParameterException",
-    "LimitExceededException",
-    "NotAuthorizedException",
-    "TooManyFailedAttemptsException",
-    "UnexpectedLambdaException",
-    "UnknownNotAuthorizedException",
-    "UserLambdaValidationException",
-    "UserNotConfirmedException",
-    "UserNotFoundException",
-}
-"""What depends on the account, and must look like an unknown user's wrong code."""
+VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationException"}
+"""What Cognito says of the new password. Its owner must know, so it is not hidden."""
 
 
-@endpoint(ConfirmResetPassword, hidden_causes=HIDDEN_CAUSES, hidden_answer=CODE_REFUSED)
+@endpoint(ConfirmResetPassword, hidden_answer=CODE_REFUSED, visible_causes=VERDICTS)
 def handler(request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
     passwords.check(request, request.new_password, username=request.username)
     limits.count(request)
+    started = int(time.time())
     try:
         cognito.call_as_client(
-            request,
+            request.settings,
+            request.operation.action,
             request.username,
+            request.caller.source_ip,
             ConfirmationCode=request.confirmation_code,
             Password=request.new_password,
             ClientMetadata=request.client_metadata,
         )
     except Failure as failure:
         if failure.problem is OUTCOME_UNKNOWN:
-            # The password may have changed, and a retry does not get this far.
-            end_sessions(request)
+            sessions.end_later(request, request.username, changed_since=started)
         raise
-    end_sessions(request)
-    notifications.put(request, "Password Reset Confirmed", username=request.username)
-
-
-def end_sessions(request: ConfirmResetPassword) -> None:
-    """Revoke every session that was opened with the old password."""
-    cognito.end_sessions(
-        request,
-        "AdminUserGlobalSignOut",
-        UserPoolId=request.settings.user_pool_id,
-        Username=cognito.cognito_username(request.settings, request.username),
-    )
+    sessions.end(request, request.username)
+    notifications.announce(request, "Password Reset Confirmed", username=request.username)

@@ -1,10 +1,12 @@
 """Change the signed-in user's password."""
 
+import time
+
 from functions.api.endpoint import endpoint
-from functions.aws import cognito, notifications
+from functions.aws import cognito, notifications, sessions
 from functions.fields import Flag, Password
 from functions.operations import Operation
-from functions.problems import UPDATE_PASSWORD_MISSING
+from functions.problems import OUTCOME_UNKNOWN, UPDATE_PASSWORD_MISSING, Failure
 from functions.protection import limits, passwords
 from functions.requests import Request
 
@@ -24,7 +26,18 @@ def handler(request: UpdatePassword) -> None:
     old, new, token = request.old_password, request.new_password, request.caller.access_token
     passwords.check(request, new, username=request.caller.username, old=old)
     limits.count(request)
-    cognito.call("ChangePassword", AccessToken=token, PreviousPassword=old, ProposedPassword=new)
+    started = int(time.time())
+    try:
+        cognito.call(
+            request.operation.action,
+            AccessToken=token,
+            PreviousPassword=old,
+            ProposedPassword=new,
+        )
+    except Failure as failure:
+        if failure.problem is OUTCOME_UNKNOWN and request.global_sign_out:
+            sessions.end_later(request, request.caller.username, changed_since=started)
+        raise
     if request.global_sign_out:
-        cognito.end_sessions(request, "GlobalSignOut", AccessToken=token)
-    notifications.put(request, "Password Updated", sub=request.caller.sub)
+        sessions.end_own(request)
+    notifications.announce(request, "Password Updated", sub=request.caller.sub)

@@ -18,21 +18,25 @@ from functions.operations import (
     COUNT_ACTIONS,
     EVENT_ACTIONS,
     IDEMPOTENCY_ACTIONS,
+    QUEUE_ACTIONS,
+    WORKER_ACTIONS,
     Operation,
 )
 
 ACTIONS: Final = {
-    "cognito-idp": {action for operation in Operation for action in operation.actions},
+    "cognito-idp": {
+        *WORKER_ACTIONS,
+        *(action for operation in Operation for action in operation.actions(revealed=True)),
+    },
     "dynamodb": {*COUNT_ACTIONS, *IDEMPOTENCY_ACTIONS},
     "events": set(EVENT_ACTIONS),
+    "sqs": set(QUEUE_ACTIONS),
 }
 """All that the functions ask AWS."""
 
 UNUSED: Final = (
     "*.dist-info",
     "aws_lambda_powertools/event_handler",
-    "aws_lambda_powertools/utilities/batch",
-    "aws_lambda_powertools/utilities/data_classes",
     "aws_lambda_powertools/utilities/data_masking",
     "aws_lambda_powertools/utilities/feature_flags",
     "aws_lambda_powertools/utilities/kafka",

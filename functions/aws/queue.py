@@ -1,0 +1,70 @@
+"""The queue of what the worker does after a response: send codes, end sessions, put events."""
+
+import json
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.aws import clients
+from functions.problems import SERVICE_UNAVAILABLE, Failure
+from functions.records import Degradation
+from functions.requests import Request
+from functions.settings import Settings
+
+
+class Task(StrEnum):
+    """What a message asks the worker to do."""
+
+    SEND_CODE = "send_code"
+    END_SESSIONS = "end_sessions"
+    PUT_EVENT = "put_event"
+
+
+class Message(NamedTuple):
+    """The body of a message, in JSON."""
+
+    task: Task
+    request_id: str
+    source_ip: str
+    user: str | None
+    """The user's reference in the log."""
+    parameters: dict[str, Any]
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Return the message, or raise what its body makes Python raise."""
+        members = json.loads(body)
+        return cls(**members | {"task": Task(members["task"])})
+
+
+def send(request: Request, task: Task, **parameters: object) -> None:
+    """Queue a task, or raise the `Failure` that says when the caller can try again."""
+    caller, user = request.caller, request.record.user
+    message = Message(task, caller.request_id, caller.source_ip, user, parameters)
+    try:
+        clients.sqs().send_message(
+            QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
+        )
+    except (BotoCoreError, ClientError) as error:
+        cause = f"SendMessage.{clients.name(error)}"
+        raise Failure(SERVICE_UNAVAILABLE, cause=cause) from None
+
+
+def follow_up(request: Request, task: Task, **parameters: object) -> bool:
+    """Queue what must follow a change; a failure degrades the request but does not fail it."""
+    try:
+        send(request, task, **parameters)
+    except Failure:
+        request.record.degrade(Degradation.QUEUE_FAILED)
+        return False
+    return True
+
+
+def postpone(settings: Settings, receipt_handle: str, seconds: int) -> None:
+    """Choose when a failed message comes again. If that fails, the queue's own time counts."""
+    with suppress(BotoCoreError, ClientError):
+        clients.sqs().change_message_visibility(
+            QueueUrl=settings.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

@@ -1,0 +1,36 @@
+"""The end of the sessions that were opened with an old password, which Cognito leaves valid."""
+
+from functions.aws import cognito, queue
+from functions.aws.queue import Task
+from functions.problems import Failure
+from functions.records import Degradation
+from functions.requests import Request
+
+
+def end(request: Request, username: str) -> None:
+    """Revoke every token of a user; if that fails, the worker tries again."""
+    try:
+        cognito.sign_out(request.settings, username)
+    except Failure:
+        _delay(request, username)
+
+
+def end_own(request: Request) -> None:
+    """Revoke every token of the caller in the same way, as the caller may do with one of them."""
+    try:
+        cognito.call("GlobalSignOut", AccessToken=request.caller.access_token)
+    except Failure:
+        _delay(request, request.caller.username)
+
+
+def end_later(request: Request, username: str, *, changed_since: float) -> None:
+    """Have the worker revoke the tokens if the account was changed since a time.
+
+    Nobody is signed out on the word of a request whose outcome is unknown.
+    """
+    queue.follow_up(request, Task.END_SESSIONS, username=username, changed_since=changed_since)
+
+
+def _delay(request: Request, username: str) -> None:
+    request.record.degrade(Degradation.SIGN_OUT_DELAYED)
+    queue.follow_up(request, Task.END_SESSIONS, username=username, changed_since=None)

@@ -1,0 +1,47 @@
+"""What a function tells the operator: one log line for each record, metrics, and a trace."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from functions.records import Record
+from functions.telemetry.logs import make_logger
+from functions.telemetry.metrics import make_metrics
+from functions.telemetry.traces import tracer
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+type Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
+
+
+class Reporter:
+    """Powertools' logger, metrics and tracer of one function."""
+
+    def __init__(self) -> None:
+        self._logger: Any = make_logger()
+        self._metrics: Any = make_metrics()
+
+    def instrument(self, handler: Handler) -> Handler:
+        """Return a handler that also flushes metrics, sends the trace and counts cold starts."""
+        traced = tracer().capture_lambda_handler(capture_response=False, capture_error=False)
+        counted = self._metrics.log_metrics(capture_cold_start_metric=True)
+        logged = self._logger.inject_lambda_context(log_event=False)
+        instrumented: Handler = logged(traced(counted(handler)))
+        return instrumented
+
+    def report(self, record: Record) -> None:
+        """Make the log line, the metrics and the annotation of a record.
+
+        Recording never fails a request: what cannot be made is left out.
+        """
+        self._metrics.add_dimension(name="operation", value=record.operation)
+        for name in record.metrics:
+            with suppress(Exception):  # a cause may be longer than a metric's name
+                self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        with suppress(Exception):
+            tracer().put_annotation(key="outcome", value=record.outcome)
+        with suppress(Exception):
+            self._logger.log(record.level, record.operation, extra={"members": record.members})

@@ -1,0 +1,120 @@
+"""Carry out what was queued. A task that fails is tried again later, up to five times."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from functions import problems
+from functions.aws import clients, cognito, queue
+from functions.aws.queue import Message
+from functions.operations import WORKER
+from functions.problems import Failure
+from functions.records import Cause, Degradation, Record
+from functions.settings import Settings
+from functions.telemetry.reporter import Reporter
+from functions.worker.tasks import carry_out
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+FINAL_CAUSES: Final = {
+    "InvalidParameterException",
+    "LimitExceededException",
+    "NotAuthorizedException",
+    "PasswordResetRequiredException",
+    "UserLambdaValidationException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+    Cause.MESSAGE_EXPIRED,
+}
+"""What only the account or the time causes. Trying again would change nothing."""
+
+
+class RetryLaterError(Exception):
+    """Tells Powertools that a message must come again."""
+
+
+class Worker:
+    """The Lambda handler of the queue."""
+
+    def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
+        """Return the messages that must come again, as Lambda expects it of a batch."""
+        return self._instrumented(event, context)
+
+    def start(self) -> None:
+        """Make and read what the first message would wait for; what fails is tried again then."""
+        _ = self._instrumented
+        with suppress(Failure, KeyError, ValueError):
+            cognito.client_secrets.get(self.settings)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this process. The environment is read once."""
+        return Settings.from_environment()
+
+    @cached_property
+    def _reporter(self) -> Reporter:
+        return Reporter()
+
+    @cached_property
+    def _instrumented(self) -> Callable[[dict[str, Any], "LambdaContext"], Any]:
+        return self._reporter.instrument(self.handler)
+
+    def handler(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
+        """Carry out every message of a batch; the failure of one does not stop the others."""
+        return process_partial_response(
+            event=event,
+            record_handler=self.process,
+            # A batch that failed as a whole is tried again like a part of one.
+            processor=BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False),
+            context=context,
+        )
+
+    def process(self, record: SQSRecord) -> None:
+        """Carry out one message and record what came of it; raise if it must come again."""
+        started = time.monotonic()
+        clients.deadline.set(started + clients.RETRY_TIME)
+        entry = Record(WORKER)
+        entry.attempt = int(record.attributes.approximate_receive_count)
+        try:
+            message = Message.parse(record.body)
+            entry.task, entry.request_id = message.task, message.request_id
+            entry.source_ip, entry.user = message.source_ip, message.user
+            entry.pool = self.settings.user_pool_id
+            carry_out(message, int(record.attributes.sent_timestamp) / 1000, self.settings)
+        except Failure as failure:
+            entry.fail(failure)
+            if failure.cause in FINAL_CAUSES:
+                entry.hidden = True
+            else:
+                entry.retry_after = _back_off(entry.attempt)
+            if failure.account_dependent and not problems.is_known(failure.cause):
+                entry.degrade(Degradation.UNKNOWN_EXCEPTION)
+        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+            entry.crash(error)
+            entry.fail(Failure(problems.INTERNAL_ERROR))
+            entry.retry_after = _back_off(entry.attempt)
+        else:
+            entry.succeed()
+        entry.duration = round(time.monotonic() - started, 3)
+        self._reporter.report(entry)
+        if entry.retry_after:
+            queue.postpone(self.settings, record.receipt_handle, entry.retry_after)
+            raise RetryLaterError
+
+
+def _back_off(attempt: int) -> int:
+    """Return the seconds to wait after an attempt: 3, 9, 27, 81 and 243."""
+    return 3 ** min(attempt, 5)
+
+
+handler = Worker()

@@ -1,0 +1,40 @@
+"""The queue of the worker, and the one where messages end that it could not carry out."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from functions.settings import Settings
+
+ATTEMPTS: Final = 6
+"""The first, and five more."""
+
+
+class Queue(Construct):
+    """Two encrypted queues; a message that failed too often moves to `dead_letters`."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, settings: Settings, visibility: Duration
+    ) -> None:
+        """Hide a message that is being worked on for the time of `visibility`."""
+        super().__init__(scope, id_)
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=settings.enforce_tls,
+            retention_period=Duration.days(14),
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=settings.enforce_tls,
+            retention_period=Duration.days(4),
+            visibility_timeout=visibility,
+            dead_letter_queue=sqs.DeadLetterQueue(
+                max_receive_count=ATTEMPTS, queue=self.dead_letters
+            ),
+        )

@@ -218,9 +218,9 @@ def possible_problems(operation: Operation) -> list[Problem]:
         *GATEWAY.values(),
         problems.ACCOUNT_NOT_ALLOWED,
         problems.ATTEMPTS_EXCEEDED,
-        problems.DEPENDENCY_FAILED,
+        problems.SERVICE_UNAVAILABLE,
     } - {problems.NOT_FOUND}
-    if isinstance(handler.hidden_answer, Problem):
+    if handler.hidden_answer:
         found |= {handler.hidden_answer}
     if operation.changes_password:
         found |= {problems.PASSWORD_REFUSED}

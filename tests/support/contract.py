@@ -26,7 +26,7 @@ def assert_is_problem(reply: Reply, status: int, code: str) -> None:
     assert reply.headers["Content-Type"] == JSON
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["x-amzn-errortype"] == code
-    assert ("Retry-After" in reply.headers) == (status == 429)
+    assert ("Retry-After" in reply.headers) == (status in {429, 503})
     assert (reply.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
     (problem,) = (problem for problem in PROBLEMS if problem.type == reply.body["type"])
     document = problem.document(reply.body["requestId"])

@@ -44,6 +44,7 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
         }
     },
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
+    "SendMessage": {"MessageId": "a-message"},
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "an-event"}]},
 }
 """The actions that answer more than that they succeeded."""
@@ -138,6 +139,13 @@ class Front:
         """What was sent since the last `reset`, oldest first."""
         with self._lock:
             return list(self._requests)
+
+    def take(self, action: str) -> list[CognitoRequest]:
+        """Remove what was sent to an action from the `requests`, and return it."""
+        with self._lock:
+            taken = [request for request in self._requests if request.action == action]
+            self._requests = [one for one in self._requests if one.action != action]
+        return taken
 
     def answer(
         self,
@@ -245,7 +253,7 @@ class CognitoFront(Front):
     def _succeed(self, call: _Call) -> _Answer:
         if self._upstream:
             return super()._succeed(call)
-        if self.respond is not None:
+        if self.respond is not None and "Cognito" in call.headers["x-amz-target"]:
             try:
                 body = self.respond(call.action, json.loads(call.body))
             except Refusal as refusal:

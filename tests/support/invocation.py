@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
@@ -33,12 +34,15 @@ SETTINGS: Final = Settings.of_stage(
     lower_case_usernames=True,
     response_interval=0.0,
     limits=False,
+    code_interval=0.0,
+    queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/the-queue",
     table_name="the-table",
     breach_endpoint="",
     pseudonym_key="the-pseudonym-key-of-the-tests",
 )
 """Everything optional is off."""
 
+_messages = count(1)
 _pools = count(1)
 
 
@@ -111,6 +115,8 @@ class Deployment:
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
+        self._worker = copy(import_module("functions.worker.handler").handler)
+        self._worker.settings = self.settings
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
@@ -136,16 +142,42 @@ class Deployment:
             self.handler(operation), make_event(operation, text, headers, claims, pool) | changes
         )
 
+    def work(self, *messages: dict[str, Any]) -> Reply:
+        """Hand messages to the worker; the body has those that must come again."""
+        if not messages:
+            return Reply(0, {}, '{"batchItemFailures": []}', "")
+        response, printed = _invoke(self._worker, {"Records": list(messages)})
+        return Reply(0, {}, json.dumps(response), printed)
+
 
 def call(handler: Endpoint[Request], event: Any) -> Reply:
     """Invoke a handler with a whole event."""
+    response, printed = _invoke(handler, event)
+    return Reply(response["statusCode"], response["headers"], response["body"], printed)
+
+
+def _invoke(handler: Any, event: Any) -> tuple[dict[str, Any], str]:
     printed = StringIO()
     with patch("sys.stdout", printed):
         for stream in logging.getLogger(SERVICE).handlers:
             assert isinstance(stream, logging.StreamHandler)
             stream.setStream(printed)
-        response = handler(event, Context())  # type: ignore[arg-type]  # what is read of it
-    return Reply(response["statusCode"], response["headers"], response["body"], printed.getvalue())
+        response = handler(event, Context())
+    return response, printed.getvalue()
+
+
+def make_message(body: str, *, attempt: int = 1, age: float = 0.0) -> dict[str, Any]:
+    """What the worker reads of a record in SQS's event; `age` in seconds."""
+    return {
+        "messageId": str(next(_messages)),
+        "receiptHandle": "a-receipt-handle",
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": str(attempt),
+            "SentTimestamp": str(int((time.time() - age) * 1000)),
+        },
+        "eventSource": "aws:sqs",
+    }
 
 
 def make_event(

@@ -16,7 +16,7 @@ from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support import contract
 from tests.support.front import CognitoFront, CognitoRequest
-from tests.support.invocation import SETTINGS, Deployment, Reply
+from tests.support.invocation import SETTINGS, Deployment, Reply, make_message
 
 type Invoke = Callable[..., Reply]
 type Configure = Callable[..., None]
@@ -29,10 +29,11 @@ def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
 
 
 class Service:
-    """The deployment that is invoked now."""
+    """The deployment that is invoked now, and what stands before AWS."""
 
-    def __init__(self) -> None:
+    def __init__(self, front: CognitoFront) -> None:
         self.deployment = Deployment()
+        self._front = front
 
     def configure(self, **changes: Any) -> None:
         """Deploy with other settings."""
@@ -45,6 +46,12 @@ class Service:
         assert contract.undocumented(operation, reply.status, reply.headers) == set()
         return reply
 
+    def work(self, **attributes: Any) -> Reply:
+        """Hand the worker what is on the queue, and empty the queue."""
+        requests = self._front.take("SendMessage")
+        messages = [make_message(one.body["MessageBody"], **attributes) for one in requests]
+        return self.deployment.work(*messages)
+
 
 @pytest.fixture(scope="session")
 def cognito() -> Iterator[CognitoFront]:
@@ -52,6 +59,7 @@ def cognito() -> Iterator[CognitoFront]:
     with CognitoFront() as front, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", front.url)
         environment.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", front.url)
+        environment.setenv("AWS_ENDPOINT_URL_SQS", front.url)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "tests")
@@ -63,8 +71,8 @@ def cognito() -> Iterator[CognitoFront]:
 
 
 @pytest.fixture(scope="session")
-def service() -> Service:
-    return Service()
+def service(cognito: CognitoFront) -> Service:
+    return Service(cognito)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +112,7 @@ def dynamodb(configure: Configure) -> Iterator[DynamoDBClient]:
 @pytest.fixture
 def expire_policies() -> Iterator[Expire]:
     """Let the time pass for which a password policy is kept."""
-    now = time.monotonic
-    late = patch("time.monotonic", lambda: now() + POLICY_LIFETIME)
+    now = time.time
+    late = patch("time.time", lambda: now() + POLICY_LIFETIME)
     yield late.start
     patch.stopall()

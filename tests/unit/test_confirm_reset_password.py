@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from functions.operations import Operation
@@ -43,14 +45,32 @@ def test_ends_every_session_of_the_user(
     }
 
 
-def test_ends_every_session_if_the_password_may_have_changed(
-    cognito: CognitoFront, invoke: Invoke
+@pytest.mark.parametrize(
+    ("changed", "age", "signed_out", "again"),
+    [(1, 0, True, False), (-60, 0, False, True), (-60, 61, False, False)],
+)
+def test_an_unknown_outcome_ends_sessions_only_if_the_account_has_changed_since(
+    changed: float,
+    age: float,
+    signed_out: bool,
+    again: bool,
+    cognito: CognitoFront,
+    invoke: Invoke,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    now = time.time()
     cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
+    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": now + changed})
 
     reply = invoke(CONFIRM)
+    before = {request.action for request in cognito.requests}
+    monkeypatch.setattr("time.time", lambda: now + age)
+    work = service.work()
 
-    assert (reply.status, cognito.requests[-1].action) == (504, "AdminUserGlobalSignOut")
+    assert (reply.status, "AdminUserGlobalSignOut" in before) == (504, False)
+    assert (cognito.requests[-1].action == "AdminUserGlobalSignOut") == signed_out
+    assert len(work.body["batchItemFailures"]) == again
 
 
 def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:
@@ -61,19 +81,20 @@ def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke:
     assert "AdminUserGlobalSignOut" not in {request.action for request in cognito.requests}
 
 
-def test_counts_the_new_password_even_if_the_sessions_live_on(
-    cognito: CognitoFront, invoke: Invoke
+def test_the_worker_ends_the_sessions_that_live_on(
+    cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
-    cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException")
+    cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException", times=1)
 
     reply = invoke(CONFIRM)
+    work = service.work()
 
     assert reply.status == 204
-    assert reply.metrics == {"Success", "SignOutFailed"}
-    assert (reply.log["level"], reply.log["degradations"]) == (
-        "WARNING",
-        ["SignOutFailed"],
-    )
+    assert reply.metrics == {"Success", "SignOutDelayed"}
+    assert reply.log["level"] == "WARNING"
+    assert work.metrics == {"Success"}
+    ended = [one.body for one in cognito.requests if one.action == "AdminUserGlobalSignOut"]
+    assert ended[0] == ended[1]
 
 
 @pytest.mark.parametrize("error", ["CodeMismatchException", "ExpiredCodeException"])

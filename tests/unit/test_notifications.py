@@ -7,7 +7,7 @@ import pytest
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, REQUEST_ID, SUB, USERNAME
+from tests.support.invocation import REQUEST_ID, SUB, USERNAME
 from tests.unit.conftest import Configure, Invoke, Service
 
 RESET, CONFIRM, UPDATE = (
@@ -49,9 +49,11 @@ def test_a_changed_password_is_announced_once_without_a_secret(
     service: Service,
 ) -> None:
     reply = invoke(operation)
+    assert put(cognito) == []
+    work = service.work()
 
     (entry,) = put(cognito)
-    assert reply.metrics == {"Success"}
+    assert reply.metrics == work.metrics == {"Success"}
     assert json.loads(entry.pop("Detail")) == user | {
         "userPoolId": service.deployment.settings.user_pool_id,
         "requestId": REQUEST_ID,
@@ -66,8 +68,11 @@ def test_a_changed_password_is_announced_once_without_a_secret(
 
 
 @pytest.mark.usefixtures("bus")
-def test_a_mere_request_is_not_announced(cognito: CognitoFront, invoke: Invoke) -> None:
+def test_a_mere_request_is_not_announced(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
     invoke(RESET)
+    service.work()
 
     assert put(cognito) == []
 
@@ -75,34 +80,58 @@ def test_a_mere_request_is_not_announced(cognito: CognitoFront, invoke: Invoke) 
 @changing
 @pytest.mark.usefixtures("bus")
 def test_a_failure_is_not_announced(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer(operation.action, error="NotAuthorizedException")
 
     invoke(operation)
+    service.work()
 
     assert put(cognito) == []
 
 
-@changing
 @pytest.mark.parametrize(
-    "trouble", [{"error": "ThrottlingException"}, {"body": {"FailedEntryCount": 1, "Entries": []}}]
+    "trouble",
+    [
+        {"error": "AccessDeniedException"},
+        {"body": {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}},
+    ],
 )
 @pytest.mark.usefixtures("bus")
-def test_an_event_that_cannot_be_put_degrades_the_request(
-    operation: Operation, trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke
+def test_an_event_that_cannot_be_put_is_tried_again(
+    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
+    invoke(UPDATE)
     cognito.answer("PutEvents", **trouble)
 
-    reply = invoke(operation, BODIES[operation])
+    work = service.work()
 
-    assert (reply.status, reply.metrics) == (204, {"Success", "EventFailed"})
+    assert work.metrics >= {"Retried"}
+    assert len(work.body["batchItemFailures"]) == 1
+
+
+@changing
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.usefixtures("bus")
+def test_an_event_that_the_queue_refuses_is_put_at_once(
+    operation: Operation, lost: bool, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("SendMessage", error="AccessDenied")
+    if lost:
+        cognito.answer("PutEvents", error="AccessDeniedException")
+
+    reply = invoke(operation)
+
+    assert len(put(cognito)) == 1
+    assert (reply.status, reply.log["level"]) == (204, "ERROR")
+    assert reply.metrics == {"Success", "QueueFailed", *(["EventLost"] if lost else [])}
 
 
 @changing
 def test_without_a_bus_nothing_is_put(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     invoke(operation)
+    service.work()
 
     assert put(cognito) == []

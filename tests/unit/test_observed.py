@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_f
 
 from apidocs.openapi import possible_problems
 from functions import problems
-from functions.operations import Operation
+from functions.operations import WORKER, Operation
 from functions.records import Cause, Degradation, Record
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
@@ -59,13 +59,24 @@ class World:
     def repeated(self) -> Reply:
         return [self.sends(CONFIRM, headers={"Idempotency-Key": "key"}) for _ in range(2)][-1]
 
+    def works(self, operation: Operation, action: str, age: float = 0, **script: Any) -> Reply:
+        """What the worker makes of a request, while an action fails."""
+        self.cognito.answer(action, **script)
+        self.service.invoke(operation)
+        return self.service.work(age=age)
+
     def signed_in_elsewhere(self) -> Reply:
         self.cognito.answer("GlobalSignOut", error="InternalErrorException")
         return self.sends(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
 
     def without_an_event(self) -> Reply:
-        self.cognito.answer("PutEvents", error="ThrottlingException")
+        self.cognito.answer("PutEvents", error="AccessDeniedException")
+        self.cognito.answer("SendMessage", error="AccessDenied")
         return self.sets(CONFIRM, event_bus_name="the-bus")
+
+    def not_changed_yet(self) -> Reply:
+        self.cognito.answer("AdminGetUser", body={"UserLastModifiedDate": 1e9})
+        return self.works(CONFIRM, "ConfirmForgotPassword", reset=True)
 
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
@@ -79,7 +90,8 @@ WRONG_HASH = "Unable to verify secret hash for client"
 type Scenario = Callable[[World], Reply]
 SCENARIOS: dict[str, Scenario] = {
     "Success": lambda w: w.sends(RESET),
-    "Hidden": lambda w: w.answer(RESET, "ForgotPassword", error="UserNotFoundException"),
+    "Hidden": lambda w: w.answer(CONFIRM, CONFIRM.action, error="UserNotFoundException"),
+    "Retried": lambda w: w.works(RESET, RESET.action, error="CodeDeliveryFailureException"),
     Cause.ATTEMPTS_LIMIT: World.limited,
     Cause.NO_BEARER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
     Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
@@ -89,20 +101,27 @@ SCENARIOS: dict[str, Scenario] = {
         UPDATE, "ChangePassword", error=NOT_AUTHORIZED, message="New words"
     ),
     Cause.WRONG_SECRET_HASH: lambda w: w.answer(
-        RESET, "ForgotPassword", error=NOT_AUTHORIZED, message=WRONG_HASH
+        CONFIRM, CONFIRM.action, error=NOT_AUTHORIZED, message=WRONG_HASH
     ),
+    Cause.DAILY_MAIL_LIMIT: lambda w: w.works(
+        RESET, RESET.action, error="LimitExceededException", message="Exceeded daily email limit"
+    ),
+    Cause.NOT_CHANGED_YET: World.not_changed_yet,
+    Cause.MESSAGE_EXPIRED: lambda w: w.works(RESET, RESET.action, age=700),
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
-        RESET, "DescribeUserPoolClient", error="AccessDeniedException"
+        CONFIRM, "DescribeUserPoolClient", error="AccessDeniedException"
     ),
-    "ForeignAnswerError": lambda w: w.answer(RESET, "ForgotPassword", body=b"<html>"),
+    "ForeignAnswerError": lambda w: w.answer(CONFIRM, CONFIRM.action, body=b"<html>"),
     Degradation.LIMITS_FAILED: lambda w: w.sets(RESET, **NO_TABLE),
     Degradation.IDEMPOTENCY_FAILED: World.without_a_stored_response,
     Degradation.BREACH_CHECK_FAILED: lambda w: w.sets(CONFIRM, **NO_BREACHES),
     Degradation.POLICY_UNREADABLE: lambda w: w.answer(
         CONFIRM, "DescribeUserPool", error="AccessDeniedException"
     ),
-    Degradation.SIGN_OUT_FAILED: World.signed_in_elsewhere,
-    Degradation.EVENT_FAILED: World.without_an_event,
+    Degradation.SIGN_OUT_DELAYED: World.signed_in_elsewhere,
+    Degradation.QUEUE_FAILED: World.without_an_event,
+    Degradation.EVENT_LOST: World.without_an_event,
+    Degradation.UNKNOWN_EXCEPTION: lambda w: w.answer(CONFIRM, CONFIRM.action, error="New"),
     "KeyError or TypeError": World.crash,
     "a malformed request": lambda w: w.sends(UPDATE, raw="{"),
     "a repeat": World.repeated,
@@ -115,7 +134,7 @@ def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
     return World(cognito, service)
 
 
-@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden"])
+@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden", "Retried"])
 def test_a_metric_is_emitted_for_what_it_stands_for(name: str, world: World) -> None:
     reply = SCENARIOS[name](world)
 
@@ -146,7 +165,12 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
     for operation in Operation:
         possible = possible_problems(operation)
         scenarios += [
-            partial(World.answer, operation=operation, action=operation.action, error=error)
+            partial(
+                World.works if operation.queued else World.answer,
+                operation=operation,
+                action=operation.action,
+                error=error,
+            )
             for error, problem in problems.COGNITO.items()
             if problem in possible
         ]
@@ -203,7 +227,7 @@ def test_what_the_dashboard_searches_for_is_emitted(lines: list[dict[str, Any]])
 
     searches = searched(synthesize_stage("prod"))
 
-    assert len(searches) == len(Operation)
+    assert len(searches) == len([*Operation, WORKER])
     assert all((space, frozenset(names), one) in found for space, names, one in searches)
 
 

@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 
 from functions.operations import Operation
+from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront
-from tests.unit.conftest import Configure, Invoke
+from tests.unit.conftest import Configure, Invoke, Service
 
 RESET = Operation.RESET_PASSWORD
 
@@ -33,14 +36,31 @@ def test_leaves_the_delivery_out_for_what_is_no_address(username: str, invoke: I
     }
 
 
-def test_answers_alike_wherever_cognito_sends_the_code(
-    cognito: CognitoFront, invoke: Invoke
+@pytest.mark.parametrize(
+    "trouble", [{}, {"error": "UserNotFoundException"}, {"delay": 8}, {"reset": True}]
+)
+def test_never_asks_cognito_before_the_answer(
+    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke
 ) -> None:
+    """So neither the answer nor its time can depend on the account."""
     usual = invoke(RESET)
-    delivery = {"Destination": "+*******4567", "DeliveryMedium": "SMS"}
-    cognito.answer("ForgotPassword", body={"CodeDeliveryDetails": delivery})
+    cognito.answer("", **trouble)
+    cognito.answer("ForgotPassword", **trouble)
 
     assert invoke(RESET)[:3] == usual[:3]
+    assert {request.action for request in cognito.requests} == {"SendMessage"}
+
+
+def test_a_queue_that_refuses_is_unavailable_and_sends_no_code(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("SendMessage", error="RequestThrottled")
+
+    reply = invoke(RESET)
+
+    assert_is_problem(reply, 503, "InternalErrorException")
+    assert reply.log["cause"] == "SendMessage.RequestThrottled"
+    assert [request.action for request in cognito.requests] == ["SendMessage"] * 3
 
 
 @pytest.mark.parametrize("delivery", [{"Destination": "+*******4567"}, {}, None])
@@ -62,11 +82,12 @@ def test_tells_where_the_code_went_when_users_are_revealed(
 
 
 def test_asks_cognito_for_one_code_in_the_name_of_the_client(
-    cognito: CognitoFront, invoke: Invoke
+    cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     metadata = {"campaign": "spring", "": "empty name"}
 
     invoke(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
+    service.work()
 
     (request,) = (r for r in cognito.requests if r.action == "ForgotPassword")
     assert request.body.pop("SecretHash")
@@ -91,11 +112,13 @@ def test_lower_cases_an_address_only_where_the_pool_ignores_case(
     cognito: CognitoFront,
     configure: Configure,
     invoke: Invoke,
+    service: Service,
     *,
     lower_case_usernames: bool,
 ) -> None:
     configure(lower_case_usernames=lower_case_usernames)
 
     invoke(RESET, {"username": typed})
+    service.work()
 
     assert cognito.requests[-1].body["Username"] == sent

@@ -17,7 +17,7 @@ from tests.support.contract import assert_is_problem
 from tests.support.front import CLIENT_SECRET, CognitoFront
 from tests.support.invocation import Reply
 from tests.support.model import HOUR, CognitoModel, Kind, User
-from tests.unit.conftest import Invoke
+from tests.unit.conftest import Invoke, Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -39,8 +39,9 @@ back = st.integers(0, 3)
 class Sequences(RuleBasedStateMachine):
     """What it remembers of codes, sessions and passwords, it learned by the rules alone."""
 
-    def __init__(self, front: CognitoFront, invoke: Invoke) -> None:
+    def __init__(self, front: CognitoFront, invoke: Invoke, service: Service) -> None:
         super().__init__()
+        self.service = service
         self.front = front
         self.invoke = invoke
         self.passwords = dict.fromkeys([*ORDINARY, *ODD], PASSWORDS[0])
@@ -95,8 +96,10 @@ class Sequences(RuleBasedStateMachine):
         allowed = not self.is_limited(name)
 
         reply = self.send(RESET, {"username": name})
+        work = self.service.work()
 
         assert reply.status == 200
+        assert [secret for secret in self.secrets if secret in work.printed] == []
         self.assert_tells_nothing("code requested", reply)
         if name in ORDINARY and allowed:
             code = self.model.users[name].code
@@ -203,10 +206,12 @@ def look_back[T](items: list[T], back: int) -> T:
     return items[max(-1 - back, -len(items))]
 
 
-def test_any_sequence_keeps_the_rules(cognito: CognitoFront, invoke: Invoke) -> None:
+def test_any_sequence_keeps_the_rules(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
     run_state_machine_as_test(
         # Its documentation allows any callable.
-        lambda: Sequences(cognito, invoke),  # type: ignore[arg-type]
+        lambda: Sequences(cognito, invoke, service),  # type: ignore[arg-type]
         settings=settings(
             max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
         ),

@@ -14,7 +14,7 @@ from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront
-from tests.unit.conftest import Configure, Invoke
+from tests.unit.conftest import Configure, Invoke, Service
 
 USERNAME = "demo@example.com"
 
@@ -36,7 +36,7 @@ def moto(cognito: CognitoFront) -> Iterator[CognitoIdentityProviderClient]:
 
 
 def test_a_user_gets_a_new_password_and_changes_it(
-    moto: CognitoIdentityProviderClient, configure: Configure, invoke: Invoke
+    moto: CognitoIdentityProviderClient, configure: Configure, invoke: Invoke, service: Service
 ) -> None:
     pool = moto.create_user_pool(PoolName="pool", UsernameAttributes=["email"])["UserPool"]["Id"]
     created = moto.create_user_pool_client(
@@ -74,6 +74,7 @@ def test_a_user_gets_a_new_password_and_changes_it(
         )["AuthenticationResult"]["AccessToken"]
 
     assert invoke(Operation.RESET_PASSWORD).status == 200
+    assert service.work().metrics == {"Success"}
     second = {"username": USERNAME, "newPassword": "The-second-passw0rd", "confirmationCode": "1"}
     assert invoke(Operation.CONFIRM_RESET_PASSWORD, second).status == 204
     token = sign_in("The-second-passw0rd")

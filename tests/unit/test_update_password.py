@@ -46,7 +46,7 @@ def test_counts_the_new_password_even_if_the_sessions_live_on(
 
     reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
 
-    assert (reply.status, reply.metrics) == (204, {"Success", "SignOutFailed"})
+    assert (reply.status, reply.metrics) == (204, {"Success", "SignOutDelayed"})
 
 
 def test_ends_no_session_when_the_old_password_is_wrong(

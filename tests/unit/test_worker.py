@@ -1,0 +1,162 @@
+"""What was accepted is done later: now, after a failure, or by a person who finds it dead."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.aws.queue import Task
+from functions.operations import Operation
+from tests.support.front import CognitoFront
+from tests.support.invocation import REQUEST_ID, make_message
+from tests.unit.conftest import Configure, Invoke, Service
+
+RESET = Operation.RESET_PASSWORD
+
+DROPPED = [
+    "InvalidParameterException",
+    "LimitExceededException",
+    "NotAuthorizedException",
+    "UserLambdaValidationException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+]
+RETRIED = [
+    {"error": "TooManyRequestsException"},
+    {"error": "InternalErrorException", "status": 500},
+    {"error": "CodeDeliveryFailureException"},
+    {"error": "UnexpectedLambdaException"},
+    {"error": "InvalidSmsRoleAccessPolicyException"},
+    {"error": "BrandNewException"},
+    {"error": "LimitExceededException", "message": "Exceeded daily email limit for the account"},
+    {"reset": True},
+    {"status": 503, "body": b"<html>"},
+]
+
+
+@pytest.mark.parametrize("error", DROPPED)
+def test_what_only_the_account_causes_is_recorded_and_dropped(
+    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    text = "User is disabled." if error == "NotAuthorizedException" else ""
+    cognito.answer("ForgotPassword", error=error, message=text)
+    invoke(RESET)
+
+    work = service.work()
+
+    assert work.body == {"batchItemFailures": []}
+    assert work.metrics == {error, "Hidden"}
+    assert work.log["task"] == "send_code"
+
+
+@pytest.mark.parametrize("trouble", RETRIED, ids=str)
+def test_everything_else_is_tried_again_later_and_later(
+    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    waits = []
+    for attempt in range(1, 6):
+        cognito.reset()
+        cognito.answer("ForgotPassword", **trouble)
+        invoke(RESET)
+        work = service.work(attempt=attempt)
+        assert len(work.body["batchItemFailures"]) == 1
+        assert work.metrics >= {"Retried", work.log["cause"]}
+        assert sum(one.action == "ForgotPassword" for one in cognito.requests) == 1
+        waits.append(cognito.requests[-1].body["VisibilityTimeout"])
+        assert work.log["retry_after"] == waits[-1]
+
+    assert waits == [3, 9, 27, 81, 243]
+    assert sum(waits) < 600, "the last attempt comes too late for a code"
+
+
+@pytest.mark.parametrize("error", ["BrandNewException", "CodeDeliveryFailureException"])
+def test_only_an_exception_that_nobody_has_seen_is_an_error(
+    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ForgotPassword", error=error)
+    invoke(RESET)
+
+    work = service.work()
+
+    assert ("UnknownException" in work.metrics) == (error == "BrandNewException")
+    assert (work.log["level"] == "ERROR") == (error == "BrandNewException")
+
+
+def test_the_daily_limit_of_mails_has_a_cause_of_its_own(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ForgotPassword", **RETRIED[6])
+    invoke(RESET)
+
+    assert service.work().metrics == {"CodeDeliveryFailureException", "DailyMailLimit", "Retried"}
+
+
+@pytest.mark.parametrize(("age", "sent"), [(590, True), (610, False)])
+def test_a_code_that_comes_too_late_is_not_sent(
+    age: float, sent: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    invoke(RESET)
+
+    work = service.work(age=age)
+
+    assert ("ForgotPassword" in {one.action for one in cognito.requests}) == sent
+    assert ("MessageExpired" in work.metrics) != sent
+    assert work.body == {"batchItemFailures": []}
+
+
+@given(good=st.lists(st.booleans(), min_size=1, max_size=5))
+def test_the_failure_of_one_message_does_not_stop_the_others(
+    good: list[bool], cognito: CognitoFront, service: Service
+) -> None:
+    cognito.reset()
+    body = {
+        "task": Task.SEND_CODE,
+        "request_id": REQUEST_ID,
+        "source_ip": "192.0.2.7",
+        "user": "a-reference",
+        "parameters": {"username": "ada", "client_metadata": {}},
+    }
+    messages = [make_message(json.dumps(body) if one else "{") for one in good]
+
+    work = service.deployment.work(*messages)
+
+    failed = [one["itemIdentifier"] for one in work.body["batchItemFailures"]]
+    bad = [one["messageId"] for one, is_good in zip(messages, good, strict=True) if not is_good]
+    assert failed == bad
+    codes = [one for one in cognito.requests if one.action == "ForgotPassword"]
+    assert len(codes) == sum(good)
+
+
+def test_a_wrong_secret_hash_is_computed_again_with_the_new_secret(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    invoke(RESET)
+    service.work()
+    text = "Unable to verify secret hash for client"
+    cognito.answer("ForgotPassword", error="NotAuthorizedException", message=text, times=1)
+    invoke(RESET)
+
+    assert service.work().metrics == {"Success"}
+
+
+def test_the_log_line_names_the_request_and_the_user_of_the_reset(
+    invoke: Invoke, service: Service
+) -> None:
+    asked = invoke(RESET).log
+
+    line = service.work().log
+
+    for member in ("request_id", "user", "pool", "source_ip"):
+        assert line[member] == asked[member]
+
+
+def test_cognito_hears_the_address_of_the_one_who_asked(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(threat_protection=True)
+    invoke(RESET)
+    service.work()
+
+    assert cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}

@@ -8,7 +8,7 @@ from functions.operations import Operation
 from functions.problems import PROBLEMS
 from functions.protection.limits import ATTEMPTS_PER_ADDRESS, WINDOW
 from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
-from functions.records import HIDDEN, SUCCESS, Cause, Degradation, Record
+from functions.records import HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
 from functions.settings import STAGES, Setting, declared
 from functions.telemetry.metrics import NAMESPACE
 
@@ -143,6 +143,7 @@ def write_reference() -> str:
     metrics = [
         (SUCCESS, "outcome", "The request was carried out."),
         (HIDDEN, "", "The caller was not told about the failure."),
+        (RETRIED, "", "The worker tries the task again later."),
         *((one, "cause", one.description) for one in Cause),
         *((one, "degradation", one.description) for one in Degradation),
     ]

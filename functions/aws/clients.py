@@ -37,7 +37,7 @@ IDLE: Final = 3.0
 Lambda freezes a process between two calls, and networks drop connections that are idle. A request
 on a dead connection would fail without being answered, and a change must not be sent twice.
 """
-RETRY_TIME: Final = 8.0
+RETRY_TIME: Final = 6.0
 """Seconds after the start of a request in which a call may be tried again."""
 
 deadline: Final = ContextVar("deadline", default=inf)
@@ -103,6 +103,8 @@ class Client[C]:
 
     def __init__(self, service: str, *, connect: float, read: float, attempts: int) -> None:
         self.service = service
+        self.longest = connect + read
+        """Seconds that one attempt can take."""
         self._options = {
             "connect_timeout": connect,
             "read_timeout": read,
@@ -135,7 +137,7 @@ codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
     "cognito-idp", connect=1, read=20, attempts=1
 )
 """Cognito, for the worker's codes, whose triggers Cognito calls up to three times, 5 s each."""
-dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=5, attempts=3)
+dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=3, attempts=3)
 eventbridge: "Final[Client[EventBridgeClient]]" = Client("events", connect=1, read=2, attempts=3)
 sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
 

@@ -5,7 +5,7 @@ A mere request causes no event: it would exist for unknown users too, or tell th
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,9 @@ from functions.problems import SERVICE_UNAVAILABLE, Failure
 from functions.records import Degradation
 from functions.requests import Request
 from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE: Final = "password-service"
 
@@ -40,7 +43,7 @@ def announce(request: Request, detail_type: str, **user: str) -> None:
 
 def put(settings: Settings, detail_type: str, detail: Mapping[str, str]) -> None:
     """Put one event, or raise a `Failure`."""
-    entry = {
+    entry: PutEventsRequestEntryTypeDef = {
         "EventBusName": settings.event_bus_name,
         "Source": SOURCE,
         "DetailType": detail_type,

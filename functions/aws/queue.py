@@ -12,6 +12,7 @@ from functions.problems import SERVICE_UNAVAILABLE, Failure
 from functions.records import Degradation
 from functions.requests import Request
 from functions.settings import Settings
+from functions.telemetry.traces import tracer
 
 
 class Task(StrEnum):
@@ -43,13 +44,17 @@ def send(request: Request, task: Task, **parameters: object) -> None:
     """Queue a task, or raise the `Failure` that says when the caller can try again."""
     caller, user = request.caller, request.record.user
     message = Message(task, caller.request_id, caller.source_ip, user, parameters)
-    try:
-        clients.sqs().send_message(
-            QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
-        )
-    except (BotoCoreError, ClientError) as error:
-        cause = f"SendMessage.{clients.name(error)}"
-        raise Failure(SERVICE_UNAVAILABLE, cause=cause) from None
+    with tracer().provider.in_subsegment(name="SendMessage"):
+        try:
+            clients.sqs().send_message(
+                QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
+            )
+        except (BotoCoreError, ClientError) as error:
+            failure = Failure(SERVICE_UNAVAILABLE, cause=f"SendMessage.{clients.name(error)}")
+        else:
+            return
+    # Outside the subsegment and the exception's handler, as in `cognito.call`.
+    raise failure
 
 
 def follow_up(request: Request, task: Task, **parameters: object) -> bool:

@@ -114,7 +114,8 @@ class Worker:
 
 def _back_off(attempt: int) -> int:
     """Return the seconds to wait after an attempt: 3, 9, 27, 81 and 243."""
-    return 3 ** min(attempt, 5)
+    seconds: int = 3 ** min(attempt, 5)
+    return seconds
 
 
 handler = Worker()

@@ -51,10 +51,9 @@ ENVIRONMENT: Final = {
 }
 
 _BUNDLED: Final = """
-from functions.aws.clients import TIMEOUTS, make_client
-def make(service, *, connect_timeout, read_timeout):
-    TIMEOUTS[service] = connect_timeout, read_timeout
-    return make_client(service)
+from functions.aws.clients import make_client
+def make(service, **time_outs):
+    return make_client(service, retries={"mode": "standard", "total_max_attempts": 1}, **time_outs)
 """
 _STOCK: Final = """
 import boto3, os

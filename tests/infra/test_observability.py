@@ -64,7 +64,9 @@ def period(alarm: Mapping[str, Any]) -> int:
 def watched(alarm: Mapping[str, Any]) -> list[Metric]:
     """The metrics of one alarm, each of which must be a part of the sum."""
     if "Metrics" not in alarm:
-        assert alarm["Statistic"] == "Sum"
+        # A queue reports how much there is, and not how much there is more.
+        gauge = alarm["Namespace"] == "AWS/SQS"
+        assert alarm["Statistic"] == ("Maximum" if gauge else "Sum")
         found = [alarm]
     else:
         (expression,) = (q["Expression"] for q in alarm["Metrics"] if q.get("ReturnData"))

@@ -23,14 +23,15 @@ DROPPED = [
     "UserNotConfirmedException",
     "UserNotFoundException",
 ]
-RETRIED = [
+DAILY_LIMIT = "Exceeded daily email limit for the operation or the account."
+RETRIED: list[dict[str, Any]] = [
     {"error": "TooManyRequestsException"},
     {"error": "InternalErrorException", "status": 500},
     {"error": "CodeDeliveryFailureException"},
     {"error": "UnexpectedLambdaException"},
     {"error": "InvalidSmsRoleAccessPolicyException"},
     {"error": "BrandNewException"},
-    {"error": "LimitExceededException", "message": "Exceeded daily email limit for the account"},
+    {"error": "LimitExceededException", "message": DAILY_LIMIT},
     {"reset": True},
     {"status": 503, "body": b"<html>"},
 ]
@@ -87,7 +88,7 @@ def test_only_an_exception_that_nobody_has_seen_is_an_error(
 def test_the_daily_limit_of_mails_has_a_cause_of_its_own(
     cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
-    cognito.answer("ForgotPassword", **RETRIED[6])
+    cognito.answer("ForgotPassword", error="LimitExceededException", message=DAILY_LIMIT)
     invoke(RESET)
 
     assert service.work().metrics == {"CodeDeliveryFailureException", "DailyMailLimit", "Retried"}

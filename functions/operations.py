@@ -139,3 +139,7 @@ class Operation(Facts, Enum):
         secret = ("DescribeUserPoolClient",) if self.uses_client_secret else ()
         policy = ("DescribeUserPool",) if self.changes_password else ()
         return (self.action, *secret, *policy, *self.other_actions)
+
+
+FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
+"""Every function by its name."""

@@ -9,7 +9,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from functions.operations import WORKER, Operation
+from functions.operations import FUNCTIONS
 
 if TYPE_CHECKING:
     from functions.api.endpoint import Endpoint
@@ -21,7 +21,7 @@ START_TIME: Final = 3.0
 
 
 def __getattr__(name: str) -> "Endpoint[Request] | Worker":
-    if name in {WORKER, *(operation.id for operation in Operation)}:
+    if name in FUNCTIONS:
         return start(name)
     raise AttributeError(name)
 

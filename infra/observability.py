@@ -15,7 +15,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions import problems
-from functions.operations import WORKER, Operation
+from functions.operations import FUNCTIONS, WORKER, Operation
 from functions.records import HIDDEN, SUCCESS, Cause, Degradation
 from functions.settings import Settings
 from functions.telemetry.metrics import NAMESPACE, SERVICE
@@ -29,7 +29,6 @@ PERIOD: Final = 5
 
 OLD_MESSAGE: Final = 60
 """Seconds that a message waits for the worker; on an ordinary day, less than one."""
-FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
 
 
 class Watch(NamedTuple):

@@ -44,13 +44,14 @@ def send(request: Request, task: Task, **parameters: object) -> None:
     """Queue a task, or raise the `Failure` that says when the caller can try again."""
     caller, user = request.caller, request.record.user
     message = Message(task, caller.request_id, caller.source_ip, user, parameters)
-    with tracer().provider.in_subsegment(name="SendMessage"):
+    with tracer().provider.in_subsegment(name="SendMessage") as subsegment:
         try:
             clients.sqs().send_message(
                 QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
             )
         except (BotoCoreError, ClientError) as error:
             failure = Failure(SERVICE_UNAVAILABLE, cause=f"SendMessage.{clients.name(error)}")
+            subsegment.put_annotation("cause", failure.cause)
         else:
             return
     # Outside the subsegment and the exception's handler, as in `cognito.call`.

@@ -119,8 +119,11 @@ def front() -> Iterator[Recorder]:
 _WHO: Final = {"ClientId": "a-client", "Username": "Ädä+tag@example.com", "SecretHash": "aGFzaA=="}
 _CONTEXT: Final = {"UserContextData": {"IpAddress": "192.0.2.7"}}
 _KEY: Final = {"TableName": "a-table", "Key": {"id": {"S": "idempotency#1"}}}
+_QUEUE: Final = {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a-queue"}
+
 CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
     "cognito-idp": {
+        "AdminGetUser": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
         "AdminUserGlobalSignOut": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
         "ChangePassword": [
             {
@@ -176,6 +179,10 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
                 ]
             }
         ]
+    },
+    "sqs": {
+        "ChangeMessageVisibility": [_QUEUE | {"ReceiptHandle": "a", "VisibilityTimeout": 3}],
+        "SendMessage": [_QUEUE | {"MessageBody": '{"username": "ä"}'}],
     },
 }
 
@@ -594,6 +601,7 @@ def environment(front: CognitoFront, elsewhere: str) -> dict[str, str]:
         ENDPOINT: front.url,
         "AWS_ENDPOINT_URL_DYNAMODB": elsewhere,
         "AWS_ENDPOINT_URL_EVENTBRIDGE": elsewhere,
+        "AWS_ENDPOINT_URL_SQS": elsewhere,
         "AWS_SECRET_ACCESS_KEY": "tests",
     }
 
@@ -620,20 +628,18 @@ def test_a_packaged_handler_works_although_the_table_and_the_bus_do_not(
     ((status, log),) = invoke(operation, bundle, runtime_client, environment(front, nowhere))
 
     assert status == 204
-    assert set(log["degradations"]) == {"EventFailed", "LimitsFailed", "IdempotencyFailed"}
+    assert set(log["degradations"]) == {
+        *("EventLost", "IdempotencyFailed", "LimitsFailed", "QueueFailed"),
+    }
 
 
 class Elsewhere:
-    """DynamoDB and EventBridge, as far as a repeated request needs them."""
+    """DynamoDB, as far as a repeated request needs it."""
 
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}
-        self.events: list[Any] = []
 
     def respond(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
-        if action == "PutEvents":
-            self.events += body["Entries"]
-            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
         if action == "PutItem":
             key = body["Item"]["id"]["S"]
             if key in self.items:
@@ -662,7 +668,7 @@ def test_a_packaged_handler_answers_a_repeat_from_the_table(
 
     assert [(status, log.get("repeated")) for status, log in answers] == [(204, None), (204, True)]
     assert not any("degradations" in log for _, log in answers)
-    assert len(elsewhere.events) == 1
+    assert [one.action for one in table.requests].count("SendMessage") == 1
     assert [one.action for one in front.requests].count(operation.action) == 1
 
 

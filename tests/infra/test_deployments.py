@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.operations import Operation
+from functions.operations import FUNCTIONS
 from functions.settings import STAGES
 from tests.infra.conftest import find_in, synthesize, synthesize_stage
 from tests.infra.test_observability import alarm_name, alarms, period
@@ -22,7 +22,7 @@ def test_production_shifts_a_tenth_of_each_functions_traffic_first() -> None:
     groups = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == GROUP}
     updated = [alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] for alias in aliases(template)]
 
-    assert len(groups) == len(Operation)
+    assert len(groups) == len(FUNCTIONS)
     assert sorted(update["DeploymentGroupName"]["Ref"] for update in updated) == sorted(groups)
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent15Minutes"
@@ -53,7 +53,7 @@ def test_other_stages_change_over_at_once(stage: str) -> None:
 
 def test_a_canary_is_a_setting() -> None:
     assert find_in(synthesize(stage="prod", canary="false"), GROUP) == []
-    assert len(find_in(synthesize(stage="dev", canary="true"), GROUP)) == len(Operation)
+    assert len(find_in(synthesize(stage="dev", canary="true"), GROUP)) == len(FUNCTIONS)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -84,4 +84,4 @@ def test_a_version_that_was_replaced_is_kept_or_pruned_as_is_set(
         if resource["Type"] == "AWS::Lambda::Version"
     ]
 
-    assert versions == [policy] * len(Operation)
+    assert versions == [policy] * len(FUNCTIONS)

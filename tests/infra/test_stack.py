@@ -242,8 +242,8 @@ def test_a_function_is_traced_bounded_in_time_and_has_its_own_log(
 def test_no_two_functions_share_a_role_or_a_log(find: Find) -> None:
     functions = find("AWS::Lambda::Function")
 
-    assert len({json.dumps(f["Role"]) for f in functions}) == len(Operation)
-    assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(Operation)
+    assert len({json.dumps(f["Role"]) for f in functions}) == len(functions)
+    assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(functions)
 
 
 def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
@@ -260,6 +260,7 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
     assert {action.removeprefix("cognito-idp:") for action, _ in granted} == {
         "DescribeUserPool",
         "DescribeUserPoolClient",
+        "AdminGetUser",
         "AdminUserGlobalSignOut",
     }
     assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
@@ -589,9 +590,9 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
         (
             {"responseInterval": "slow"},
-            "responseInterval must be a number from 0 to 1, not 'slow'.",
+            "responseInterval must be a number from 0 to 5, not 'slow'.",
         ),
-        ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 1, not '6'."),
+        ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 5, not '6'."),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sentence: str) -> None:

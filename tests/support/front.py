@@ -253,7 +253,7 @@ class CognitoFront(Front):
     def _succeed(self, call: _Call) -> _Answer:
         if self._upstream:
             return super()._succeed(call)
-        if self.respond is not None and "Cognito" in call.headers["x-amz-target"]:
+        if self.respond is not None and call.action != "SendMessage":
             try:
                 body = self.respond(call.action, json.loads(call.body))
             except Refusal as refusal:

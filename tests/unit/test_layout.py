@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from functions import start
-from functions.operations import WORKER, Operation
+from functions.operations import FUNCTIONS, Operation
 from tests.support import ROOT
 from tests.support.contract import ids
 from tests.support.front import CognitoFront
@@ -76,8 +76,7 @@ def layer(module: str) -> str:
     part = module.split(".")[1] if "." in module else "vocabulary"
     if part in LAYERS[1:5] or part == "start":
         return part
-    functions = {WORKER, *(operation.id for operation in Operation)}
-    return "operations" if part in functions else "vocabulary"
+    return "operations" if part in FUNCTIONS else "vocabulary"
 
 
 def test_no_package_imports_another_that_it_must_not_know() -> None:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_f
 
 from apidocs.openapi import possible_problems
 from functions import problems
-from functions.operations import WORKER, Operation
+from functions.operations import FUNCTIONS, Operation
 from functions.records import Cause, Degradation, Record
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
@@ -227,7 +227,7 @@ def test_what_the_dashboard_searches_for_is_emitted(lines: list[dict[str, Any]])
 
     searches = searched(synthesize_stage("prod"))
 
-    assert len(searches) == len([*Operation, WORKER])
+    assert len(searches) == len(FUNCTIONS)
     assert all((space, frozenset(names), one) in found for space, names, one in searches)
 
 

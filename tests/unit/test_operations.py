@@ -101,18 +101,17 @@ class ConfirmSignUp(Request):
     confirmation_code = ConfirmationCode(empty=SIGN_UP_CODE_MISSING)
 
 
-HIDDEN_CAUSES = {
-    *("AliasExistsException", "CodeMismatchException", "ExpiredCodeException"),
-    *("InvalidParameterException", "NotAuthorizedException", "UserNotFoundException"),
-    "UnknownNotAuthorizedException",
-}
-
-
-@endpoint(ConfirmSignUp, hidden_causes=HIDDEN_CAUSES, hidden_answer=CODE_REFUSED)
+@endpoint(ConfirmSignUp, hidden_answer=CODE_REFUSED)
 def handler(request: ConfirmSignUp) -> None:
     """Count the attempt, and let Cognito check the code."""
     limits.count(request)
-    cognito.call_as_client(request, request.username, ConfirmationCode=request.confirmation_code)
+    cognito.call_as_client(
+        request.settings,
+        request.operation.action,
+        request.username,
+        request.caller.source_ip,
+        ConfirmationCode=request.confirmation_code,
+    )
 '''
 TESTS = """from functions.operations import Operation
 from tests.unit.conftest import Invoke

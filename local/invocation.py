@@ -1,6 +1,5 @@
 """`make invoke`: one handler in this process, with an event as API Gateway sends it."""
 
-import base64
 import io
 import json
 import os
@@ -12,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from functions.api.caller import read_claims
 from functions.operations import Operation
 from local import emulator
 from local.deployment import local_stack
@@ -99,18 +99,12 @@ def _fill(text: str, stack: Stack) -> dict[str, Any]:
             if placeholder == REVOKED_ACCESS_TOKEN:
                 stack.client("cognito-idp").global_sign_out(AccessToken=token)
             text = text.replace(placeholder, token)
-            claims = _claims(token)
+            # The gateway's authorizer reports every claim as text.
+            claims = {name: str(value) for name, value in read_claims(token).items()}
     event: dict[str, Any] = json.loads(text)
     if claims:
         event["requestContext"]["authorizer"] = {"claims": claims}
     return event
-
-
-def _claims(token: str) -> dict[str, str]:
-    """What the gateway's authorizer reads in a token: every value is text there."""
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return {name: str(value) for name, value in claims.items()}
 
 
 def _print_answer(answer: dict[str, Any]) -> None:

@@ -85,6 +85,7 @@ SCENARIOS: dict[str, Scenario] = {
     Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
     Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),
     Cause.FOREIGN_CLIENT: lambda w: w.sends(UPDATE, claims={"client_id": "another"}),
+    Cause.ANOTHER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": "Bearer another"}),
     Cause.UNKNOWN_MEANING: lambda w: w.answer(
         UPDATE, "ChangePassword", error=NOT_AUTHORIZED, message="New words"
     ),

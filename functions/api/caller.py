@@ -67,8 +67,8 @@ def identify(
         raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_POOL)
     if claims.get("client_id") not in settings.allowed_client_ids:
         raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_CLIENT)
-    # The authorizer may have verified another header than the one that reaches the function. Cognito
-    # verifies the signature of the token that it gets, so reading its claims is enough here.
+    # The authorizer may have verified another token than the one that reaches the function. Cognito
+    # verifies the signature of what is forwarded, so it is enough to read the claims here.
     sent = read_claims(token)
     if any(claims.get(name) is None or claims[name] != sent.get(name) for name in _CHECKED_CLAIMS):
         raise Failure(problems.NOT_SIGNED_IN, cause=Cause.ANOTHER_TOKEN)

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from tests.support.front import CLIENT_SECRET, Refusal
+from tests.support.invocation import make_claims, make_token
 
 HOUR: Final = 3600.0
 """The life of a code and of an access token, and the window of the limits, in seconds."""
@@ -93,7 +94,7 @@ class CognitoModel:
         user = self.users[username]
         if user.kind is not Kind.ORDINARY or user.password != password:
             raise Refusal("NotAuthorizedException", "Incorrect username or password.")
-        token = _random("token")
+        token = make_token(make_claims() | {"jti": _random("jti")})
         self._sessions[token] = _Session(user, self.now + HOUR)
         return token
 

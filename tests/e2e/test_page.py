@@ -435,7 +435,9 @@ def test_a_limit_of_one_user_keeps_no_other_one_waiting(page: Page, stack: Stack
 
 
 def test_a_sign_in_that_the_runner_cannot_read_ends(page: Page) -> None:
-    expect(submit(page, "sign-in", password="x" * 10_000)).to_contain_text("Unknown · 403")
+    shown = submit(page, "sign-in", password="x" * 10_000)
+
+    expect(shown).to_contain_text("ForbiddenException · 403")
 
 
 def test_the_documentation_is_drawn_under_its_policy(page: Page) -> None:

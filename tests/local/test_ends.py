@@ -81,6 +81,18 @@ def test_a_process_that_has_got_the_id_of_a_dead_one_is_left_alone(folder: Path)
     assert f"(process {stranger.pid}) was killed: removed its folder .local/runs/1" in run.printed
 
 
+def test_a_list_of_processes_that_cannot_be_read_is_said_in_a_sentence(folder: Path) -> None:
+    record = folder / ".local" / "runs" / "1" / "processes"
+    record.parent.mkdir(parents=True)
+    record.write_text("nonsense\n")
+
+    with Run(folder) as run:
+        run.wait_for(
+            "an earlier make run left no readable list of its processes: "
+            "removed its folder .local/runs/1"
+        )
+
+
 def test_closing_the_terminal_ends_a_run_whose_make_leads_the_session(folder: Path) -> None:
     port = emulator.free_port()
     record = folder / ".local" / "runs" / str(port) / "processes"

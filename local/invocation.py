@@ -21,7 +21,7 @@ from local.stack import Stack
 CODE: Final = "{{code}}"
 ACCESS_TOKEN: Final = "{{accessToken}}"  # noqa: S105 - a placeholder
 REVOKED_ACCESS_TOKEN: Final = "{{revokedAccessToken}}"  # noqa: S105 - a placeholder
-"""What a sample event holds in the place of what only a live user pool can give."""
+"""Placeholders in the sample events, for what only a live user pool can provide."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _function(stack: Stack, handler: str) -> dict[str, Any]:
 
 
 def _fill(text: str, stack: Stack) -> dict[str, Any]:
-    """The event with what its placeholders stand for; all belong to the demo user."""
+    """Return the event with its placeholders filled in for the demo user."""
     claims: dict[str, str] = {}
     if "{{" in text:
         # An earlier invocation, or the user, may have changed the password.

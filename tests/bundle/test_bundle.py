@@ -30,7 +30,7 @@ def front() -> Iterator[CognitoFront]:
 
 @pytest.fixture
 def daemon() -> Iterator[socket.socket]:
-    """What receives the segments of X-Ray."""
+    """A socket that receives X-Ray's segments."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
         received.bind(("127.0.0.1", 0))
         received.settimeout(5)

@@ -1,4 +1,4 @@
-"""However `make run` ends, nothing of it stays; and two of them do not mix."""
+"""However `make run` ends, nothing is left behind; and two runs do not disturb each other."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def leader(run: Run) -> int:
-    """Whoever kills the other processes when the run is killed."""
+    """The process that kills the others when the run is killed."""
     record = run.stack_file.with_name("processes").read_text()
     return int(record.splitlines()[1].split()[0])
 

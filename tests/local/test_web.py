@@ -1,4 +1,4 @@
-"""The server of the page: what it gives, and to whom."""
+"""The server of the page: what it serves, and to whom."""
 
 import json
 import re

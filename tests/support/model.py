@@ -1,7 +1,7 @@
 """A model of what the service uses of Cognito, as AWS documents it, with a clock that can move.
 
-Serve it by `CognitoFront(respond=CognitoModel().respond)`. Where AWS is said to do now this and
-now that, or says nothing, it does what tells an attacker more.
+Serve it by `CognitoFront(respond=CognitoModel().respond)`. Where AWS documents several
+behaviours or none, it does what tells an attacker more.
 """
 
 import hmac

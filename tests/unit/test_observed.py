@@ -1,4 +1,4 @@
-"""What alarms, the dashboard and the saved queries name, the real handlers do write."""
+"""The handlers write whatever the alarms, the dashboard and the saved queries read."""
 
 import re
 from collections.abc import Callable, Mapping

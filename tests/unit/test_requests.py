@@ -1,4 +1,4 @@
-"""What is wrong with a request is named, all of it at once, before Cognito is asked."""
+"""Everything that is wrong with a request is reported at once, before Cognito is called."""
 
 import base64
 import json

@@ -38,7 +38,7 @@ back = st.integers(0, 3)
 
 
 class Sequences(RuleBasedStateMachine):
-    """What it remembers of codes, sessions and passwords, it learned by the rules alone."""
+    """It knows codes, sessions and passwords only from the rules that it ran."""
 
     def __init__(self, front: CognitoFront, invoke: Invoke) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The three operations in a row against moto, which is nobody's idea of Cognito but its own."""
+"""The three operations in a row against moto, whose Cognito was written by others."""
 
 import hmac
 import json

@@ -103,7 +103,7 @@ def dynamodb(configure: Configure) -> Iterator[DynamoDBClient]:
 
 @pytest.fixture
 def expire_policies() -> Iterator[Expire]:
-    """Move the clock past the lifetime of a cached password policy."""
+    """Let the time pass for which a password policy is kept."""
     now = time.monotonic
     late = patch("time.monotonic", lambda: now() + POLICY_LIFETIME)
     yield late.start

@@ -25,7 +25,7 @@ from functions.api.caller import MAX_IDEMPOTENCY_KEY
 from functions.api.endpoint import Endpoint
 from functions.fields import BODY
 from functions.operations import Operation
-from functions.problems import COGNITO, GATEWAY, JSON, MEANINGS, FieldError, Problem
+from functions.problems import COGNITO, GATEWAY, JSON, MAX_ERRORS, MEANINGS, FieldError, Problem
 from functions.protection.limits import ATTEMPTS_PER_ADDRESS
 from functions.protection.passwords import PASSWORD_RULES, describe_min_length
 from functions.requests import Request
@@ -50,7 +50,8 @@ _PROBLEM_MEMBERS: Final = {
 _ERROR_MEMBERS: Final = {
     "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
     "rule": (
-        "JSON Schema's name of the rule, or `json` or `uniqueNames`, or a password rule: "
+        "JSON Schema's name of the rule, or `charset`, `json`, `replacementCharacter` or"
+        " `uniqueNames`, or a password rule: "
         + ", ".join(f"`{rule}`" for rule in PASSWORD_RULES)
         + "."
     ),
@@ -76,8 +77,12 @@ def _problem() -> Document:
         }
         | {
             "errors": {
-                "description": "Everything that is wrong with the request or the new password.",
+                "description": (
+                    "Everything that is wrong with the request or the new password, up to"
+                    f" {MAX_ERRORS} entries."
+                ),
                 "type": "array",
+                "maxItems": MAX_ERRORS,
                 "items": {
                     "type": "object",
                     "required": [name for name in FieldError._fields if name != "params"],

@@ -5,7 +5,7 @@ from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from functions.operations import Operation
-from functions.problems import PROBLEMS
+from functions.problems import MAX_ERRORS, PROBLEMS
 from functions.protection.limits import ATTEMPTS_PER_ADDRESS, WINDOW
 from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
 from functions.records import HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
@@ -23,8 +23,8 @@ Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/r
 - `code` is the exception name of Cognito or Amplify. Several problems can share one: a wrong old
   password and a disabled account are both `NotAuthorizedException`. The header `x-amzn-errortype`
   repeats it; the gateway's own responses have the gateway's names there.
-- `errors` lists everything that is wrong with a request or a new password. Each entry has a
-  `pointer`, a `rule`, a `detail` and, if the rule has numbers, `params`.
+- `errors` lists everything that is wrong with a request or a new password, up to {max_errors}
+  entries. Each has a `pointer`, a `rule`, a `detail` and, if the rule has numbers, `params`.
 
 By default, user existence is hidden: whatever depends on the account, reset responds 200 and
 confirm `code-refused`.
@@ -96,7 +96,7 @@ def write_problems() -> str:
         for p in sorted(PROBLEMS, key=lambda problem: (problem.status, problem.slug))
     )
     table = _table(("slug", "code, status", "what happened", "what to do"), rows)
-    return f"{_PROBLEMS_INTRODUCTION}\n{table}\n{_PROBLEMS_END}"
+    return f"{_PROBLEMS_INTRODUCTION.format(max_errors=MAX_ERRORS)}\n{table}\n{_PROBLEMS_END}"
 
 
 def write_settings() -> str:

@@ -48,7 +48,7 @@ def main() -> None:
         _serve_cognito(Path(name)) as url,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon,
     ):
-        # Nobody reads it: what does not fit into its buffer is dropped, as datagrams are.
+        # Nobody reads it, so the system drops the datagrams that do not fit into its buffer.
         daemon.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
         bundles = build_bundles(Path(name))
@@ -75,7 +75,7 @@ def main() -> None:
 
 @contextmanager
 def _serve_cognito(folder: Path) -> Iterator[str]:
-    """In another process, whose work is none of ours."""
+    """Serve Cognito in another process, so that its work is not measured."""
     command = [sys.executable, "-m", "benchmarks.stub", str(folder)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -100,7 +100,7 @@ def _list_measures(variants: list[Variant], bundles: Bundles) -> list[tuple[Key,
 
 
 def _measure(measures: list[tuple[Key, Measure]], number: int, rounds: int) -> Round:
-    """One round; another variant begins each, so that none always follows the same one."""
+    """Measure one round. Each starts with another variant, so that the order does not matter."""
     print(f"round {number} of {rounds}", file=sys.stderr)
     start = number % len(measures)
     figures: Round = {key: {} for key, _ in measures}

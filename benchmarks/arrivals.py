@@ -33,7 +33,7 @@ UPDATE = Operation.UPDATE_PASSWORD
 
 @dataclass
 class User:
-    """In one request at a time, so that it is known which password was confirmed last."""
+    """A user with one request at a time, so that the password that was confirmed last is known."""
 
     username: str
     password: str
@@ -91,7 +91,7 @@ class Callers(FastHttpUser):
         user = self.source.popleft()
         password = f"{token_hex(8)}-quiet-harbour"
         status = self._post(user, password)
-        # Since it was due: a generator that is late would make answers look fast.
+        # Measured from when it was due: otherwise a late generator would make answers look fast.
         self.answers.append((self.operation.id, status, time.perf_counter() - due))
         if status in {200, 204}:
             if self.operation.changes_password:

@@ -67,7 +67,7 @@ class _Process(Runtime):
         return usage
 
     def ask(self, event: object) -> None:
-        """`RuntimeFailure` if it did not succeed, even if the answer does not tell."""
+        """Raise `RuntimeFailure` if it did not succeed, even if the answer does not say so."""
         answer = self.invoke(event, PATIENCE)
         printed = self.printed
         failed = any(name in printed for name in (HIDDEN, *Degradation))
@@ -91,7 +91,7 @@ def run_cold(variant: Variant, runtime_client: Path) -> Figures:
 
 
 def run_warm(variant: Variant, runtime_client: Path) -> Figures:
-    """Calls after the first, and the modules that this one has left."""
+    """Measure the calls after the first one, and the modules that the first one imported."""
     answers = {action: json.dumps(answer) for action, answer in ANSWERS.items()}
     probe = {"event": variant.event, "calls": WARM_CALLS, "answers": answers}
     with _Process(variant, runtime_client, probe=True) as process:

@@ -44,7 +44,7 @@ ABREAST: Final = 4
 ACCEPTED: Final = {"200", "204"}
 REFUSED: Final = "429"
 NO_STATUS: Final = {"0": "no answer", "-1": "not sent, since no user was left"}
-"""What `benchmarks.arrivals` says in the place of a status."""
+"""What `benchmarks.arrivals` reports instead of a status."""
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -109,7 +109,7 @@ def _prepare(stack: Stack, phases: Sequence[Phase], pool: ThreadPoolExecutor) ->
     passing = {
         operation: sum(phase.passing(operation) for phase in phases) for operation in Operation
     }
-    # A user who resets is asked for once; one who updates, as often as the limits let him.
+    # Each user resets once, or updates as often as the limits allow.
     numbers = {
         "fresh": passing[RESET] + spare[RESET],
         "coded": spare[CONFIRM],
@@ -146,8 +146,8 @@ def _prepare(stack: Stack, phases: Sequence[Phase], pool: ThreadPoolExecutor) ->
 def _start_processes(plan: dict[str, Any]) -> None:
     """As many for each operation as its throttle lets in at once.
 
-    A cold start takes a processor, which on this machine all others wait for: they would start
-    still more, and none would answer. On AWS each has a processor of its own.
+    On this machine, all processes share the processors that a cold start needs: more and more would
+    start, and none would respond. On AWS, each has a processor of its own.
     """
     nobody = f"{token_hex(4)}@example.com"
     bodies = {
@@ -219,7 +219,7 @@ def _sum_up(phase: Phase, operation: Operation, came: dict[str, Any]) -> dict[st
 
 
 def find_failures(load: dict[str, Any]) -> Iterator[str]:
-    """What should not have been, each in a sentence."""
+    """Describe each thing that went wrong in a sentence."""
     for phase in load["phases"]:
         allowed = ACCEPTED if phase["share"] <= 1 else {*ACCEPTED, REFUSED}
         for one in phase["operations"]:
@@ -300,7 +300,7 @@ def write(load: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Print a table, and exit with what should not have been; else all defaults write it down."""
+    """Print a table, and exit with what went wrong. Write down a run with the defaults."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=main.__doc__)
     below, above = PHASES
     parser.add_argument("--share", type=_at_most(1), default=below.share)

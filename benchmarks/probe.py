@@ -1,7 +1,7 @@
 """A handler around a handler: measures, inside the function's own process, its warm calls.
 
-It lies beside AWS's runtime client and not in any bundle, and sees every function alike. What it
-needs is imported late, so that the modules of the function can be counted before.
+It is installed beside AWS's runtime client, outside the bundles, and treats every function alike.
+It imports late, so that the function's own modules can be counted first.
 """
 
 import os
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: object) -> object:
 
 
 def _processor_time(call: "Callable[[], object]", calls: int) -> float:
-    """Microseconds of one call, by the clock that stands still while the process waits."""
+    """Microseconds of processor time for one call."""
     import time  # noqa: PLC0415
 
     def once() -> float:

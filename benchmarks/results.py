@@ -55,8 +55,8 @@ RATIOS: Final = {
 _HOW_TO_READ: Final = """\
 Written by `make bench`: run it again before you compare anything with it, and compare ratios, since
 milliseconds are this machine's. Each round starts a fresh process for every variant, in an order
-that rotates; a ratio is taken within a round, and its median over all rounds stands here, with the
-quartiles in brackets. What else the machine does slows both sides of a ratio alike.
+that rotates. A ratio is taken within a round. The tables have its median over all rounds, with the
+quartiles in brackets. Other work on the machine slows both sides of a ratio alike.
 
 - Every function, rivals too, runs under AWS's Lambda runtime client in an interpreter that sees
   nothing but its bundle, and asks a Cognito on loopback by TLS, in another process. Nothing here
@@ -68,11 +68,11 @@ quartiles in brackets. What else the machine does slows both sides of a ratio al
   process, and over one TLS connection.
 - The rivals (`benchmarks/rivals/`) make the one Cognito call that the operation is named for. Ours
   does all its work: its first call also reads the client's secret, and for confirm and update the
-  password policy, and every confirm also ends the user's sessions. Its optional features are off,
-  and stand in a table of their own.
+  password policy, and every confirm also ends the user's sessions. Its optional features are off;
+  they have a table of their own.
 - Each trusts what it would trust on AWS, and the authority of this run: the rivals all that
   botocore brings, ours what its bundle has for AWS; `http.client` trusts that one authority only,
-  since it stands for the least that is possible.
+  because it represents the least that is possible.
 """
 
 

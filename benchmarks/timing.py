@@ -47,7 +47,7 @@ class Times(NamedTuple):
 
 
 class SlowForKnown(CognitoModel):
-    """It names unknown users, so that even the handlers' ways differ."""
+    """It names unknown users, so that the handlers even take different paths."""
 
     def __init__(self) -> None:
         super().__init__(prevent_user_existence_errors=False)
@@ -60,7 +60,7 @@ class SlowForKnown(CognitoModel):
 
 
 def answer(operation: Operation, username: str) -> float:
-    """Seconds that the handler takes, with a wrong code if it wants one."""
+    """Return the seconds that the handler takes, with a wrong code if it needs one."""
     handler = import_module(f"functions.{operation.id}.handler").handler
     request = make_event(operation, dumps(BODIES[operation] | {"username": username}))
     started = time.perf_counter()

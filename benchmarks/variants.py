@@ -43,7 +43,7 @@ class Variant(NamedTuple):
 
     @property
     def key(self) -> tuple[str, Operation]:
-        """What tells it from every other one."""
+        """The identity of the variant."""
         return self.name, self.operation
 
     @property

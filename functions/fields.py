@@ -19,6 +19,9 @@ OPTIONS: Final = "#/options"
 _SURROGATES: Final = r"\ud800-\udfff"
 """Halves of characters, which JSON can write and no text can hold (RFC 8259 §8.2)."""
 
+_REPLACEMENT: Final = "\ufffd"
+"""What a decoder puts where it found no UTF-8: the character that was typed is lost."""
+
 type Schema = dict[str, Any]
 
 
@@ -101,6 +104,19 @@ class Password(Text):
     """Cognito's `Password`. The pool's policy is checked later."""
 
     max_length = 256
+
+    def check(self, value: object) -> Iterator[FieldError]:
+        """Refuse U+FFFD as well, because the user could not type such a password again."""
+        yield from super().check(value)
+        if isinstance(value, str) and _REPLACEMENT in value:
+            lost = (
+                "contains U+FFFD, which replaces text that is not UTF-8; send the request in UTF-8"
+            )
+            yield self.error("replacementCharacter", lost)
+
+    def schema(self) -> Schema:
+        """Return the schema of any text without U+FFFD."""
+        return super().schema() | {"pattern": f"^[^{self.refused}\\ufffd]*$"}
 
 
 class Flag(Field[bool]):

@@ -12,6 +12,8 @@ from functions.records import Cause
 JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
 URN: Final = "urn:password-service:"
+MAX_ERRORS: Final = 20
+"""Entries of `errors` in one response, so that no request makes it large."""
 
 
 class FieldError(NamedTuple):
@@ -59,7 +61,7 @@ class Problem(NamedTuple):
             "message": self.detail,
             "recoverySuggestion": self.recovery_suggestion,
             "requestId": request_id,
-        } | ({"errors": [error.document() for error in errors]} if errors else {})
+        } | ({"errors": [error.document() for error in errors[:MAX_ERRORS]]} if errors else {})
 
     @property
     def headers(self) -> dict[str, str]:

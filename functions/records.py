@@ -40,6 +40,10 @@ class Cause(_Described):
         "ForeignClient",
         "An update came with a token of an app client that is not allowed.",
     )
+    ANOTHER_TOKEN = (
+        "AnotherToken",
+        "An update came with a token other than the one that the authorizer checked.",
+    )
     UNKNOWN_MEANING = (
         "UnknownNotAuthorizedException",
         "Cognito refused with a text that this service does not know.",

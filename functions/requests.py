@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import quote
 
 from functions.fields import BODY, OPTIONS, Field, Schema
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 type Body = Mapping[str, object] | None
 """The body of a response, if it has one."""
+
+MAX_NAME: Final = 64
+"""Characters of an unknown member's name that a response repeats. No known name is as long."""
 
 
 class Caller(NamedTuple):
@@ -60,11 +63,7 @@ class Request:
         self.settings = settings
         self.record = record
         members = _members(body)
-        errors = [
-            FieldError(_pointer(*member), "additionalProperties", "This member is not accepted.")
-            for member in members
-            if member not in self.fields
-        ]
+        errors: list[FieldError] = []
         empty = None
         self.values: dict[str, Any] = {}
         for member, field in self.fields.items():
@@ -77,6 +76,8 @@ class Request:
             else:
                 self.values[field.name] = value
                 errors += field.check(value)
+        # Last, so that a long list is cut after the errors of the fields.
+        errors += [_unknown(*member) for member in members if member not in self.fields]
         if errors:
             raise Failure(empty or INVALID_REQUEST, errors)
 
@@ -116,6 +117,11 @@ def _members(body: object) -> dict[tuple[str, str], object]:
     return members | {(OPTIONS, name): value for name, value in (options or {}).items()}
 
 
-def _pointer(group: str, name: str) -> str:
+def _unknown(group: str, name: str) -> FieldError:
+    rule = "additionalProperties"
+    if len(name) > MAX_NAME:
+        detail = f"A member whose name has more than {MAX_NAME} characters is not accepted."
+        return FieldError(group, rule, detail, {"maximum": MAX_NAME})
     escaped = name.replace("~", "~0").replace("/", "~1")
-    return f"{group}/{quote(escaped, safe='~', errors='replace')}"
+    pointer = f"{group}/{quote(escaped, safe='~', errors='replace')}"
+    return FieldError(pointer, rule, "This member is not accepted.")

@@ -162,7 +162,7 @@ def _rate(
 
 
 def _path_of(operation: Operation) -> CfnWebACL.StatementProperty:
-    """Anywhere in the path: the stage's name may stand before it, and a slash behind it."""
+    """Match it anywhere in the path: the stage's name may precede it, and a slash may follow."""
     return CfnWebACL.StatementProperty(
         byte_match_statement=CfnWebACL.ByteMatchStatementProperty(
             field_to_match=CfnWebACL.FieldToMatchProperty(uri_path={}),

@@ -70,7 +70,6 @@ class Observability(Construct):
         hidden = {HIDDEN: Watch(_count(HIDDEN), most, 1)}
         undelivered = {
             "DeliveryFailures": Watch(_count(problems.CODE_NOT_DELIVERED.code), FAULT),
-            "DailyMailLimit": Watch(_count(Cause.DAILY_MAIL_LIMIT), 1),
             "TriggerFailures": Watch(
                 _count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
                 FAULT,
@@ -88,6 +87,7 @@ class Observability(Construct):
                 statistic=cloudwatch.Stats.MAXIMUM,
             ),
             "MessagesExpired": Watch(_count(Cause.MESSAGE_EXPIRED, functions=[WORKER]), 1),
+            "DailyMailLimit": Watch(_count(Cause.DAILY_MAIL_LIMIT), 1),
         }
         degradations = {
             str(one): Watch(_count(one), 1)

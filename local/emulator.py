@@ -57,7 +57,7 @@ def check_port(port: int, setting: str = "PORT") -> None:
 
 
 def environment(endpoint: str | None = None) -> dict[str, str]:
-    """The environment of a program that is to find this endpoint in the place of AWS.
+    """Return the environment of a program that uses this endpoint instead of AWS.
 
     Nothing of the user's own AWS settings is left in it: a profile, an endpoint or a CA bundle
     would lead to a real account. The rest is kept, since pip needs the user's index, proxy and

@@ -1,6 +1,5 @@
 """`make invoke`: one handler in this process, with an event as API Gateway sends it."""
 
-import base64
 import io
 import json
 import os
@@ -12,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from functions.api.caller import read_claims
 from functions.operations import Operation
 from local import emulator
 from local.deployment import local_stack
@@ -21,7 +21,7 @@ from local.stack import Stack
 CODE: Final = "{{code}}"
 ACCESS_TOKEN: Final = "{{accessToken}}"  # noqa: S105 - a placeholder
 REVOKED_ACCESS_TOKEN: Final = "{{revokedAccessToken}}"  # noqa: S105 - a placeholder
-"""What a sample event holds in the place of what only a live user pool can give."""
+"""Placeholders in the sample events, for what only a live user pool can provide."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _function(stack: Stack, handler: str) -> dict[str, Any]:
 
 
 def _fill(text: str, stack: Stack) -> dict[str, Any]:
-    """The event with what its placeholders stand for; all belong to the demo user."""
+    """Return the event with its placeholders filled in for the demo user."""
     claims: dict[str, str] = {}
     if "{{" in text:
         # An earlier invocation, or the user, may have changed the password.
@@ -99,18 +99,12 @@ def _fill(text: str, stack: Stack) -> dict[str, Any]:
             if placeholder == REVOKED_ACCESS_TOKEN:
                 stack.client("cognito-idp").global_sign_out(AccessToken=token)
             text = text.replace(placeholder, token)
-            claims = _claims(token)
+            # The gateway's authorizer reports every claim as text.
+            claims = {name: str(value) for name, value in read_claims(token).items()}
     event: dict[str, Any] = json.loads(text)
     if claims:
         event["requestContext"]["authorizer"] = {"claims": claims}
     return event
-
-
-def _claims(token: str) -> dict[str, str]:
-    """What the gateway's authorizer reads in a token: every value is text there."""
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return {name: str(value) for name, value in claims.items()}
 
 
 def _print_answer(answer: dict[str, Any]) -> None:

@@ -66,19 +66,21 @@ def _holder(folder: Path) -> int | None:
 
 def _remove(folder: Path, say: Callable[[str], None]) -> None:
     """Remove what a killed run left: the folder, and its processes if their leader died too."""
-    run, group, *_ = *recorded(folder), None, None
+    run, group, *_ = *recorded(folder), 0, 0
     left = [str(pid) for pid, alive in recorded(folder).items() if alive and _belongs(pid, group)]
     if group and left:
         kill_group(group)
     shutil.rmtree(folder, ignore_errors=True)
     stopped = f"stopped its processes {', '.join(left)} and " if left else ""
-    say(
-        f"an earlier make run (process {run}) was killed: "
-        f"{stopped}removed its folder {folder.relative_to(ROOT)}"
+    which = (
+        f"an earlier make run (process {run}) was killed"
+        if run
+        else "an earlier make run left no readable list of its processes"
     )
+    say(f"{which}: {stopped}removed its folder {folder.relative_to(ROOT)}")
 
 
-def _belongs(pid: int, group: int | None) -> bool:
+def _belongs(pid: int, group: int) -> bool:
     with suppress(ProcessLookupError):
         return os.getpgid(pid) == group
     return False

@@ -76,7 +76,7 @@ def _report_mails(stack: Stack) -> None:
         try:
             mails = stack.mails()
         except HTTPError:
-            sys.exit("The emulator does not answer any more.")
+            sys.exit("The emulator no longer responds.")
         for mail in mails[seen:]:
             what = f"code {mail.code}" if mail.code else mail.subject
             print(f"{time.strftime('%X')}  mailed to {mail.to}: {what}", flush=True)

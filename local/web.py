@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from functions import problems
+from functions.problems import Problem
 from local import emulator
 from local.processes import ROOT
 from local.runs import hold
@@ -41,7 +43,6 @@ _DOCS: Final = {
     "/swagger-ui.css": ROOT / "node_modules/swagger-ui-dist/swagger-ui.css",
 }
 _JSON: Final = "application/json"
-_TEXT: Final = "text/plain; charset=utf-8"
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -63,6 +64,63 @@ _TRUSTED_TYPES: Final = "require-trusted-types-for 'script'; trusted-types 'none
 
 _MAX_BODY: Final = 10_000
 """Bytes."""
+
+_UNREADABLE: Final = Problem(
+    "unreadable-request",
+    "InvalidParameterException",
+    HTTPStatus.BAD_REQUEST,
+    "Unreadable request",
+    "The request cannot be read.",
+    "Reload the page and try again.",
+)
+_ANOTHER_SITE: Final = Problem(
+    "another-site",
+    "ForbiddenException",
+    HTTPStatus.FORBIDDEN,
+    "Not from this page",
+    "Only the local page can send this request, with at most 10,000 bytes of JSON.",
+    "Use the page that make run serves.",
+)
+_ANOTHER_HOST: Final = Problem(
+    "another-host",
+    "ForbiddenException",
+    HTTPStatus.MISDIRECTED_REQUEST,
+    "Wrong host name",
+    "This server responds only to the names 127.0.0.1 and localhost.",
+    "Open the address that make run printed.",
+)
+_NOT_FOUND: Final = Problem(
+    "page-not-found",
+    "NotFoundException",
+    HTTPStatus.NOT_FOUND,
+    "Page not found",
+    "There is nothing at this path.",
+    "Open the address that make run printed.",
+)
+_NO_EMULATOR: Final = Problem(
+    "emulator-unreachable",
+    "InternalErrorException",
+    HTTPStatus.BAD_GATEWAY,
+    "Emulator unreachable",
+    "The emulator does not respond.",
+    "Start make run again.",
+)
+_SIGN_IN_REFUSED: Final = Problem(
+    "sign-in-refused",
+    "NotAuthorizedException",
+    HTTPStatus.UNAUTHORIZED,
+    "Sign-in refused",
+    "The username or the password is wrong.",
+    "Enter both again, or reset the password.",
+)
+_SIGN_IN_INCOMPLETE: Final = Problem(
+    "sign-in-incomplete",
+    "NotAuthorizedException",
+    HTTPStatus.FORBIDDEN,
+    "Sign-in incomplete",
+    "Cognito asks for another step.",
+    "Sign in as the demo user instead.",
+)
 
 
 class Answer(NamedTuple):
@@ -114,12 +172,12 @@ class _Handler(BaseHTTPRequestHandler):
         # What is left unread would be taken for the next request.
         self.close_connection = True
         if not _is_own(self.headers):
-            self._send(_refuse(HTTPStatus.FORBIDDEN))
+            self._send(_refuse(_ANOTHER_SITE))
             return
         try:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         except (ValueError, RecursionError):
-            self._send(_refuse(HTTPStatus.BAD_REQUEST))
+            self._send(_refuse(_UNREADABLE))
         else:
             self._send(self._answer("POST", sent))
 
@@ -127,15 +185,15 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             host = urlsplit(f"//{self.headers['Host']}").hostname
         except ValueError:
-            return _refuse(HTTPStatus.BAD_REQUEST)
+            return _refuse(_UNREADABLE)
         # If another name that leads here were answered, its scripts would be same-origin.
         if host not in _HOSTS:
-            return _refuse(HTTPStatus.MISDIRECTED_REQUEST)
+            return _refuse(_ANOTHER_HOST)
         route = self.routes.get((method, self.path.partition("?")[0]))
         try:
-            return route(sent) if route else _refuse(HTTPStatus.NOT_FOUND)
+            return route(sent) if route else _refuse(_NOT_FOUND)
         except (BotoCoreError, HTTPError):
-            return _refuse(HTTPStatus.BAD_GATEWAY)  # the emulator is stopping
+            return _refuse(_NO_EMULATOR)  # the emulator is stopping
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -215,26 +273,18 @@ def _sign_in(stack: Stack, sent: object) -> Answer:
                 tokens = stack.sign_in(User(username, password))
                 return _json({"accessToken": tokens["AccessToken"]})
             except ChallengeError as error:
-                return _deny(HTTPStatus.FORBIDDEN, str(error), "Sign in as the demo user instead.")
+                return _refuse(_SIGN_IN_INCOMPLETE._replace(detail=str(error)))
             except (ClientError, UnicodeEncodeError):
                 pass
     # One text for whatever is wrong.
-    return _deny(
-        HTTPStatus.UNAUTHORIZED,
-        "The username or the password is wrong.",
-        "Enter both again, or reset the password.",
-    )
+    return _refuse(_SIGN_IN_REFUSED)
 
 
-def _deny(status: HTTPStatus, message: str, suggestion: str) -> Answer:
-    """Answer in the shape of the service's problems."""
-    problem = {"code": "NotAuthorizedException", "message": message}
-    return _json(problem | {"recoverySuggestion": suggestion}, status)
+def _json(document: object) -> Answer:
+    return Answer(_JSON, json.dumps(document).encode())
 
 
-def _json(document: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    return Answer(_JSON, json.dumps(document).encode(), status)
-
-
-def _refuse(status: HTTPStatus) -> Answer:
-    return Answer(_TEXT, f"{status.phrase}.\n".encode(), status)
+def _refuse(problem: Problem) -> Answer:
+    """Answer in the shape of the service's problems. No log has such a request, so it has no ID."""
+    content = json.dumps(problem.document(request_id="")).encode()
+    return Answer(problems.JSON, content, HTTPStatus(problem.status))

@@ -10,5 +10,5 @@ os.environ.setdefault("JSII_NODE", str(ROOT / "local/jsii-node"))
 
 
 def pytest_sessionstart() -> None:
-    """Let SIGTERM end the tests as Ctrl-C does, or else it would leave emulators running."""
+    """Let SIGTERM end the tests as Ctrl-C does. Otherwise emulators would be left running."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

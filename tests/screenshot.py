@@ -1,4 +1,4 @@
-"""`make screenshot`: the picture of the page that stands in the README."""
+"""`make screenshot`: take the README's picture of the page."""
 
 from typing import Final
 

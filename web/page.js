@@ -274,25 +274,19 @@ function countDown(form, seconds, username) {
 
 /** Sign in by the runner. In an application, Amplify does this. */
 async function signIn(username, password) {
-  let response;
+  let response, document;
   try {
     response = await fetch('/local/sign-in', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ username, password }),
     });
+    document = await response.json();
   } catch (underlyingError) {
     const message = 'A network error has occurred.';
     const type = 'urn:password-service:network-error';
     throw new AuthError({ type, name: 'NetworkError', message, underlyingError });
   }
-  // The runner refuses a body that is too large without a problem document.
-  const unknown = {
-    type: 'urn:password-service:unexpected-response',
-    code: 'Unknown',
-    message: 'An unknown error has occurred.',
-  };
-  const document = await response.json().catch(() => unknown);
   if (response.ok) return document.accessToken;
   throw new AuthError({ ...document, name: document.code, status: response.status });
 }

@@ -40,7 +40,7 @@ export type UpdatePasswordInput = {
 
 /** What is wrong with one member of the request. */
 export type FieldError = {
-  /** A URI fragment, for example `#/newPassword`. */
+  /** A URI fragment, for example `#/newPassword`, or the name of a header. */
   pointer: string;
   /** The name of the rule: translate by it and by `params`. */
   rule: string;
@@ -60,6 +60,7 @@ export interface AuthErrorParams {
   underlyingError?: unknown;
   /** The HTTP status; absent if there was no response. */
   status?: number;
+  /** Up to 20 of them. */
   errors?: FieldError[];
   /** The ID by which the operator finds the request. */
   requestId?: string;

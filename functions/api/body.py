@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any, Final
 
 from functions import problems
@@ -10,11 +11,18 @@ from functions.problems import Failure, FieldError
 MAX_LENGTH: Final = 64 * 1024
 """Characters. No valid request is longer, even with every character escaped."""
 
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)')
+_UTF_8: Final = {"utf-8", "utf8"}
+
 
 def read_body(event: dict[str, Any], headers: dict[str, str]) -> object:
     """Return the parsed body, or raise the `Failure` that says why it cannot be read."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+    if media_type.strip() != "application/json":
         raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)
+    if any(charset not in _UTF_8 for charset in _CHARSET.findall(f";{parameters}")):
+        error = FieldError("Content-Type", "charset", "The charset in Content-Type must be UTF-8.")
+        raise Failure(problems.INVALID_REQUEST, [error])
     text = event.get("body") or ""
     if len(text) > MAX_LENGTH:
         raise Failure(problems.REQUEST_TOO_LARGE)

@@ -1,5 +1,7 @@
 """Who sent a request: what the gateway and its authorizer report, and what the headers say."""
 
+import json
+from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any, Final
 
 from functions import problems
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 MAX_IDEMPOTENCY_KEY: Final = 255
 """Characters, the usual bound in this field."""
+
+_CHECKED_CLAIMS: Final = ("sub", "client_id", "token_use", "jti")
+"""The claims by which a token is recognised as the one that the authorizer verified."""
 
 
 def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
@@ -50,6 +55,8 @@ def identify(
     if not operation.signed_in:
         return caller
     claims = ((event.get("requestContext") or {}).get("authorizer") or {}).get("claims") or {}
+    if len(_authorizations(event)) > 1:
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.ANOTHER_TOKEN)
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
@@ -60,6 +67,34 @@ def identify(
         raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_POOL)
     if claims.get("client_id") not in settings.allowed_client_ids:
         raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_CLIENT)
+    # The authorizer may have verified another token than the one that reaches the function. Cognito
+    # verifies the signature of what is forwarded, so it is enough to read the claims here.
+    sent = read_claims(token)
+    if any(claims.get(name) is None or claims[name] != sent.get(name) for name in _CHECKED_CLAIMS):
+        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.ANOTHER_TOKEN)
     return caller._replace(
         access_token=token, sub=claims["sub"], username=claims.get("username", "")
     )
+
+
+def _authorizations(event: dict[str, Any]) -> set[str]:
+    """Return the different values of the header; only `multiValueHeaders` has those of repeats."""
+    single = {name: [value] for name, value in (event.get("headers") or {}).items()}
+    repeated = event.get("multiValueHeaders") or {}
+    return {
+        value
+        for headers in (single, repeated)
+        for name, values in headers.items()
+        for value in values
+        if name.lower() == "authorization"
+    }
+
+
+def read_claims(token: str) -> dict[str, Any]:
+    """Return the payload of a JWT, without verifying it; empty if it cannot be decoded."""
+    try:
+        _, payload, _ = token.split(".")
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

@@ -76,7 +76,7 @@ class Cache[V]:
 
 def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
     """Return Cognito's response to an action, or raise the `Failure` that its error stands for."""
-    client = _CLIENTS.get(action, clients.cognito)()
+    client = _CLIENTS.get(action, clients.changes)()
     with tracer().provider.in_subsegment(name=action) as subsegment:
         try:
             response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
@@ -193,11 +193,16 @@ client_secrets = Cache(_read_client_secret, inf)
 _policies = Cache(_read_policy, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 _CLIENTS: Final = {
-    "ChangePassword": clients.changes,
-    "ConfirmForgotPassword": clients.changes,
     "ForgotPassword": clients.codes,
+    **dict.fromkeys(
+        (
+            *("DescribeUserPool", "DescribeUserPoolClient", "AdminGetUser"),
+            *("AdminUserGlobalSignOut", "GlobalSignOut"),
+        ),
+        clients.cognito,
+    ),
 }
-"""The actions that are not tried again by botocore."""
+"""The actions that may be done twice. Any other is asked for once."""
 
 _ON_THE_WAY: Final[dict[type[Exception], Problem]] = {
     ConnectionError: problems.SERVICE_UNAVAILABLE,

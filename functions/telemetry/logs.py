@@ -32,5 +32,9 @@ class LineFormatter(LambdaPowertoolsFormatter):
 
 def make_logger() -> Logger:
     """Return the logger of the functions, whose times are in UTC."""
+    # At DEBUG, botocore logs whole requests and responses, with passwords and the client secret.
+    # Lambda's own log level could turn that on.
+    for library in ("botocore", "urllib3"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     formatter = LineFormatter(location=None, use_rfc3339=True, utc=True)
     return Logger(service=SERVICE, logger_formatter=formatter)

@@ -99,7 +99,7 @@ def _extract_roots(store: Path, roots: Path) -> None:
     )
     amazons = [pem for label, pem in certificates if re.fullmatch(_AMAZON, label)]
     if not amazons:
-        raise SystemExit(f"{store} does not name Amazon's certificates any more.")
+        raise SystemExit(f"{store} no longer names Amazon's certificates.")
     roots.parent.mkdir(parents=True, exist_ok=True)
     roots.write_text("".join(amazons))
 
@@ -164,7 +164,7 @@ def _replace(module: Path, lines: Mapping[str, str]) -> None:
     text = module.read_text().splitlines()
     for line, replacement in lines.items():
         if text.count(line) != 1:
-            raise SystemExit(f"{module} does not have the line {line!r} any more.")
+            raise SystemExit(f"{module} no longer has the line {line!r}.")
         text[text.index(line)] = replacement
     module.unlink()  # a link to what other bundles have as well
     module.write_text("\n".join(text) + "\n")

@@ -15,6 +15,7 @@ from tests.support.contract import ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
 from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
 from tests.support.runtime import Runtime, RuntimeFailure
+from tests.unit.test_secrets import SWITCHES
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
@@ -29,7 +30,7 @@ def front() -> Iterator[CognitoFront]:
 
 @pytest.fixture
 def daemon() -> Iterator[socket.socket]:
-    """What receives the segments of X-Ray."""
+    """A socket that receives X-Ray's segments."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
         received.bind(("127.0.0.1", 0))
         received.settimeout(5)
@@ -157,8 +158,13 @@ def test_a_trace_names_what_went_wrong(
 
 @each_operation
 def test_no_secret_leaves_by_a_trace_or_at_debug(
-    operation: Operation, start: Start, front: CognitoFront, daemon: socket.socket
+    operation: Operation,
+    start: Start,
+    environment: dict[str, str],
+    front: CognitoFront,
+    daemon: socket.socket,
 ) -> None:
+    environment |= SWITCHES | {"AWS_LAMBDA_LOG_FORMAT": "JSON"}
     body = {name: value for name, value in BODIES[operation].items() if name != "username"}
     secrets = [value for value in body.values() if isinstance(value, str)]
     secrets += [TOKEN] if operation.signed_in else []
@@ -169,4 +175,5 @@ def test_no_secret_leaves_by_a_trace_or_at_debug(
         answer = runtime.invoke(valid(operation))
         everything = f"{answer}{receive_trace(daemon)}{runtime.printed}"
 
+    assert '"level": "DEBUG"' in everything
     assert [secret for secret in (*secrets, CLIENT_SECRET) if secret in everything] == []

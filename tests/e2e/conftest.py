@@ -79,7 +79,7 @@ class Api:
     ) -> Reply:
         """Post JSON, or the content as it is; the answer must be one that the document has.
 
-        Underscores in the names of the headers stand for `-`.
+        In the names of the headers, write `_` for `-`.
         """
         sent = {"Content-Type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -92,7 +92,7 @@ class Api:
 
 
 class Fronts(NamedTuple):
-    """What stands before everything that a function asks."""
+    """A front for each dependency of the functions."""
 
     cognito: CognitoFront
     table: Front
@@ -106,7 +106,7 @@ class Fronts(NamedTuple):
 
 @pytest.fixture(scope="package")
 def deployment() -> Iterator[tuple[Stack, Fronts]]:
-    """One for all the tests here: it takes most of their time."""
+    """Deploy one stack for all these tests, because it takes most of their time."""
     port = emulator.free_port()
     endpoint = f"http://127.0.0.1:{port}"
     with (
@@ -149,7 +149,7 @@ def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
 
 @pytest.fixture
 def front(fronts: Fronts) -> CognitoFront:
-    """What stands before Cognito."""
+    """The front between the functions and Cognito."""
     return fronts.cognito
 
 
@@ -161,7 +161,7 @@ def acted(front: CognitoFront) -> list[str]:
 
 @pytest.fixture
 def api(stack: Stack) -> Api:
-    """From an address that no other test has, since there are limits for each."""
+    """Call the API from an address that no other test uses, because each has its own limits."""
     return Api(stack, f"198.18.{next(_numbers) % 256}.{next(_numbers) % 256}")
 
 

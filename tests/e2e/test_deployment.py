@@ -1,4 +1,4 @@
-"""What the CDK CLI does with a stack that stands already."""
+"""What the CDK CLI does with a stack that is already deployed."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Faults of what the service asks: the answer, what the operator sees, and what is left behind."""
+"""Faults of the dependencies: the answer, what the operator sees, and what is left behind."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
 
 @dataclass
 class Client:
-    """A user who is signed in, and one request of his, which he can send again as it was."""
+    """A signed-in user with one request, which they can send again unchanged."""
 
     api: Api
     stack: Stack
@@ -176,7 +176,7 @@ def break_down(front: Front, actions: tuple[str, ...], script: Script) -> None:
 
 
 class Fault(NamedTuple):
-    """What Cognito does in the place of an answer, and what is promised for it."""
+    """What Cognito does instead of answering, and what the caller is promised then."""
 
     script: Script
     problem: Problem | None
@@ -279,7 +279,7 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
 
 
 class Outage(NamedTuple):
-    """What something beside Cognito does in the place of an answer, and what is counted for it."""
+    """What another dependency does instead of answering, and what is counted then."""
 
     service: str
     script: Script
@@ -363,7 +363,7 @@ def test_a_code_is_sent_without_the_table(
 def test_an_answer_that_the_table_did_not_keep_is_waited_for(
     api: Api, stack: Stack, user: User, fronts: Fronts, operation: Operation
 ) -> None:
-    """The record in progress is there, the attempts are counted, and then the table is down."""
+    """Store the record in progress, count the attempts, then take the table down."""
     client = Client(api, stack, user, operation)
     counts = 1 if operation.signed_in else 2
     fronts.table.answer("UpdateItem", times=counts)
@@ -400,7 +400,7 @@ def test_a_new_password_counts_though_nobody_could_be_signed_out(
 
 
 def end_of_time(stack: Stack) -> None:
-    """Let the time of every function be over that has not said what came of its request."""
+    """Expire the records of functions that have not stored the outcome of their request."""
     dynamodb = stack.client("dynamodb")
     (name,) = dynamodb.list_tables()["TableNames"]
     for item in dynamodb.scan(TableName=name)["Items"]:
@@ -410,7 +410,7 @@ def end_of_time(stack: Stack) -> None:
 
 
 def processes(stack: Stack, operation: Operation) -> list[int]:
-    """Those that run the function, of the emulator that these tests started."""
+    """The emulator's processes that run the function."""
     name = function(stack, operation)["FunctionName"]
     command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -29,7 +29,7 @@ THIRD = "a-third-quiet-harbour-53"
 
 
 def node(source: str, **variables: object) -> str:
-    """What a module prints that stands beside the client."""
+    """Return what a module prints that is in the client's folder."""
     return subprocess.run(
         ["node", "--input-type=module"],
         input=source,

@@ -44,7 +44,7 @@ _numbers = count()
 
 @schemathesis.check
 def valid_data_is_not_malformed(_: CheckContext, response: Response, case: Case[Any]) -> None:
-    """Here a refusal is no `InvalidParameterException`, which the check of the status lets pass."""
+    """Assert that no refusal is `InvalidParameterException`, whose status alone would pass."""
     assert case.meta is not None
     if case.meta.generation.mode.is_positive and response.status_code >= 400:
         assert response.json()["code"] in {

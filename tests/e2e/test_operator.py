@@ -162,7 +162,7 @@ def test_no_secret_stands_in_any_log(
 
 
 def wait_for_logs(stack: Stack, marks: list[str]) -> str:
-    """The logs, once each of these requests stands in them."""
+    """Return the logs as soon as they contain each of these requests."""
     deadline = time.monotonic() + 10
     while True:
         text = logged(stack)

@@ -49,9 +49,9 @@ def browser(stack: Stack) -> Iterator[Browser]:
 
 @pytest.fixture
 def said(stack: Stack) -> Iterator[list[str]]:
-    """What the browser says in its console; a test that expects something clears it.
+    """The browser's console messages; a test that expects some clears them.
 
-    No page can keep Chromium from its own line about each answer that is no success.
+    Chromium always writes a line about a response that is not a success.
     """
     said: list[str] = []
     yield said
@@ -86,7 +86,7 @@ def fill(page: Page, form: str, **values: str) -> None:
 
 
 def submit(page: Page, form: str, **values: str) -> Locator:
-    """Press the form's button; returns where its problem would stand."""
+    """Press the form's button, and return the element that shows a problem."""
     fill(page, form, **values)
     page.locator(f"#{form} [type=submit]").click()
     return page.locator(f"#{form} .problem")
@@ -98,7 +98,7 @@ def sign_in(page: Page, user: User) -> None:
 
 
 def answer(page: Page, stack: Stack, problem: Problem) -> None:
-    """Let the browser find this answer in the place of the service."""
+    """Make the browser receive this answer instead of the service's."""
     headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
     page.route(
         f"{stack.url}/**",
@@ -435,7 +435,9 @@ def test_a_limit_of_one_user_keeps_no_other_one_waiting(page: Page, stack: Stack
 
 
 def test_a_sign_in_that_the_runner_cannot_read_ends(page: Page) -> None:
-    expect(submit(page, "sign-in", password="x" * 10_000)).to_contain_text("Unknown · 403")
+    shown = submit(page, "sign-in", password="x" * 10_000)
+
+    expect(shown).to_contain_text("ForbiddenException · 403")
 
 
 def test_the_documentation_is_drawn_under_its_policy(page: Page) -> None:

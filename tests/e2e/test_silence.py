@@ -174,7 +174,7 @@ def test_a_weak_password_is_refused_for_every_account_alike(
 
 @pytest.fixture
 def legacy(stack: Stack) -> Iterator[None]:
-    """The app client as an imported pool may have it: it tells who exists."""
+    """An app client that reveals who exists, as an imported pool may have one."""
     idp = stack.client("cognito-idp")
     ids = {"UserPoolId": stack.user_pool_id, "ClientId": stack.user_pool_client_id}
     client = idp.describe_user_pool_client(**ids)["UserPoolClient"]

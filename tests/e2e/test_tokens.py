@@ -1,4 +1,4 @@
-"""Whose tokens update accepts: the gateway judges them first, then Cognito."""
+"""The tokens that update accepts: the gateway checks them first, then Cognito."""
 
 from base64 import urlsafe_b64encode
 

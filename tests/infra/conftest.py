@@ -19,9 +19,9 @@ type Find = Callable[[str], list[dict[str, Any]]]
 
 
 def make_app(folder: str, **settings: Any) -> App:
-    """An app with what stands in `cdk.json`, whose feature flags change the templates."""
+    """An app with the context of `cdk.json`, whose feature flags change the templates."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # The asset need not be copied to the folder: only its hash stands in the template.
+    # The template contains only the asset's hash, so the asset is not copied to the folder.
     unstaged = {"aws:cdk:disable-asset-staging": True}
     return App(outdir=folder, context=context | unstaged | settings)
 

@@ -1,4 +1,4 @@
-"""A new version comes slowly and goes back by itself; an old one is kept or pruned as is set."""
+"""A new version gets traffic slowly and rolls back by itself; settings keep or prune old ones."""
 
 from collections.abc import Mapping
 from typing import Any

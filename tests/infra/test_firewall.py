@@ -51,7 +51,7 @@ def limit(name: str) -> int:
 
 
 def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0) -> bool:
-    """What WAF says of a request, by its documentation, for the statements that we use."""
+    """Evaluate a request as WAF documents it, for the statements that we use."""
     ((kind, inner),) = statement.items()
     match kind:
         case "SizeConstraintStatement":

@@ -1,4 +1,4 @@
-"""Hidden from the caller, never from the operator: what fails raises an alarm and is shown."""
+"""Failures that are hidden from the caller still raise an alarm and appear on the dashboard."""
 
 import json
 import re

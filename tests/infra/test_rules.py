@@ -1,4 +1,4 @@
-"""What others check a template for."""
+"""Other people's checks of the templates: cdk-nag and cfn-lint."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def everything(name: str) -> dict[str, str]:
 
 
 def check(app: App) -> None:
-    """Synthesize with cdk-nag, which makes of a finding an error."""
+    """Synthesize with cdk-nag, which turns each finding into an error."""
     Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
     app.synth()
 

@@ -1,4 +1,4 @@
-"""What stands in the templates, which is what AWS will do."""
+"""What the templates contain, which is what AWS will do."""
 
 import json
 from collections.abc import Mapping
@@ -278,7 +278,7 @@ def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
 
 
 def role_actions(template: Mapping[str, Any], operation: Operation) -> set[str]:
-    """What a function's role may do; it must name what it may do it to, where AWS lets it."""
+    """What a function's role may do. It must name the resources where AWS allows that."""
     (function,) = (
         f
         for f in find_in(template, "AWS::Lambda::Function")

@@ -1,4 +1,4 @@
-"""A clone of its own for `make run`, so that no test meets what a person runs in this one."""
+"""A separate clone for `make run`, so that tests do not meet a run that a person started."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def clone(folder: Path) -> Path:
 
 
 def environment(clone: Path) -> dict[str, str]:
-    """What a user might have set, and what must not matter."""
+    """Variables that a user may have set, and that must not matter."""
     home, temporary = clone.parent / "home", clone.parent / "tmp"
     temporary.mkdir(exist_ok=True)
     if not home.exists():

@@ -1,4 +1,4 @@
-"""However `make run` ends, nothing of it stays; and two of them do not mix."""
+"""However `make run` ends, nothing is left behind; and two runs do not disturb each other."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def leader(run: Run) -> int:
-    """Whoever kills the other processes when the run is killed."""
+    """The process that kills the others when the run is killed."""
     record = run.stack_file.with_name("processes").read_text()
     return int(record.splitlines()[1].split()[0])
 
@@ -79,6 +79,18 @@ def test_a_process_that_has_got_the_id_of_a_dead_one_is_left_alone(folder: Path)
         stranger.kill()
 
     assert f"(process {stranger.pid}) was killed: removed its folder .local/runs/1" in run.printed
+
+
+def test_a_list_of_processes_that_cannot_be_read_is_said_in_a_sentence(folder: Path) -> None:
+    record = folder / ".local" / "runs" / "1" / "processes"
+    record.parent.mkdir(parents=True)
+    record.write_text("nonsense\n")
+
+    with Run(folder) as run:
+        run.wait_for(
+            "an earlier make run left no readable list of its processes: "
+            "removed its folder .local/runs/1"
+        )
 
 
 def test_closing_the_terminal_ends_a_run_whose_make_leads_the_session(folder: Path) -> None:

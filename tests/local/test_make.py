@@ -93,7 +93,7 @@ def test_a_missing_python_is_named(clone: Path, target: str) -> None:
 
 
 def test_a_python_that_only_seems_to_be_there_is_missing(clone: Path) -> None:
-    """As with pyenv, whose shims stand there for every version that any project has."""
+    """pyenv, for example, has a shim for every version that any project uses."""
     offer(clone, "node", "exit 0")
     offer(clone, "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
 

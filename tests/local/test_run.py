@@ -256,7 +256,7 @@ def test_a_corrupt_stack_file_ends_in_a_sentence(run: Run) -> None:
 
 
 def test_destroying_needs_no_terminal_with_approval_given(run: Run) -> None:
-    """Against the emulator: what make starts finds it by the variables that AWS names."""
+    """Run it against the emulator, which the standard AWS variables point to."""
     endpoint = f"http://127.0.0.1:{run.port}"
     settings = emulator.environment(endpoint) | run.environment
     settings |= {"AWS_ENDPOINT_URL": endpoint, "no_proxy": "*"}

@@ -1,4 +1,4 @@
-"""The server of the page: what it gives, and to whom."""
+"""The server of the page: what it serves, and to whom."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
+from functions.problems import INTERNAL_ERROR, JSON, URN
 from local import emulator
 from local.stack import Stack
 from local.web import Answer, pages, website
@@ -99,6 +100,28 @@ def test_a_host_that_is_none_is_a_bad_request(site: str, method: str) -> None:
 
 def test_what_the_runner_cannot_ask_any_more_is_a_bad_gateway(site: str) -> None:
     assert send("GET", f"{site}/local/inbox").status == 502
+
+
+def test_every_refusal_is_a_problem_document(site: str) -> None:
+    own = {"Content_Type": "application/json", "Origin": site}
+    answers = [
+        send("GET", f"{site}/nothing"),
+        send("GET", f"{site}/", Host="rebound.example.com"),
+        send("GET", f"{site}/", Host="["),
+        send("GET", f"{site}/local/inbox"),
+        send("POST", f"{site}/echo", "{}"),
+        send("POST", f"{site}/echo", "{", **own),
+        send("POST", f"{site}/local/sign-in", "{}", **own),
+    ]
+
+    assert [answer.status for answer in answers] == [404, 421, 400, 502, 403, 400, 401]
+    for answer in answers:
+        document = answer.json()
+        assert answer.headers["Content-Type"] == JSON
+        assert document.keys() == INTERNAL_ERROR.document("").keys()
+        assert (document["status"], document["message"]) == (answer.status, document["detail"])
+        assert document["type"].startswith(URN)
+    assert len({answer.json()["type"] for answer in answers}) == len(answers) - 1
 
 
 OWN = {"Content_Type": "application/json", "Host": "localhost:3000"}

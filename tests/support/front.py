@@ -2,7 +2,7 @@
 
 AWS documents answers that no emulator gives, and failures that nobody can cause at will. Point a
 client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. `Front`
-is what knows nothing of Cognito, and can stand before any other service.
+knows nothing of Cognito, so it works for any other service.
 """
 
 import json
@@ -59,7 +59,7 @@ class CognitoRequest:
     headers: dict[str, str]
 
 
-class Refusal(Exception):  # noqa: N818 - Cognito's name for it stands in `error`
+class Refusal(Exception):  # noqa: N818 - `error` is Cognito's name for it
     """An error of Cognito, which a `respond` raises instead of answering."""
 
     def __init__(self, error: str, message: str, status: int = 400) -> None:

@@ -3,6 +3,8 @@
 import json
 import logging
 import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,7 +23,6 @@ from tests.support import ROOT
 ORIGIN: Final = "https://app.example"
 CLIENT_ID: Final = "0client0of0the0tests0"
 REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-TOKEN: Final = "header.payload.signature"
 SUB: Final = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
 USERNAME: Final = "demo@example.com"
 CODE: Final = "482916"
@@ -46,11 +47,34 @@ _messages = count(1)
 _pools = count(1)
 
 
+def make_claims(pool: str = SETTINGS.user_pool_id) -> dict[str, str]:
+    """What the gateway's authorizer reports about an access token."""
+    return {
+        "client_id": CLIENT_ID,
+        "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
+        "jti": "c7e9a1b3-5d2f-4a6c-8e0b-2f4d6a8c0e15",
+        "scope": "openid aws.cognito.signin.user.admin",
+        "sub": SUB,
+        "token_use": "access",
+        "username": SUB,
+    }
+
+
+def make_token(claims: Mapping[str, object]) -> str:
+    """An unsigned token with those claims that are the same in every pool."""
+    payload = {name: claims[name] for name in claims.keys() - {"iss"}}
+    encoded = urlsafe_b64encode(json.dumps(payload, sort_keys=True).encode()).decode()
+    return f"header.{encoded.rstrip('=')}.signature"
+
+
+TOKEN: Final = make_token(make_claims())
+
+
 def read_event(operation: Operation) -> dict[str, Any]:
     """The sample event of an operation, with what only a live pool can give."""
-    text = (ROOT / "events" / f"{operation.id}.json").read_text()
-    text = text.replace("{{code}}", CODE).replace("{{accessToken}}", TOKEN)
-    event: dict[str, Any] = json.loads(text)
+    text = (ROOT / "events" / f"{operation.id}.json").read_text().replace("{{code}}", CODE)
+    claims = json.loads(text)["requestContext"].get("authorizer", {}).get("claims", {})
+    event: dict[str, Any] = json.loads(text.replace("{{accessToken}}", make_token(claims)))
     return event
 
 
@@ -194,16 +218,9 @@ def make_event(
     }
     sent = {"Content-Type": "application/json", "Origin": ORIGIN}
     if operation.signed_in:
-        sent["Authorization"] = f"Bearer {TOKEN}"
-        standard = {
-            "client_id": CLIENT_ID,
-            "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
-            "scope": "openid aws.cognito.signin.user.admin",
-            "sub": SUB,
-            "token_use": "access",
-            "username": SUB,
-        }
-        context["authorizer"] = {"claims": standard | (claims or {})}
+        claims = make_claims(pool) | (claims or {})
+        sent["Authorization"] = f"Bearer {make_token(claims)}"
+        context["authorizer"] = {"claims": claims}
     return {
         "httpMethod": operation.method,
         "path": operation.path,

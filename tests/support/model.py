@@ -1,7 +1,7 @@
 """A model of what the service uses of Cognito, as AWS documents it, with a clock that can move.
 
-Serve it by `CognitoFront(respond=CognitoModel().respond)`. Where AWS is said to do now this and
-now that, or says nothing, it does what tells an attacker more.
+Serve it by `CognitoFront(respond=CognitoModel().respond)`. Where AWS documents several
+behaviours or none, it does what tells an attacker more.
 """
 
 import hmac
@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from tests.support.front import CLIENT_SECRET, Refusal
+from tests.support.invocation import make_claims, make_token
 
 HOUR: Final = 3600.0
 """The life of a code and of an access token, and the window of the limits, in seconds."""
@@ -93,7 +94,7 @@ class CognitoModel:
         user = self.users[username]
         if user.kind is not Kind.ORDINARY or user.password != password:
             raise Refusal("NotAuthorizedException", "Incorrect username or password.")
-        token = _random("token")
+        token = make_token(make_claims() | {"jti": _random("jti")})
         self._sessions[token] = _Session(user, self.now + HOUR)
         return token
 

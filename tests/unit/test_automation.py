@@ -1,4 +1,4 @@
-"""What runs for those who fork this is pinned, has few rights, and checks what `make test` does."""
+"""The CI workflow is pinned, has few permissions, and runs the same checks as `make test`."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ def read(path: str) -> Any:
 
 
 def run(*command: str) -> str:
-    """The output of a tool of this environment that finds nothing to say against a file."""
+    """Return the output of a tool of this environment, which must accept the file."""
     tool, *arguments = command
     done = subprocess.run(
         [Path(sys.executable).with_name(tool), *arguments],

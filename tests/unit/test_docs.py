@@ -1,4 +1,4 @@
-"""What the documents name is there: files, make targets, and the tests that show a claim."""
+"""The files, make targets and tests that the documents name exist."""
 
 import ast
 import re

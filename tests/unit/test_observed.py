@@ -1,4 +1,4 @@
-"""What alarms, the dashboard and the saved queries name, the real handlers do write."""
+"""The handlers write whatever the alarms, the dashboard and the saved queries read."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -97,6 +97,7 @@ SCENARIOS: dict[str, Scenario] = {
     Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
     Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),
     Cause.FOREIGN_CLIENT: lambda w: w.sends(UPDATE, claims={"client_id": "another"}),
+    Cause.ANOTHER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": "Bearer another"}),
     Cause.UNKNOWN_MEANING: lambda w: w.answer(
         UPDATE, "ChangePassword", error=NOT_AUTHORIZED, message="New words"
     ),

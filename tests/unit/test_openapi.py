@@ -28,7 +28,7 @@ def test_the_document_is_openapi() -> None:
 
 def test_a_strict_linter_finds_nothing_in_the_document() -> None:
     program = ROOT / "node_modules" / ".bin" / "redocly"
-    # It would tell its maker, and ask for its latest version.
+    # It would send usage data to its maker, and look for a newer version.
     silent = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
     linted = subprocess.run(

@@ -208,7 +208,7 @@ def test_a_line_that_pads_is_no_breach(configure: Configure, invoke: Invoke) -> 
 def breach_answer(
     configure: Configure, invoke: Invoke, body: bytes, status: str = "200 OK"
 ) -> Reply:
-    """What comes of one request while the range API answers with this."""
+    """Return the reply to one request while the range API answers with this."""
     seen: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a request is named, all of it at once, before Cognito is asked."""
+"""Everything that is wrong with a request is reported at once, before Cognito is called."""
 
 import base64
 import json
@@ -75,6 +75,23 @@ def test_lists_everything_that_is_wrong_at_once(cognito: CognitoFront, invoke: I
     assert cognito.requests == []
 
 
+@pytest.mark.parametrize("group", ["#", "#/options"])
+@pytest.mark.parametrize("names", [[f"{n}" for n in range(4_000)], ["🔑" * 5_000], ["🔑" * 64]])
+def test_a_long_list_of_errors_is_cut(group: str, names: list[str], invoke: Invoke) -> None:
+    unknown = dict.fromkeys(names)
+    body = {"newPassword": "\0"} | (unknown if group == "#" else {"options": unknown})
+
+    reply = invoke(CONFIRM, body)
+
+    assert reply.rules >= {
+        ("#/username", "required"),
+        ("#/newPassword", "pattern"),
+        ("#/confirmationCode", "required"),
+    }
+    assert len(reply.body["errors"]) == min(len(names) + 3, 20)
+    assert len(reply.text) < 4_000
+
+
 def test_the_first_empty_field_names_a_failure_with_several(invoke: Invoke) -> None:
     reply = invoke(CONFIRM, {"username": "two words", "confirmationCode": ""})
 
@@ -129,6 +146,9 @@ BAD_VALUES = [
     (CONFIRM, "newPassword", "a line\nand another", "pattern"),
     (UPDATE, "oldPassword", "x" * 257, "maxLength"),
     (UPDATE, "newPassword", True, "type"),
+    (UPDATE, "newPassword", "second-qui\ufffdt-harbour", "replacementCharacter"),
+    (UPDATE, "oldPassword", "first-qui\ufffdt-harbour", "replacementCharacter"),
+    (CONFIRM, "newPassword", "second-qui\ufffdt-harbour", "replacementCharacter"),
 ]
 
 
@@ -216,6 +236,7 @@ def test_refuses_what_a_foreign_page_can_post_without_a_preflight(
     "headers",
     [
         {"Content-Type": "application/json; charset=utf-8"},
+        {"Content-Type": 'application/json;version=1 ; Charset="UTF-8"'},
         {"Content-Type": "", "content-type": "Application/JSON"},
     ],
 )
@@ -223,6 +244,21 @@ def test_reads_the_media_type_as_http_defines_it(headers: dict[str, str], invoke
     headers = {name: value for name, value in headers.items() if value}
 
     assert invoke(RESET, headers=headers).status == 200
+
+
+@each_operation
+@pytest.mark.parametrize(
+    "parameters",
+    ["charset=latin-1", 'CHARSET="utf-16"', "charset=utf-8; charset=ascii", "charset="],
+)
+def test_refuses_a_body_that_is_declared_to_be_in_another_charset(
+    operation: Operation, parameters: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(operation, headers={"Content-Type": f"application/json; {parameters}"})
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {("Content-Type", "charset")}
+    assert cognito.requests == []
 
 
 @pytest.mark.parametrize(

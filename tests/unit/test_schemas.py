@@ -36,6 +36,7 @@ def accepts(operation: Operation, body: object) -> bool:
 @example(changes={}, options=None, other=None)
 @example(changes={}, options={}, other=None)
 @example(changes={"newPassword": "line\n"}, options={}, other=None)
+@example(changes={"newPassword": "lost\ufffd"}, options={}, other=None)
 @example(changes={"username": "no\u00a0space"}, options={}, other=None)
 @example(changes={}, options={"clientMetadata": {"a" * 65: "b"}}, other=None)
 @example(changes={}, options={"clientMetadata": {"a": "b" * 201}}, other=None)

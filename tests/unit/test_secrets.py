@@ -3,19 +3,29 @@
 Each is a canary: a value that nothing else contains, searched for in all that came out.
 """
 
-from typing import Any
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
+from aws_lambda_powertools.shared import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apidocs.checklist import declared_errors
 from functions.confirm_reset_password.handler import ConfirmResetPassword
 from functions.operations import Operation
+from functions.problems import MEANINGS, PROBLEMS
 from functions.records import Record
 from functions.requests import Caller
+from tests.support import ROOT
 from tests.support.contract import ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, SETTINGS, TOKEN
+from tests.support.invocation import BODIES, SETTINGS, TOKEN, Deployment
 from tests.unit.conftest import Invoke, Service
 from tests.unit.test_problems import DECLARED
 
@@ -72,13 +82,14 @@ def test_keeps_what_a_request_holds(
     assert "canary" not in reply.text + reply.printed
 
 
+class Exploding(str):
+    __slots__ = ()
+
+    def __contains__(self, other: object) -> bool:
+        raise RuntimeError(*SECRETS)
+
+
 def test_keeps_what_a_crash_holds(invoke: Invoke, service: Service) -> None:
-    class Exploding(str):
-        __slots__ = ()
-
-        def __contains__(self, other: object) -> bool:
-            raise RuntimeError(*SECRETS)
-
     service.configure(user_pool_id=Exploding("pool"), allowed_client_ids=Exploding())
 
     reply = invoke(UPDATE, canaries(UPDATE))
@@ -104,3 +115,120 @@ def test_keeps_any_password_that_cognito_echoes(
     reply = invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": password})
 
     assert "canary" not in reply.text + reply.printed
+
+
+SWITCHES: Final = {
+    **{
+        name: "false" if name.endswith("_DISABLED") else "true"
+        for name in map(str, vars(constants).values())
+        if name.startswith("POWERTOOLS_")
+    },
+    "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    "POWERTOOLS_LOGGER_SAMPLE_RATE": "1",
+    "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
+    "LOG_LEVEL": "DEBUG",
+}
+"""Every environment variable that Powertools reads, with the value that makes it say the most."""
+
+EVERYTHING: Final = {
+    "limits": True,
+    "event_bus_name": "the-bus",
+    "threat_protection": True,
+    "reveal_user_existence": True,
+}
+"""The settings under which most is called and told."""
+
+
+def requests(operation: Operation) -> Iterator[dict[str, Any]]:
+    """A request that is right, and requests that are wrong in each kind of way."""
+    body = canaries(operation)
+    yield {"body": body, "headers": {"Idempotency-Key": "a-key"}}
+    yield {"body": body | {"options": {"globalSignOut": True}}}
+    yield {"raw": f"{body}"}
+    yield {"body": body, "headers": {"Content-Type": "text/plain"}}
+    yield {"body": body, "headers": {"Content-Type": "application/json; charset=latin-1"}}
+    yield {"body": body, "headers": {"Authorization": f"Bearer {TOKEN}{TOKEN}"}}
+    yield {"body": body, "claims": {"client_id": "another"}}
+    for name, value in CANARIES.items() & body.items():
+        for wrong in ("", [value], {value: value}, value * 100, f"{value}\0", f"{value}\ufffd"):
+            yield {"body": body | {name: wrong}}
+
+
+def answers(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An answer of each kind to each call, which echoes every secret that was sent."""
+    token = [TOKEN] if operation.signed_in else []
+    body = [value for value in canaries(operation).values() if isinstance(value, str)]
+    sent = {operation.action: body + token, "GlobalSignOut": token}
+    echo = f"You sent {sent[operation.action]}."
+    for error in declared_errors(operation):
+        yield operation.action, {"error": error, "message": echo}
+    for text, *_ in MEANINGS:
+        yield operation.action, {"error": "NotAuthorizedException", "message": f"{text} {echo}"}
+    for action in (*operation.actions, "UpdateItem", "PutItem", "PutEvents", ""):
+        echo = f"You sent {sent.get(action)}."
+        yield action, {"error": "AccessDeniedException", "message": echo}
+        yield action, {"error": "InternalErrorException", "message": echo, "status": 500}
+        yield action, {"body": echo.encode()}
+        yield action, {"reset": True}
+
+
+def carry_out_everything() -> None:
+    """Print each response and each trace, as the only part of a process."""
+    logging.basicConfig(level=logging.DEBUG)  # as Lambda does if the function logs at DEBUG
+    with CognitoFront() as front, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.setblocking(False)
+        os.environ["AWS_XRAY_DAEMON_ADDRESS"] = "{}:{}".format(*daemon.getsockname())
+        os.environ["AWS_ENDPOINT_URL"] = front.url
+
+        def send(operation: Operation, request: dict[str, Any], **changes: Any) -> None:
+            deployment = Deployment(**EVERYTHING, breach_endpoint=front.url, **changes)
+            print(operation, *deployment.invoke(operation, **request))  # noqa: T201
+            while True:
+                try:
+                    print("trace", daemon.recv(64 * 1024))  # noqa: T201
+                except BlockingIOError:
+                    break
+
+        for operation in Operation:
+            for request in requests(operation):
+                front.reset()
+                front.answer("", body=b"")
+                send(operation, request)
+            for action, answer in answers(operation):
+                front.reset()
+                front.answer("", body=b"")
+                front.answer(action, **answer)
+                send(operation, next(requests(operation)))
+            crash = {"user_pool_id": Exploding("pool"), "allowed_client_ids": Exploding()}
+            send(operation, next(requests(operation)), **crash)
+
+
+@pytest.mark.parametrize("sdk", ["false", "true"], ids=["our traces", "the SDK of X-Ray"])
+def test_keeps_every_secret_with_every_switch_of_powertools_on(sdk: str) -> None:
+    """Powertools reads most switches when it is imported, so they need a process."""
+    code = "from tests.unit.test_secrets import carry_out_everything; carry_out_everything()"
+    environment = {
+        "AWS_ACCESS_KEY_ID": "tests",
+        "AWS_REGION": "us-east-1",
+        "AWS_SECRET_ACCESS_KEY": "tests",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "XRAY_SDK": sdk,
+        "_X_AMZN_TRACE_ID": f"Root=1-5759e988-{'b' * 24};Parent={'5' * 16};Sampled=1",
+    }
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | SWITCHES,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert_kept(ran.stdout, ran.stderr)
+    assert "canary" not in ran.stdout + ran.stderr
+    met = {problem.status for problem in PROBLEMS if problem.type in ran.stdout}
+    assert met >= {400, 401, 403, 404, 415, 429, 500, 502, 504}
+    assert "\ntrace b" in ran.stdout
+    assert "DEBUG:aws_lambda_powertools.logging.logger:" in ran.stderr

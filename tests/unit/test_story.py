@@ -1,4 +1,4 @@
-"""The three operations in a row against moto, which is nobody's idea of Cognito but its own."""
+"""The three operations in a row against moto, whose Cognito was written by others."""
 
 import hmac
 import json
@@ -12,6 +12,7 @@ from botocore import xform_name
 from moto import mock_aws
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
+from functions.api.caller import read_claims
 from functions.operations import Operation
 from tests.support.front import CognitoFront
 from tests.unit.conftest import Configure, Invoke, Service
@@ -81,7 +82,7 @@ def test_a_user_gets_a_new_password_and_changes_it(
     third = {"oldPassword": "The-second-passw0rd", "newPassword": "The-third-passw0rd"}
     signed_in = {
         "headers": {"Authorization": f"Bearer {token}"},
-        "claims": {"client_id": client_id, "iss": f"https://example.com/{pool}"},
+        "claims": read_claims(token) | {"iss": f"https://example.com/{pool}"},
     }
     assert invoke(Operation.UPDATE_PASSWORD, third, **signed_in).status == 204
     assert sign_in("The-third-passw0rd")

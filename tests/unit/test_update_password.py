@@ -1,10 +1,21 @@
+import json
+from base64 import b64encode
+
 import pytest
 
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, CLIENT_ID, TOKEN
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.support.invocation import (
+    BODIES,
+    CLIENT_ID,
+    TOKEN,
+    call,
+    make_claims,
+    make_event,
+    make_token,
+)
+from tests.unit.conftest import Configure, Invoke, Service, sent
 
 UPDATE = Operation.UPDATE_PASSWORD
 
@@ -92,6 +103,84 @@ def test_takes_the_scheme_in_any_case(scheme: str, cognito: CognitoFront, invoke
     assert invoke(UPDATE, headers={"Authorization": f"{scheme} {TOKEN}"}).status == 204
     (request,) = sent(cognito, UPDATE)
     assert request.body["AccessToken"] == TOKEN
+
+
+@pytest.mark.parametrize("claim", ["sub", "client_id", "token_use", "jti"])
+@pytest.mark.parametrize("value", ["another", 1, None], ids=str)
+def test_takes_no_token_but_the_one_that_the_authorizer_checked(
+    claim: str, value: object, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    token = make_token(make_claims() | {claim: value})
+    missing = make_token({n: v for n, v in make_claims().items() if n != claim})
+
+    for other in (token, missing):
+        reply = invoke(UPDATE, headers={"Authorization": f"Bearer {other}"})
+
+        assert_is_problem(reply, 401, "NotAuthorizedException")
+        assert reply.log["cause"] == "AnotherToken"
+    assert cognito.requests == []
+
+
+@pytest.mark.parametrize("claim", ["sub", "jti"])
+def test_takes_no_claims_by_which_no_token_can_be_recognised(claim: str, invoke: Invoke) -> None:
+    reply = invoke(UPDATE, claims={claim: None})
+
+    assert (reply.status, reply.log["cause"]) == (401, "AnotherToken")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "a",
+        "a.b",
+        f"{TOKEN}.d",
+        f"{TOKEN},{TOKEN}",
+        "a.\xe9.c",
+        "a.YQ.c",
+        "a.W10.c",
+        f"a.{'W' * 9}.c",
+    ]
+    + [f"a.{b64encode(text).decode()}.c" for text in (b"\xff", b"[" * 60_000)],
+)
+def test_takes_no_token_that_cannot_be_read(
+    token: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    reply = invoke(UPDATE, headers={"Authorization": f"Bearer {token}"})
+
+    assert (reply.status, reply.log["cause"]) == (401, "AnotherToken")
+    assert cognito.requests == []
+
+
+GOOD, BAD = f"Bearer {TOKEN}", "Bearer another"
+
+
+@pytest.mark.parametrize(
+    ("single", "repeated", "status"),
+    [
+        ({"AUTHORIZATION": GOOD}, None, 204),
+        ({"authorization": GOOD}, {"Authorization": [GOOD]}, 204),
+        ({"Authorization": GOOD}, {"Authorization": [GOOD, GOOD]}, 204),
+        ({"Authorization": GOOD}, {"Authorization": [BAD, GOOD]}, 401),
+        ({"Authorization": GOOD}, {"Authorization": [GOOD], "authorization": [BAD]}, 401),
+        ({"authorization": BAD, "Authorization": GOOD}, None, 401),
+    ],
+)
+def test_takes_no_header_that_was_sent_with_different_values(
+    single: dict[str, str],
+    repeated: dict[str, list[str]] | None,
+    status: int,
+    cognito: CognitoFront,
+    service: Service,
+) -> None:
+    event = make_event(
+        UPDATE, json.dumps(BODIES[UPDATE]), pool=service.deployment.settings.user_pool_id
+    )
+    event["headers"] = {"Content-Type": "application/json"} | single
+
+    reply = call(service.deployment.handler(UPDATE), event | {"multiValueHeaders": repeated})
+
+    assert reply.status == status
+    assert bool(sent(cognito, UPDATE)) == (status == 204)
 
 
 def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invoke) -> None:

@@ -206,7 +206,11 @@ def sent(front: Recorder, bundle: Path | None) -> list[tuple[str, str, dict[str,
     """Each request, without what tells two equal ones apart."""
     front.calls.clear()
     endpoints = dict.fromkeys(
-        [ENDPOINT, "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE"], front.url
+        [
+            ENDPOINT,
+            *(f"AWS_ENDPOINT_URL_{name}" for name in ("DYNAMODB", "EVENTBRIDGE", "SQS")),
+        ],
+        front.url,
     )
     run(bundle, _SEND, CALLS, ENVIRONMENT | endpoints)
     requests = []

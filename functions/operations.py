@@ -37,12 +37,12 @@ class Facts(NamedTuple):
     signed_in: bool
     """The caller sends an access token, which the gateway's authorizer verifies."""
     attempts_per_hour: int
-    """For one user."""
+    """For one user. The default of a setting."""
     requests_per_second: int
     """For all callers together: the gateway's throttle, and its burst."""
     success: Success
     other_actions: tuple[str, ...] = ()
-    """Cognito actions that follow the first one."""
+    """Further Cognito actions, before or after the first one."""
 
 
 @unique
@@ -96,7 +96,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/update-password",
         action="ChangePassword",
-        other_actions=("GlobalSignOut",),
+        other_actions=("GetUser", "GlobalSignOut"),
         uses_client_secret=False,
         changes_password=True,
         repeatable=True,

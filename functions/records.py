@@ -51,7 +51,14 @@ class Degradation(_Described):
         "PolicyUnreadable",
         "The password policy could not be read, so an old one was used, or Cognito decided.",
     )
-    LIMITS_FAILED = "LimitsFailed", "An attempt was not counted."
+    NAMES_UNREADABLE = (
+        "NamesUnreadable",
+        "The user's names could not be read, so a password that contains one may be accepted.",
+    )
+    LIMITS_FAILED = (
+        "LimitsFailed",
+        "An attempt was not counted, or still counts although it succeeded.",
+    )
     BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
     IDEMPOTENCY_FAILED = (
         "IdempotencyFailed",

@@ -76,7 +76,7 @@ class Functions(Construct):
             user_pool.pool.grant(role, *signed)
             stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
             table.grant(role, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
-            if operation.changes_password and event_bus:
+            if event_bus:
                 event_bus.grant_put_events_to(role)
             function = lambda_.Function(
                 self,

@@ -82,7 +82,7 @@ class Endpoint[R: Request]:
             if self.operation.uses_client_secret:
                 cognito.client_secrets.get(self.settings)
             if self.operation.changes_password:
-                cognito.password_policy(self.settings, Record(self.operation.id))
+                cognito.describe_pool(self.settings, Record(self.operation.id))
 
     @cached_property
     def settings(self) -> Settings:

@@ -48,8 +48,9 @@ HIDDEN_CAUSES: Final = {
 @endpoint(ConfirmResetPassword, hidden_causes=HIDDEN_CAUSES, hidden_answer=CODE_REFUSED)
 def handler(request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
-    passwords.check(request, request.new_password, username=request.username)
-    limits.count(request)
+    passwords.check_rules(request, request.new_password, [request.username])
+    counted = limits.count(request)
+    passwords.check_breaches(request, request.new_password)
     try:
         cognito.call_as_client(
             request,
@@ -63,6 +64,7 @@ def handler(request: ConfirmResetPassword) -> None:
             # The password may have changed, and a retry does not get this far.
             end_sessions(request)
         raise
+    limits.give_back(request, counted)
     end_sessions(request)
     notifications.put(request, "Password Reset Confirmed", username=request.username)
 

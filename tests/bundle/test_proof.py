@@ -141,6 +141,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
             _WHO | _CONTEXT | {"ClientMetadata": {"a": "ä"}},
             {"ClientId": "a-client", "Username": "demo@example.com", "ClientMetadata": {}},
         ],
+        "GetUser": [{"AccessToken": TOKEN}],
         "GlobalSignOut": [{"AccessToken": TOKEN}],
     },
     "dynamodb": {
@@ -161,6 +162,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
             | {
                 "UpdateExpression": "ADD attempts :one",
                 "ExpressionAttributeValues": {":one": {"N": "1"}},
+                "ReturnValues": "UPDATED_NEW",
             }
         ],
     },
@@ -647,7 +649,7 @@ class Elsewhere:
                 for name, attribute in names.items():
                     self.items[key][attribute] = values[f":{name[1:]}"]
             return {"Item": self.items[key]}
-        return {}
+        return {"Attributes": {"attempts": {"N": "1"}}}
 
 
 @changing

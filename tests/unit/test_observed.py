@@ -101,6 +101,9 @@ SCENARIOS: dict[str, Scenario] = {
     Degradation.POLICY_UNREADABLE: lambda w: w.answer(
         CONFIRM, "DescribeUserPool", error="AccessDeniedException"
     ),
+    Degradation.NAMES_UNREADABLE: lambda w: w.answer(
+        UPDATE, "GetUser", error="TooManyRequestsException"
+    ),
     Degradation.SIGN_OUT_FAILED: World.signed_in_elsewhere,
     Degradation.EVENT_FAILED: World.without_an_event,
     "KeyError or TypeError": World.crash,

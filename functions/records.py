@@ -26,6 +26,10 @@ class Cause(_Described):
     """The causes of failures that neither Cognito nor botocore has a name for."""
 
     ATTEMPTS_LIMIT = "AttemptsLimit", "A limit of this service refused the attempt."
+    NOT_A_SIGN_IN_NAME = (
+        "NotASignInName",
+        "A confirmation came with a `sub` as the username, in a pool without plain usernames.",
+    )
     NO_BEARER_TOKEN = "NoBearerToken", "An update came without a bearer token."
     NO_ACCESS_TOKEN = "NoAccessToken", "An update came with a token that is no access token."
     FOREIGN_POOL = "ForeignPool", "An update came with a token of another user pool."

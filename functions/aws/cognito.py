@@ -31,7 +31,7 @@ _ALIASES: Final = ("email", "phone_number", "preferred_username")
 
 
 class Pool(NamedTuple):
-    """What the service reads of a user pool, in Cognito's terms; empty if it could never be read."""
+    """What the service reads of a user pool, in Cognito's terms; empty if that never worked."""
 
     policy: dict[str, Any]
     username_attributes: Sequence[str]

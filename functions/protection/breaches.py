@@ -74,8 +74,8 @@ class _Lookup(Thread):
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-_kept: dict[str, tuple[HTTPConnection, float]] = {}
-"""The connection to each endpoint that no thread uses, and the time of its last response."""
+_kept: list[tuple[str, HTTPConnection, float]] = []
+"""At most one connection that no thread uses: its endpoint, and the time of its last response."""
 
 
 def _read(endpoint: str, prefix: str) -> bytes | None:
@@ -85,18 +85,21 @@ def _read(endpoint: str, prefix: str) -> bytes | None:
     if lookup.body is None:
         lookup.give_up()
     else:
-        _kept[endpoint] = lookup.connection, time.time()
+        _kept.append((endpoint, lookup.connection, time.time()))
     return lookup.body
 
 
 def _take_connection(endpoint: str) -> HTTPConnection:
-    connection, used = _kept.pop(endpoint, (None, 0.0))
-    if connection and connection.sock:
-        # An idle connection has something to read if the other end has closed it.
-        closed, _, _ = select.select([connection.sock], [], [], 0)
-        if 0 <= time.time() - used <= IDLE and not closed:
+    while _kept:
+        whose, connection, used = _kept.pop()
+        if whose == endpoint and 0 <= time.time() - used <= IDLE and _is_open(connection):
             return connection
         connection.close()
     url = urlsplit(endpoint)
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     return kind(url.netloc, timeout=BUDGET)
+
+
+def _is_open(connection: HTTPConnection) -> bool:
+    """Return whether the other end has not closed it, which would give us something to read."""
+    return bool(connection.sock) and not select.select([connection.sock], [], [], 0)[0]

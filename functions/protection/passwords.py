@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from functions.aws import cognito
 from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, Failure, FieldError
 from functions.protection import breaches
+from functions.records import Cause
 from functions.requests import Request
 
 _MIN_NAME: Final = 3
@@ -64,7 +65,9 @@ def check_rules(request: Request, password: str, names: Collection[str], *, old:
         *(_own(rule) for rule in _break_own_rules(password, names, old)),
     ]
     if not request.operation.signed_in and pool.username_attributes and any(map(_is_sub, names)):
-        raise Failure(INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME, *errors])
+        # A cause of its own, because Cognito's error of the same code is hidden.
+        cause = Cause.NOT_A_SIGN_IN_NAME
+        raise Failure(INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME, *errors], cause=cause)
     if errors:
         raise Failure(PASSWORD_REFUSED, errors)
 

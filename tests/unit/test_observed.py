@@ -17,8 +17,9 @@ from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import alarms, searched, shown_anywhere, watched
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, Reply
+from tests.support.invocation import BODIES, SUB, Reply
 from tests.unit.conftest import Service
+from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -52,6 +53,10 @@ class World:
         self.service.configure(limits=True)
         return [self.sends(RESET) for _ in range(RESET.attempts_per_hour + 1)][-1]
 
+    def named_by_a_sub(self) -> Reply:
+        self.cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
+        return self.sends(CONFIRM, BODIES[CONFIRM] | {"username": SUB})
+
     def without_a_stored_response(self) -> Reply:
         self.service.configure(**NO_TABLE)
         return self.sends(CONFIRM, headers={"Idempotency-Key": "key"})
@@ -81,6 +86,7 @@ SCENARIOS: dict[str, Scenario] = {
     "Success": lambda w: w.sends(RESET),
     "Hidden": lambda w: w.answer(RESET, "ForgotPassword", error="UserNotFoundException"),
     Cause.ATTEMPTS_LIMIT: World.limited,
+    Cause.NOT_A_SIGN_IN_NAME: World.named_by_a_sub,
     Cause.NO_BEARER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
     Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
     Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),

@@ -2,16 +2,23 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
+from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
+from functions.protection.limits import REPEATED
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SETTINGS
+from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
 from tests.unit.conftest import Configure, Invoke, sent
+from tests.unit.test_notifications import put
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -23,6 +30,22 @@ WRONG = "Incorrect username or password."
 def limited(configure: Configure, dynamodb: DynamoDBClient) -> DynamoDBClient:
     configure(limits=True)
     return dynamodb
+
+
+@contextmanager
+def asked(table: DynamoDBClient, refuse: str = "none") -> Iterator[list[object]]:
+    """The updates that the table is asked for; it fails those that have the bound `refuse`."""
+
+    def see(params: dict[str, Any], **_: object) -> None:
+        updates.append(params)
+        if params["ExpressionAttributeValues"][":bound"] == {"N": refuse}:
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    updates: list[object] = []
+    event = "provide-client-params.dynamodb.UpdateItem"
+    table.meta.events.register(event, see)
+    yield updates
+    table.meta.events.unregister(event, see)
 
 
 def from_address(address: str) -> dict[str, Any]:
@@ -161,44 +184,55 @@ def test_a_success_counts_for_its_user(invoke: Invoke) -> None:
 def test_a_success_stands_though_the_table_cannot_take_it_off(
     limited: DynamoDBClient, invoke: Invoke
 ) -> None:
-    def fail(params: dict[str, Any], **_: object) -> None:
-        if params["ExpressionAttributeValues"][":amount"] == {"N": "-1"}:
-            asked.append(params)
-            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
-
-    asked: list[object] = []
-    event = "provide-client-params.dynamodb.UpdateItem"
-    limited.meta.events.register(event, fail)
-    reply = invoke(CONFIRM, **from_address("2001:db8::1"))
-    limited.meta.events.unregister(event, fail)
+    with asked(limited, refuse="0") as updates:
+        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
 
     assert (reply.status, reply.metrics) == (204, {"Success", "LimitsFailed"})
-    assert len(asked) == 1
+    assert len(updates) == 3 + 1
 
 
+def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
+    """The accounts that the bus was told about."""
+    told = [one for one in put(cognito) if one["DetailType"] == "Attempts Exceeded Repeatedly"]
+    return [json.loads(one["Detail"]) for one in told]
+
+
+@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 def test_an_account_that_is_refused_again_and_again_is_told_about_once(
-    operation: Operation,
-    dynamodb: DynamoDBClient,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    operation: Operation, cognito: CognitoFront, configure: Configure, invoke: Invoke
 ) -> None:
-    """Over all addresses. The refusals of an address are no refusals of an account."""
-    one = {f"{operation.id}_attempts": 1}
-    configure(limits=True, event_bus_name="the-bus", attempts_per_address=4, **one)
+    configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
+    addresses = cycle([from_address("192.0.2.1"), from_address("192.0.2.2")])
 
-    def refused(n: int) -> int:
-        addresses = [from_address(f"192.0.2.{one}") for one in range(n)]
-        return [invoke(operation, **change(address)).status for address in addresses * 4].count(429)
+    def be_refused(times: int) -> None:
+        while times:
+            times -= (
+                invoke(operation, **{} if operation.signed_in else next(addresses)).status == 429
+            )
 
-    def change(address: dict[str, Any]) -> dict[str, Any]:
-        event = make_event(operation, "", pool="")["requestContext"]
-        authorizer = {k: v for k, v in event.items() if k == "authorizer"}
-        return {"requestContext": address["requestContext"] | authorizer}
+    be_refused(REPEATED - 1)
+    assert repeated(cognito) == []
+    be_refused(1)
+    be_refused(REPEATED)
 
-    del refused, change
-    raise NotImplementedError
+    (detail,) = repeated(cognito)
+    name = {"sub": SUB} if operation.signed_in else {"username": USERNAME}
+    assert name.items() <= detail.items()
+
+
+@pytest.mark.usefixtures("limited")
+def test_an_account_is_not_told_about_for_what_its_network_did(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    configure(
+        limits=True, event_bus_name="the-bus", attempts_per_address=1, reset_password_attempts=50
+    )
+
+    statuses = [invoke(RESET).status for _ in range(REPEATED + 1)]
+
+    assert statuses == [200] + [429] * REPEATED
+    assert repeated(cognito) == []
 
 
 @pytest.mark.usefixtures("limited")
@@ -250,6 +284,30 @@ def test_goes_on_without_the_table(
     assert reply.status in {200, 204}
     assert reply.metrics == {"Success", "LimitsFailed"}
     assert reply.log["level"] == "WARNING"
+
+
+def test_a_table_that_failed_is_not_asked_again_in_the_same_request(
+    dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True, table_name="a-table-that-is-not-there")
+
+    with asked(dynamodb) as updates:
+        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
+
+    assert (reply.status, len(updates)) == (204, 1)
+
+
+def test_a_refusal_stands_though_the_table_cannot_count_it(
+    limited: DynamoDBClient, invoke: Invoke
+) -> None:
+    for _ in range(5):
+        invoke(RESET)
+
+    with asked(limited, refuse=str(REPEATED)) as updates:
+        reply = invoke(RESET)
+
+    assert (reply.status, len(updates)) == (429, 2)
+    assert reply.metrics == {"LimitExceededException", "AttemptsLimit", "LimitsFailed"}
 
 
 @pytest.mark.usefixtures("limited")

@@ -68,7 +68,10 @@ class Degradation(_Described):
         "IdempotencyFailed",
         "The response was not stored, so a retry of this request may be carried out again.",
     )
-    EVENT_FAILED = "EventFailed", "The event about a changed password was not sent."
+    EVENT_FAILED = (
+        "EventFailed",
+        "An event was not sent: a changed password, or a user who is refused repeatedly.",
+    )
 
 
 class Record:

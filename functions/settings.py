@@ -289,7 +289,10 @@ class Settings:
         default=48,
         environment=True,
     )
-    events = Flag("Send an event for each changed password to an event bus.", default=True)
+    events = Flag(
+        "Send events to a bus: about changed passwords, and users who are refused repeatedly.",
+        default=True,
+    )
     breach_endpoint = Text(
         "The range API that knows breached passwords; empty to check none.",
         r"https?://[^/:\s]+(?::\d+)?(?:/\S*)?",

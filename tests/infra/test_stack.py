@@ -590,6 +590,17 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"hostedZoneId": "Z0123456789"}, "hostedZoneId is set, so set domainName as well"),
         ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
         (
+            {"updatePasswordAttempts": "0"},
+            "updatePasswordAttempts must be a whole number from 1 to",
+        ),
+        ({"attemptsPerAddress": "some"}, "attemptsPerAddress must be a whole number from 1 to"),
+        ({"ipv6AddressPrefix": 48}, "ipv6AddressPrefix must be a whole number from 56 to 128, not"),
+        (
+            {"ipv6NetworkPrefix": "64"},
+            "ipv6NetworkPrefix must be a whole number from 16 to 55, not",
+        ),
+        ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
+        (
             {"responseInterval": "slow"},
             "responseInterval must be a number from 0 to 1, not 'slow'.",
         ),

@@ -250,8 +250,10 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
     log, metrics = client.seen(1)
     assert (log["outcome"], log["status"], log["cause"]) == (outcome, reply.status, fault.cause)
     assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if hidden else "INFO")
-    assert "degradations" not in log
-    assert metrics == {outcome, fault.cause} | hidden
+    names_asked = operation is UPDATE and fault.script is None
+    degradations = {Degradation.NAMES_UNREADABLE} if names_asked else set[Degradation]()
+    assert set(log.get("degradations", ())) == degradations
+    assert metrics == {outcome, fault.cause} | hidden | degradations
     changed = fault.acted and operation.changes_password
     assert client.passwords == {NEW if changed else OLD}
     # A reset that may have worked ends them, since nobody comes back to do it.

@@ -26,9 +26,9 @@ from functions.api.endpoint import Endpoint
 from functions.fields import BODY
 from functions.operations import Operation
 from functions.problems import COGNITO, GATEWAY, JSON, MAX_ERRORS, MEANINGS, FieldError, Problem
-from functions.protection.limits import ATTEMPTS_PER_ADDRESS
-from functions.protection.passwords import PASSWORD_RULES, describe_min_length
+from functions.protection.passwords import PASSWORD_RULES, SIGN_IN_NAME, describe_min_length
 from functions.requests import Request
+from functions.settings import Settings
 
 type Document = dict[str, Any]
 
@@ -37,6 +37,7 @@ _TEXT: Final = {"type": "string"}
 
 _PARAMS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
 
+_DEFAULTS: Final = Settings.of_stage("prod")
 _PROBLEM_MEMBERS: Final = {
     "type": "What the problem is known by: switch on it, and translate by it.",
     "title": "The kind of problem.",
@@ -50,8 +51,8 @@ _PROBLEM_MEMBERS: Final = {
 _ERROR_MEMBERS: Final = {
     "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
     "rule": (
-        "JSON Schema's name of the rule, or `charset`, `json`, `replacementCharacter` or"
-        " `uniqueNames`, or a password rule: "
+        "JSON Schema's name of the rule, or `charset`, `json`, `replacementCharacter`,"
+        f" `{SIGN_IN_NAME}` or `uniqueNames`, or a password rule: "
         + ", ".join(f"`{rule}`" for rule in PASSWORD_RULES)
         + "."
     ),
@@ -234,6 +235,7 @@ def possible_problems(operation: Operation) -> list[Problem]:
     if operation.signed_in:
         found |= {problem for *_, problem in MEANINGS}
     else:
+        found |= {problems.NETWORK_ATTEMPTS_EXCEEDED}
         found -= {problems.NOT_SIGNED_IN}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))
 
@@ -256,8 +258,10 @@ error names of the Amplify JS functions. Every failure is a problem document (RF
 {limits}
 
 Signed-in users are counted per user; everyone else per user and IP address. An address has
-{ATTEMPTS_PER_ADDRESS} attempts per hour at an operation, for all users together. By default, user
-existence is hidden, and the response does not depend on the account.
+{_DEFAULTS.attempts_per_address} attempts per hour at an operation, for all users together, and an
+IPv6 /{_DEFAULTS.ipv6_network_prefix} has {_DEFAULTS.attempts_per_network}; confirmations that
+succeed do not count there. The operator can change these numbers. By default, user existence is
+hidden, and the response does not depend on the account.
 
 Requests that match no operation fail like this:
 

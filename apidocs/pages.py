@@ -6,10 +6,10 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from functions.operations import Operation
 from functions.problems import MAX_ERRORS, PROBLEMS
-from functions.protection.limits import ATTEMPTS_PER_ADDRESS, WINDOW
+from functions.protection.limits import WINDOW
 from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
 from functions.records import HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
-from functions.settings import STAGES, Setting, declared
+from functions.settings import STAGES, Setting, Settings, declared
 from functions.telemetry.metrics import NAMESPACE
 
 _PROBLEMS_INTRODUCTION: Final = """\
@@ -60,7 +60,8 @@ how each protection behaves.
 
 {limits}
 
-The throttle is for all callers together.
+The numbers of attempts are defaults of [settings](settings.md). The throttle is for all callers
+together.
 
 ## Password rules
 
@@ -121,6 +122,11 @@ def write_settings() -> str:
 
 def write_reference() -> str:
     """Return the page of limits, password rules, log members and metrics."""
+    defaults = Settings.of_stage("prod")
+    networks = {
+        "an address, over all users": defaults.attempts_per_address,
+        f"an IPv6 /{defaults.ipv6_network_prefix}, over all users": defaults.attempts_per_network,
+    }
     limits = [
         (
             f"`{o.id}`",
@@ -130,7 +136,8 @@ def write_reference() -> str:
         )
         for o in Operation
     ] + [
-        (f"`{o.id}`", "an address, over all users", str(ATTEMPTS_PER_ADDRESS), "")
+        (f"`{o.id}`", network, str(most), "")
+        for network, most in networks.items()
         for o in Operation
         if not o.signed_in
     ]

@@ -40,10 +40,14 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             "AttributeName": "email",
         },
     },
+    "GetUser": {
+        "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
+        "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
+    },
     "GlobalSignOut": {},
     # The optional features ask these of DynamoDB and of EventBridge.
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
-    "UpdateItem": {},
+    "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
 }
 
 _BREACHES: Final = b"\r\n".join(b"%035X:%d" % (number, number % 7) for number in range(900))

@@ -48,14 +48,14 @@ class Facts(NamedTuple):
     signed_in: bool
     """The caller sends an access token, which the gateway's authorizer verifies."""
     attempts_per_hour: int
-    """For one user."""
+    """For one user. The default of a setting."""
     requests_per_second: int
     """For all callers together: the gateway's throttle, and its burst."""
     success: Success
     queued: bool = False
     """While user existence is hidden, the worker calls Cognito."""
     other_actions: tuple[str, ...] = ()
-    """Cognito actions that follow the first one."""
+    """Further Cognito actions, before or after the first one."""
 
 
 @unique
@@ -110,7 +110,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/update-password",
         action="ChangePassword",
-        other_actions=("GlobalSignOut",),
+        other_actions=("GetUser", "GlobalSignOut"),
         uses_client_secret=False,
         changes_password=True,
         repeatable=True,

@@ -292,6 +292,15 @@ ATTEMPTS_EXCEEDED = Problem(
     _LATER,
     retry_after=3600,
 )
+NETWORK_ATTEMPTS_EXCEEDED = Problem(
+    "network-attempts-exceeded",
+    "LimitExceededException",
+    429,
+    "Too many attempts from this network",
+    "There have been too many attempts from this network.",
+    _LATER,
+    retry_after=3600,
+)
 FAILED_ATTEMPTS_EXCEEDED = Problem(
     "failed-attempts-exceeded",
     "TooManyFailedAttemptsException",

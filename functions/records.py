@@ -33,6 +33,10 @@ class Cause(_Described):
     """The causes of failures that neither Cognito nor botocore has a name for."""
 
     ATTEMPTS_LIMIT = "AttemptsLimit", "A limit of this service refused the attempt."
+    NOT_A_SIGN_IN_NAME = (
+        "NotASignInName",
+        "A confirmation came with a `sub` as the username, in a pool without plain usernames.",
+    )
     NO_BEARER_TOKEN = "NoBearerToken", "An update came without a bearer token."
     NO_ACCESS_TOKEN = "NoAccessToken", "An update came with a token that is no access token."
     FOREIGN_POOL = "ForeignPool", "An update came with a token of another user pool."
@@ -77,7 +81,14 @@ class Degradation(_Described):
         "PolicyUnreadable",
         "The password policy could not be read, so an old one was used, or Cognito decided.",
     )
-    LIMITS_FAILED = "LimitsFailed", "An attempt was not counted."
+    NAMES_UNREADABLE = (
+        "NamesUnreadable",
+        "The user's names could not be read, so a password that contains one may be accepted.",
+    )
+    LIMITS_FAILED = (
+        "LimitsFailed",
+        "An attempt was not counted, or still counts although it succeeded.",
+    )
     BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
     IDEMPOTENCY_FAILED = (
         "IdempotencyFailed",

@@ -20,6 +20,11 @@ MAX_INTERVAL: Final = 5
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway lets no more through, so a higher alarm would never go off."""
 
+MAX_ATTEMPTS: Final = 100
+MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
+MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
+"""Per hour. Above these, a limit is none: set `limits` to false instead."""
+
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
 """Other keys in the context; all further ones of the CDK have colons."""
 
@@ -242,9 +247,56 @@ class Settings:
         environment=True,
     )
     limits = Flag("Limit the attempts per user and address.", default=True, environment=True)
-    events = Flag("Send an event for each changed password to an event bus.", default=True)
+    # A setting for each operation: `reset_password_attempts` and so on.
+    locals().update(
+        {
+            f"{operation.id}_attempts": Number(
+                f"Attempts an hour at `{operation.id}` for one user"
+                f"{'' if operation.signed_in else ' and address'}.",
+                (1, MAX_ATTEMPTS),
+                whole=True,
+                default=operation.attempts_per_hour,
+                environment=True,
+            )
+            for operation in Operation
+        }
+    )
+    attempts_per_address = Number(
+        "Attempts an hour at a public operation from one address, for all users together.",
+        (1, MAX_ATTEMPTS_PER_ADDRESS),
+        whole=True,
+        default=50,
+        environment=True,
+    )
+    attempts_per_network = Number(
+        "The same for one IPv6 network, which holds many addresses.",
+        (1, MAX_ATTEMPTS_PER_NETWORK),
+        whole=True,
+        default=500,
+        environment=True,
+    )
+    ipv6_address_prefix = Number(
+        "Bits of an IPv6 prefix that counts as one address: what one customer gets.",
+        (56, 128),
+        whole=True,
+        default=64,
+        environment=True,
+    )
+    ipv6_network_prefix = Number(
+        "Bits of an IPv6 prefix that counts as one network: what one provider's site gets.",
+        (16, 55),
+        whole=True,
+        default=48,
+        environment=True,
+    )
+    events = Flag(
+        "Send events to a bus: about changed passwords, and users who are refused repeatedly.",
+        default=True,
+    )
     breach_endpoint = Text(
         "The range API that knows breached passwords; empty to check none.",
+        r"https?://[^/:\s]+(?::\d+)?(?:/\S*)?",
+        "https://api.pwnedpasswords.com/range",
         default="https://api.pwnedpasswords.com/range",
         stages={"local": ""},
         environment=True,
@@ -346,6 +398,11 @@ class Settings:
         """The defaults of a stage, with some changes."""
         defaults = {setting.name: setting.defaults[stage] for setting in declared()}
         return cls(stage, defaults | changes)
+
+    def attempts_per_hour(self, operation: Operation) -> float:
+        """The operation's own setting."""
+        value: float = self.values[f"{operation.id}_attempts"]
+        return value
 
     def replace(self, **changes: Any) -> Self:
         """The same settings with some changes."""

@@ -9,7 +9,6 @@ from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssoc
 from constructs import Construct
 
 from functions.operations import Operation
-from functions.protection.limits import ATTEMPTS_PER_ADDRESS
 from functions.settings import FirewallMode, Settings
 from infra.logs import LogGroup
 
@@ -17,7 +16,7 @@ WINDOW: Final = 300
 """Seconds, over which WAF counts the requests of an address."""
 REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no single address uses up the throttle of a method."""
-RESETS_PER_ADDRESS: Final = 2 * ATTEMPTS_PER_ADDRESS
+RESETS_PER_ADDRESS: Final = 2 * int(Settings.of_stage("prod").attempts_per_address)
 """In a window: as many as pass the service's own limit across the edge of two of its windows."""
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""

@@ -91,9 +91,8 @@ class Functions(Construct):
             _grant_cognito(function, user_pool, operation.actions(revealed=revealed))
             stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
             table.grant(function, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
-            if operation.changes_password or (operation.queued and not revealed):
-                self.queue.queue.grant(function, "sqs:SendMessage")
-            if operation.changes_password and event_bus:
+            self.queue.queue.grant(function, "sqs:SendMessage")
+            if event_bus:
                 event_bus.grant_put_events_to(function)
             self.by_operation[operation] = function.add_alias(ALIAS)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")

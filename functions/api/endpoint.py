@@ -77,7 +77,7 @@ class Endpoint[R: Request]:
             if "DescribeUserPoolClient" in self.operation.actions(revealed=revealed):
                 cognito.client_secrets.get(self.settings)
             if self.operation.changes_password:
-                cognito.password_policy(self.settings, Record(self.operation.id))
+                cognito.describe_pool(self.settings, Record(self.operation.id))
 
     @cached_property
     def settings(self) -> Settings:

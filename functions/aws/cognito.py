@@ -3,9 +3,9 @@
 import hmac
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore import xform_name
 from botocore.exceptions import (
@@ -20,6 +20,7 @@ from functions import problems
 from functions.aws import clients
 from functions.problems import MEANINGS, Failure, Problem
 from functions.records import Cause, Degradation, Record
+from functions.requests import Request
 from functions.settings import Settings
 from functions.telemetry.traces import tracer
 
@@ -27,6 +28,16 @@ POLICY_LIFETIME: Final = 300
 """Seconds."""
 POLICY_PAUSE: Final = 10
 """Seconds after a failure in which the policy is not read, so that a throttled read can recover."""
+_ALIASES: Final = ("email", "phone_number", "preferred_username")
+"""The attributes that a pool can let users sign in by, beside the username."""
+
+
+class Pool(NamedTuple):
+    """What the service reads of a user pool, in Cognito's terms; empty if that never worked."""
+
+    policy: dict[str, Any]
+    username_attributes: Sequence[str]
+    """The attributes that users sign in by, if they have no other username."""
 
 
 class Cache[V]:
@@ -134,13 +145,30 @@ def changed_at(settings: Settings, username: str) -> float:
     return changed
 
 
-def password_policy(settings: Settings, record: Record) -> dict[str, Any]:
-    """Return the pool's policy in Cognito's terms; empty if it could never be read."""
+def describe_pool(settings: Settings, record: Record) -> Pool:
+    """Return what was read of the pool, at most five minutes ago unless Cognito fails."""
     try:
-        return _policies.get(settings)
+        return _pools.get(settings)
     except Failure:
         record.degrade(Degradation.POLICY_UNREADABLE)
-        return _policies.last(settings) or {}
+        return _pools.last(settings) or Pool({}, ())
+
+
+def sign_in_names(request: Request) -> list[str]:
+    """Return every name that the signed-in user may sign in by.
+
+    The username in an access token is not enough: in a pool whose users sign in by email address,
+    it is the `sub`.
+    """
+    try:
+        user = call("GetUser", AccessToken=request.caller.access_token)
+    except Failure as failure:
+        if failure.problem is problems.NOT_SIGNED_IN:
+            raise
+        request.record.degrade(Degradation.NAMES_UNREADABLE)
+        return [request.caller.username]
+    values = {one["Name"]: one["Value"] for one in user["UserAttributes"]}
+    return [user["Username"], *(values[name] for name in _ALIASES if name in values)]
 
 
 def cognito_username(settings: Settings, username: str) -> str:
@@ -158,10 +186,10 @@ def _identity(settings: Settings, username: str) -> dict[str, str]:
     return identity
 
 
-def _read_policy(settings: Settings) -> dict[str, Any]:
+def _read_pool(settings: Settings) -> Pool:
     pool = call("DescribeUserPool", UserPoolId=settings.user_pool_id)["UserPool"]
     policy: dict[str, Any] = pool.get("Policies", {}).get("PasswordPolicy", {})
-    return policy
+    return Pool(policy, pool.get("UsernameAttributes", ()))
 
 
 def _read_client_secret(settings: Settings) -> str:
@@ -190,14 +218,14 @@ _PASSING: Final = (
 
 client_secrets = Cache(_read_client_secret, inf)
 """Empty for a client without a secret. Read from Cognito, so that no template has it."""
-_policies = Cache(_read_policy, POLICY_LIFETIME, pause=POLICY_PAUSE)
+_pools = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 _CLIENTS: Final = {
     "ForgotPassword": clients.codes,
     **dict.fromkeys(
         (
             *("DescribeUserPool", "DescribeUserPoolClient", "AdminGetUser"),
-            *("AdminUserGlobalSignOut", "GlobalSignOut"),
+            *("GetUser", "AdminUserGlobalSignOut", "GlobalSignOut"),
         ),
         clients.cognito,
     ),

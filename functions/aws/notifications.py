@@ -1,6 +1,7 @@
-"""Events about changed passwords on an event bus of the service's own, for mails or audits.
+"""Events on an event bus of the service's own, for mails or audits.
 
-A mere request causes no event: it would exist for unknown users too, or tell them apart.
+A mere request causes no event: it would exist for unknown users too, or tell them apart. One about
+refused attempts does exist for both, because the limits look nobody up.
 """
 
 import json

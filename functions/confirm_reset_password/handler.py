@@ -36,8 +36,9 @@ VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationEx
 @endpoint(ConfirmResetPassword, hidden_answer=CODE_REFUSED, visible_causes=VERDICTS)
 def handler(request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
-    passwords.check(request, request.new_password, username=request.username)
-    limits.count(request)
+    passwords.check_rules(request, request.new_password, [request.username])
+    counted = limits.count(request)
+    passwords.check_breaches(request, request.new_password)
     started = int(time.time())
     try:
         cognito.call_as_client(
@@ -55,3 +56,4 @@ def handler(request: ConfirmResetPassword) -> None:
         raise
     sessions.end(request, request.username)
     notifications.announce(request, "Password Reset Confirmed", username=request.username)
+    limits.give_back(request, counted)

@@ -5,50 +5,97 @@ passwords share them. NIST SP 800-63B-4 §3.1.1.2 requires such a check.
 """
 
 import hashlib
+import select
+import socket
 import time
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPSConnection
+from threading import Thread
 from typing import Final
+from urllib.parse import urlsplit
 
-import urllib3
-
+from functions.aws.clients import IDLE
 from functions.records import Degradation
 from functions.requests import Request
 
 BUDGET: Final = 1.0
-"""Seconds for everything. After that, the password is accepted."""
+"""Seconds for everything: looking up the host, connecting, and the last byte of the response."""
 
 _PREFIX: Final = 5
 
 
 def contain(request: Request, password: str) -> bool:
-    """Fail open: a service that does not respond in time degrades the request."""
+    """Return whether the password is known; False if the API does not respond in time."""
     endpoint = request.settings.breach_endpoint
     if not endpoint:
         return False
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
-    try:
-        return _find(f"{endpoint}/{digest[:_PREFIX]}", digest[_PREFIX:])
-    except urllib3.exceptions.HTTPError:
+    body = _read(endpoint, digest[:_PREFIX])
+    if body is None:
         request.record.degrade(Degradation.BREACH_CHECK_FAILED)
         return False
-
-
-def _find(url: str, suffix: str) -> bool:
-    deadline = time.monotonic() + BUDGET
-    response = urllib3.request(
-        "GET",
-        url,
-        headers={"Add-Padding": "true", "User-Agent": "password-service"},
-        timeout=urllib3.Timeout(total=BUDGET),
-        retries=False,
-        preload_content=False,
-    )
-    if response.status != 200:  # noqa: PLR2004 - HTTP's own number
-        raise urllib3.exceptions.HTTPError(response.status)
-    body = b""
-    for chunk in response.stream():
-        body += chunk
-        if time.monotonic() > deadline:
-            raise urllib3.exceptions.TimeoutError
     # Padding lines have a count of 0.
     lines = (line.partition(":") for line in body.decode("ascii", "replace").splitlines())
-    return any(tail == suffix and count.strip("0 ") for tail, _, count in lines)
+    return any(tail == digest[_PREFIX:] and count.strip("0 ") for tail, _, count in lines)
+
+
+class _Lookup(Thread):
+    """One request. A thread of its own, because nothing else can stop waiting for a name server.
+
+    Time-outs of a socket do not bound a response either: they begin again with each byte.
+    """
+
+    def __init__(self, endpoint: str, prefix: str) -> None:
+        super().__init__(daemon=True)
+        self.connection = _take_connection(endpoint)
+        self.path = f"{urlsplit(endpoint).path}/{prefix}"
+        self.body: bytes | None = None
+
+    def run(self) -> None:
+        """Set the body if there is one. Whatever goes wrong, the password is accepted."""
+        with suppress(Exception):
+            headers = {"Add-Padding": "true", "User-Agent": "password-service"}
+            self.connection.request("GET", self.path, headers=headers)
+            response = self.connection.getresponse()
+            body = response.read()
+            if response.status == 200:  # noqa: PLR2004 - HTTP's own number
+                self.body = body
+        if self.body is None:
+            self.connection.close()
+
+    def give_up(self) -> None:
+        """End the waiting of the thread, unless it has not connected yet."""
+        if sock := self.connection.sock:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+_kept: list[tuple[str, HTTPConnection, float]] = []
+"""At most one connection that no thread uses: its endpoint, and the time of its last response."""
+
+
+def _read(endpoint: str, prefix: str) -> bytes | None:
+    lookup = _Lookup(endpoint, prefix)
+    lookup.start()
+    lookup.join(BUDGET)
+    if lookup.body is None:
+        lookup.give_up()
+    else:
+        _kept.append((endpoint, lookup.connection, time.time()))
+    return lookup.body
+
+
+def _take_connection(endpoint: str) -> HTTPConnection:
+    while _kept:
+        whose, connection, used = _kept.pop()
+        if whose == endpoint and 0 <= time.time() - used <= IDLE and _is_open(connection):
+            return connection
+        connection.close()
+    url = urlsplit(endpoint)
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    return kind(url.netloc, timeout=BUDGET)
+
+
+def _is_open(connection: HTTPConnection) -> bool:
+    """Return whether the other end has not closed it, which would give us something to read."""
+    return bool(connection.sock) and not select.select([connection.sock], [], [], 0)[0]

@@ -6,76 +6,135 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 
 import math
 import time
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Network, ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.aws import clients
-from functions.problems import ATTEMPTS_EXCEEDED, Failure
+from functions.aws import clients, notifications
+from functions.problems import ATTEMPTS_EXCEEDED, NETWORK_ATTEMPTS_EXCEEDED, Failure, Problem
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Cause, Degradation
 from functions.requests import Request
+from functions.settings import Settings
 
 WINDOW: Final = 3600
 """Seconds."""
-ATTEMPTS_PER_ADDRESS: Final = 50
-"""Per window, for all users together; `Operation` has the limits for one user."""
+REPEATED: Final = 10
+"""The refused attempt for one user in a window that causes an event."""
 
 
-def count(request: Request) -> None:
+class _Limit(NamedTuple):
+    """How many attempts pass in a window, and what the next one gets."""
+
+    parts: Sequence[str]
+    most: float
+    problem: Problem
+
+
+def count(request: Request) -> list[str]:
     """Count one attempt, or raise a `Failure` that says when the next one is allowed.
 
     Signed-in users are counted per user; everyone else per user and IP address, so that nobody can
-    lock a user out from another address.
+    lock a user out from another address. Return the counts of the address, for `give_back`.
     """
-    if not request.settings.limits:
-        return
-    operation, network = request.operation, _network(request.caller.source_ip)
-    counts: dict[tuple[str, ...], int]
-    if operation.signed_in:
-        counts = {(operation.id, request.user): operation.attempts_per_hour}
-    else:
-        counts = {
-            (operation.id, request.user, network): operation.attempts_per_hour,
-            (operation.id, network): ATTEMPTS_PER_ADDRESS,
-        }
-    for parts, limit in counts.items():
-        _count(request, keyed_hash(request.settings.pseudonym_key, "limits", *parts), limit)
+    counted: list[str] = []
+    for parts, most, problem in _limits(request):
+        item, seconds = _window(request, *parts)
+        attempts = _add(request, item, most)
+        if attempts is None:
+            # The next count would wait as long.
+            return []
+        if not attempts:
+            if problem is ATTEMPTS_EXCEEDED:
+                _count_refusal(request)
+            raise Failure(problem._replace(retry_after=seconds), cause=Cause.ATTEMPTS_LIMIT)
+        counted.append(item)
+    return counted[1:]
 
 
-def _count(request: Request, key: str, limit: int) -> None:
-    offset = int(key[:8], 16) % WINDOW
-    window, elapsed = divmod(time.time() + offset, WINDOW)
-    try:
-        clients.dynamodb().update_item(
-            TableName=request.settings.table_name,
-            Key={"id": {"S": f"limit#{key}#{window:.0f}"}},
-            UpdateExpression="ADD attempts :one SET expiration = :expiration",
-            ConditionExpression="attribute_not_exists(attempts) OR attempts < :limit",
-            ExpressionAttributeValues={
-                ":one": {"N": "1"},
-                ":limit": {"N": str(limit)},
-                ":expiration": {"N": f"{time.time() + WINDOW:.0f}"},
-            },
-        )
-    except (BotoCoreError, ClientError) as error:
-        refused = isinstance(error, ClientError) and (
-            error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-        )
-        if not refused:
-            request.record.degrade(Degradation.LIMITS_FAILED)
+def give_back(request: Request, counted: Sequence[str]) -> None:
+    """Take a successful attempt off the address's counts, so that only refused ones add up.
+
+    Every attempt is counted first, because of many at once no more than the limit may pass.
+    """
+    for item in counted:
+        if _update(request, item, "attempts > :bound", amount=-1, bound=0) is None:
             return
-    else:
+
+
+def _limits(request: Request) -> Iterator[_Limit]:
+    settings, operation, user = request.settings, request.operation, request.user
+    if not settings.limits:
         return
-    seconds = math.ceil(WINDOW - elapsed)
-    raise Failure(ATTEMPTS_EXCEEDED._replace(retry_after=seconds), cause=Cause.ATTEMPTS_LIMIT)
+    most = settings.attempts_per_hour(operation)
+    if operation.signed_in:
+        yield _Limit((operation.id, user), most, ATTEMPTS_EXCEEDED)
+        return
+    address, *wider = _networks(settings, request.caller.source_ip)
+    yield _Limit((operation.id, user, address), most, ATTEMPTS_EXCEEDED)
+    exceeded = NETWORK_ATTEMPTS_EXCEEDED
+    yield _Limit((operation.id, address), settings.attempts_per_address, exceeded)
+    for network in wider:
+        yield _Limit((operation.id, network), settings.attempts_per_network, exceeded)
 
 
-def _network(address: str) -> str:
-    """Return an IPv6 user's whole /64; API Gateway's console sends no address at all."""
+def _networks(settings: Settings, address: str) -> list[str]:
+    """Return what counts as the caller's address, and the network around it if it is IPv6."""
     try:
         ip = ip_address(address)
     except ValueError:
-        return address
-    return str(ip) if ip.version == 4 else str(IPv6Network((int(ip), 64), strict=False))  # noqa: PLR2004
+        return [address]  # API Gateway's console sends no address at all.
+    if ip.version == 4:  # noqa: PLR2004 - IP's own number
+        return [address]
+    prefixes = settings.ipv6_address_prefix, settings.ipv6_network_prefix
+    return [str(IPv6Network((int(ip), int(prefix)), strict=False)) for prefix in prefixes]
+
+
+def _count_refusal(request: Request) -> None:
+    """Count a refused attempt for a user at any address, and tell once that there are many."""
+    item, _ = _window(request, "refusals", request.operation.id, request.user)
+    if _add(request, item, REPEATED) == REPEATED:
+        caller, name = request.caller, request.values.get("username", "")
+        user = {"sub": caller.sub} if request.operation.signed_in else {"username": name}
+        notifications.announce(request, "Attempts Exceeded Repeatedly", **user)
+
+
+def _window(request: Request, *parts: str) -> tuple[str, int]:
+    """Return the item that counts now, and the seconds until another one does."""
+    key = keyed_hash(request.settings.pseudonym_key, "limits", *parts)
+    window, elapsed = divmod(time.time() + int(key[:8], 16) % WINDOW, WINDOW)
+    return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
+
+
+def _add(request: Request, item: str, most: float) -> int | None:
+    """Add one; return the new count, 0 if there were `most`, or None if the table failed."""
+    condition = "attribute_not_exists(attempts) OR attempts < :bound"
+    return _update(request, item, condition, amount=1, bound=most)
+
+
+def _update(
+    request: Request, item: str, condition: str, *, amount: int, bound: float
+) -> int | None:
+    try:
+        response = clients.dynamodb().update_item(
+            TableName=request.settings.table_name,
+            Key={"id": {"S": item}},
+            UpdateExpression="ADD attempts :amount SET expiration = :expiration",
+            ConditionExpression=condition,
+            ExpressionAttributeValues={
+                ":amount": {"N": str(amount)},
+                ":bound": {"N": f"{bound:.0f}"},
+                ":expiration": {"N": f"{time.time() + WINDOW:.0f}"},
+            },
+            ReturnValues="UPDATED_NEW",
+        )
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and (
+            error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+        ):
+            return 0
+        request.record.degrade(Degradation.LIMITS_FAILED)
+        return None
+    return int(response["Attributes"]["attempts"]["N"])

@@ -24,8 +24,9 @@ class UpdatePassword(Request):
 def handler(request: UpdatePassword) -> None:
     """Check the password, change it, end the sessions if asked to, and announce the change."""
     old, new, token = request.old_password, request.new_password, request.caller.access_token
-    passwords.check(request, new, username=request.caller.username, old=old)
+    passwords.check_rules(request, new, cognito.sign_in_names(request), old=old)
     limits.count(request)
+    passwords.check_breaches(request, new)
     started = int(time.time())
     try:
         cognito.call(

@@ -143,6 +143,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
             _WHO | _CONTEXT | {"ClientMetadata": {"a": "ä"}},
             {"ClientId": "a-client", "Username": "demo@example.com", "ClientMetadata": {}},
         ],
+        "GetUser": [{"AccessToken": TOKEN}],
         "GlobalSignOut": [{"AccessToken": TOKEN}],
     },
     "dynamodb": {
@@ -163,6 +164,7 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
             | {
                 "UpdateExpression": "ADD attempts :one",
                 "ExpressionAttributeValues": {":one": {"N": "1"}},
+                "ReturnValues": "UPDATED_NEW",
             }
         ],
     },
@@ -656,7 +658,7 @@ class Elsewhere:
                 for name, attribute in names.items():
                     self.items[key][attribute] = values[f":{name[1:]}"]
             return {"Item": self.items[key]}
-        return {}
+        return {"Attributes": {"attempts": {"N": "1"}}}
 
 
 @changing

@@ -250,8 +250,10 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
     log, metrics = client.seen(1)
     assert (log["outcome"], log["status"], log["cause"]) == (outcome, reply.status, fault.cause)
     assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if hidden else "INFO")
-    assert "degradations" not in log
-    assert metrics == {outcome, fault.cause} | hidden
+    names_asked = operation is UPDATE and fault.script is None
+    degradations = {Degradation.NAMES_UNREADABLE} if names_asked else set[Degradation]()
+    assert set(log.get("degradations", ())) == degradations
+    assert metrics == {outcome, fault.cause} | hidden | degradations
     changed = fault.acted and operation.changes_password
     assert client.passwords == {NEW if changed else OLD}
     # A reset that may have worked ends them, since nobody comes back to do it.
@@ -363,9 +365,9 @@ def test_a_code_is_sent_without_the_table(
 def test_an_answer_that_the_table_did_not_keep_is_waited_for(
     api: Api, stack: Stack, user: User, fronts: Fronts, operation: Operation
 ) -> None:
-    """Store the record in progress, count the attempts, then take the table down."""
+    """The record is there, the attempts are counted or given back, and then the table is down."""
     client = Client(api, stack, user, operation)
-    counts = 1 if operation.signed_in else 2
+    counts = 1 if operation.signed_in else 3
     fronts.table.answer("UpdateItem", times=counts)
     fronts.table.answer("UpdateItem", error="InternalServerError", status=500)
 

@@ -13,6 +13,7 @@ from functions.aws import clients
 from functions.operations import Operation
 from functions.problems import (
     ATTEMPTS_EXCEEDED,
+    INVALID_REQUEST,
     NOT_SIGNED_IN,
     PASSWORD_REFUSED,
     Failure,
@@ -145,6 +146,20 @@ def test_every_unmet_rule_is_named_for_any_user_alike(
         assert rules == {"minLength", "edgeSpace", "containsUsername"}
     assert what_an_attacker_sees(replies[0]) == what_an_attacker_sees(replies[1])
     assert "ConfirmForgotPassword" not in {request.action for request in front.requests}
+
+
+def test_a_password_contains_no_name_that_its_user_signs_in_by(
+    api: Api, stack: Stack, user: User
+) -> None:
+    idp = stack.client("cognito-idp")
+    sub = idp.admin_get_user(UserPoolId=stack.user_pool_id, Username=user.username)["Username"]
+    update = {"oldPassword": OLD, "newPassword": f"I am {user.username}"}
+
+    updated = api.post(UPDATE, update, token=stack.sign_in(user)["AccessToken"])
+    confirmed = api.post(CONFIRM, confirm(User(sub, OLD), "000000", NEW))
+
+    assert [e["rule"] for e in updated.check(PASSWORD_REFUSED)["errors"]] == ["containsUsername"]
+    assert [e["rule"] for e in confirmed.check(INVALID_REQUEST)["errors"]] == ["signInName"]
 
 
 @pytest.mark.parametrize("password", PASSWORDS)

@@ -13,7 +13,6 @@ from apidocs.openapi import handler_of
 from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
-from functions.protection.limits import ATTEMPTS_PER_ADDRESS
 from functions.records import Record
 from functions.requests import Caller
 from functions.settings import STAGES
@@ -184,7 +183,7 @@ def test_a_body_larger_than_any_valid_one_is_blocked(body: int) -> None:
 
 
 def test_whom_the_limits_let_pass_the_firewall_does_not_stop() -> None:
-    across_an_edge = 2 * ATTEMPTS_PER_ADDRESS
+    across_an_edge = 2 * SETTINGS.attempts_per_address
     public = [operation for operation in Operation if not operation.signed_in]
 
     assert limit("ResetsPerAddress") >= across_an_edge

@@ -310,10 +310,9 @@ def is_signed(action: str) -> bool:
 def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     operation: Operation, template: dict[str, Any]
 ) -> None:
-    expected = {"dynamodb:UpdateItem", *LOG_AND_TRACE}
+    expected = {"dynamodb:UpdateItem", "events:PutEvents", *LOG_AND_TRACE}
     expected |= KEEP_ANSWERS if operation.repeatable else set()
-    expected |= {"events:PutEvents"} if operation.changes_password else set()
-    expected |= {"sqs:SendMessage"} if operation.changes_password or operation.queued else set()
+    expected |= {"sqs:SendMessage"}
     used = operation.actions(revealed=False)
     expected |= {f"cognito-idp:{action}" for action in used if is_signed(action)}
 
@@ -347,6 +346,8 @@ def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
         ("threatProtection", "true", "THREAT_PROTECTION", "true"),
         ("responseInterval", "0.5", "RESPONSE_INTERVAL", "0.5"),
         ("limits", "false", "LIMITS", "false"),
+        ("updatePasswordAttempts", "20", "UPDATE_PASSWORD_ATTEMPTS", "20"),
+        ("ipv6NetworkPrefix", "40", "IPV6_NETWORK_PREFIX", "40"),
         ("breachEndpoint", "https://range.example", "BREACH_ENDPOINT", "https://range.example"),
         ("breachEndpoint", "", "BREACH_ENDPOINT", ""),
         ("revealUserExistence", "true", "REVEAL_USER_EXISTENCE", "true"),
@@ -588,6 +589,17 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"certificateArn": "6c0b5b3a"}, "certificateArn must be like arn:aws:acm:"),
         ({"hostedZoneId": "Z0123456789"}, "hostedZoneId is set, so set domainName as well"),
         ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
+        (
+            {"updatePasswordAttempts": "0"},
+            "updatePasswordAttempts must be a whole number from 1 to",
+        ),
+        ({"attemptsPerAddress": "some"}, "attemptsPerAddress must be a whole number from 1 to"),
+        ({"ipv6AddressPrefix": 48}, "ipv6AddressPrefix must be a whole number from 56 to 128, not"),
+        (
+            {"ipv6NetworkPrefix": "64"},
+            "ipv6NetworkPrefix must be a whole number from 16 to 55, not",
+        ),
+        ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
         (
             {"responseInterval": "slow"},
             "responseInterval must be a number from 0 to 5, not 'slow'.",

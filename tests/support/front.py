@@ -45,6 +45,10 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     },
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
     "SendMessage": {"MessageId": "a-message"},
+    "GetUser": {
+        "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
+        "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
+    },
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "an-event"}]},
 }
 """The actions that answer more than that they succeeded."""

@@ -112,6 +112,11 @@ class CognitoModel:
             case "ChangePassword":
                 user = self._session(body["AccessToken"]).user
                 self._change(user, body["PreviousPassword"], body["ProposedPassword"])
+            case "GetUser":
+                user = self._session(body["AccessToken"]).user
+                (name,) = (name for name, one in self.users.items() if one is user)
+                email = {"Name": "email", "Value": name}
+                return {"Username": f"sub-of-{name}", "UserAttributes": [email]}
             case "GlobalSignOut":
                 self._end_sessions(self._session(body["AccessToken"]).user)
             case "AdminUserGlobalSignOut" if body["Username"] in self.users:

@@ -2,16 +2,23 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
+from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
+from functions.protection.limits import REPEATED
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SETTINGS
+from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
 from tests.unit.conftest import Configure, Invoke, sent
+from tests.unit.test_notifications import put
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -23,6 +30,22 @@ WRONG = "Incorrect username or password."
 def limited(configure: Configure, dynamodb: DynamoDBClient) -> DynamoDBClient:
     configure(limits=True)
     return dynamodb
+
+
+@contextmanager
+def asked(table: DynamoDBClient, refuse: str = "none") -> Iterator[list[object]]:
+    """The updates that the table is asked for; it fails those that have the bound `refuse`."""
+
+    def see(params: dict[str, Any], **_: object) -> None:
+        updates.append(params)
+        if params["ExpressionAttributeValues"][":bound"] == {"N": refuse}:
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    updates: list[object] = []
+    event = "provide-client-params.dynamodb.UpdateItem"
+    table.meta.events.register(event, see)
+    yield updates
+    table.meta.events.unregister(event, see)
 
 
 def from_address(address: str) -> dict[str, Any]:
@@ -89,13 +112,128 @@ def test_nobody_is_locked_out_from_another_address(invoke: Invoke) -> None:
 
 
 @pytest.mark.usefixtures("limited")
-def test_an_address_has_a_limit_over_all_names(invoke: Invoke) -> None:
-    statuses = [
-        invoke(RESET, {"username": f"user{n}@example.com"}, **from_address("192.0.2.3")).status
-        for n in range(51)
+@pytest.mark.parametrize(
+    ("addresses", "limit"),
+    [
+        (["192.0.2.3"], 6),
+        (["2001:db8::1", "2001:db8::ffff:1"], 6),
+        ([f"2001:db8:0:{n}::1" for n in range(10)], 8),
+        ([f"2001:db8:{n}::1" for n in range(10)], None),
+        ([f"192.0.2.{n}" for n in range(10)], None),
+    ],
+    ids=["an address", "a /64", "a /48", "many networks", "many addresses"],
+)
+def test_a_network_has_a_limit_over_all_names(
+    addresses: list[str], limit: int | None, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True, attempts_per_address=6, attempts_per_network=8)
+
+    replies = [
+        invoke(RESET, {"username": f"user{n}"}, **from_address(addresses[n % len(addresses)]))
+        for n in range(10)
     ]
 
-    assert statuses == [200] * 50 + [429]
+    passed = 10 if limit is None else limit
+    assert [reply.status for reply in replies] == [200] * passed + [429] * (10 - passed)
+    for reply in replies[passed:]:
+        assert_is_problem(reply, 429, "LimitExceededException")
+        assert reply.body["type"] == NETWORK_ATTEMPTS_EXCEEDED.type
+        assert "this network" in reply.text
+        assert 0 < int(reply.headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.usefixtures("limited")
+def test_the_limits_and_the_widths_of_networks_are_settings(
+    configure: Configure, invoke: Invoke
+) -> None:
+    def refusals(*addresses: str, **changes: Any) -> list[int]:
+        configure(limits=True, pseudonym_key=str(changes), **changes)
+        replies = [invoke(RESET, **from_address(address)) for address in addresses]
+        return [n for n, reply in enumerate(replies) if reply.status == 429]
+
+    assert refusals(*["192.0.2.3"] * 3, reset_password_attempts=2) == [2]
+    same_56 = ["2001:db8:0:a1::", "2001:db8:0:a2::"]
+    assert refusals(*same_56, reset_password_attempts=1) == []
+    assert refusals(*same_56, reset_password_attempts=1, ipv6_address_prefix=56) == [1]
+    same_40 = ["2001:db8:a1::", "2001:db8:a2::"]
+    assert refusals(*same_40, attempts_per_network=1) == []
+    assert refusals(*same_40, attempts_per_network=1, ipv6_network_prefix=40) == [1]
+
+
+@pytest.mark.usefixtures("limited")
+def test_only_refused_confirmations_count_against_a_network(
+    configure: Configure, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    configure(limits=True, attempts_per_address=3, attempts_per_network=4)
+
+    def confirm(subnet: int, n: int) -> int:
+        body = BODIES[CONFIRM] | {"username": f"user{n}"}
+        return invoke(CONFIRM, body, **from_address(f"2001:db8:0:{subnet}::1")).status
+
+    assert [confirm(0, n) for n in range(6)] == [204] * 6
+    cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
+    assert [confirm(0, n) for n in range(4)] == [400] * 3 + [429]
+    assert [confirm(1, n) for n in range(2)] == [400, 429]
+
+
+@pytest.mark.usefixtures("limited")
+def test_a_success_counts_for_its_user(invoke: Invoke) -> None:
+    """Otherwise each right code would buy another guess."""
+    assert [invoke(CONFIRM).status for _ in range(11)] == [204] * 10 + [429]
+
+
+def test_a_success_stands_though_the_table_cannot_take_it_off(
+    limited: DynamoDBClient, invoke: Invoke
+) -> None:
+    with asked(limited, refuse="0") as updates:
+        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
+
+    assert (reply.status, reply.metrics) == (204, {"Success", "LimitsFailed"})
+    assert len(updates) == 3 + 1
+
+
+def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
+    """The accounts that the bus was told about."""
+    told = [one for one in put(cognito) if one["DetailType"] == "Attempts Exceeded Repeatedly"]
+    return [json.loads(one["Detail"]) for one in told]
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize("operation", Operation, ids=ids)
+def test_an_account_that_is_refused_again_and_again_is_told_about_once(
+    operation: Operation, cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
+    addresses = cycle([from_address("192.0.2.1"), from_address("192.0.2.2")])
+
+    def be_refused(times: int) -> None:
+        while times:
+            times -= (
+                invoke(operation, **{} if operation.signed_in else next(addresses)).status == 429
+            )
+
+    be_refused(REPEATED - 1)
+    assert repeated(cognito) == []
+    be_refused(1)
+    be_refused(REPEATED)
+
+    (detail,) = repeated(cognito)
+    name = {"sub": SUB} if operation.signed_in else {"username": USERNAME}
+    assert name.items() <= detail.items()
+
+
+@pytest.mark.usefixtures("limited")
+def test_an_account_is_not_told_about_for_what_its_network_did(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    configure(
+        limits=True, event_bus_name="the-bus", attempts_per_address=1, reset_password_attempts=50
+    )
+
+    statuses = [invoke(RESET).status for _ in range(REPEATED + 1)]
+
+    assert statuses == [200] + [429] * REPEATED
+    assert repeated(cognito) == []
 
 
 @pytest.mark.usefixtures("limited")
@@ -147,6 +285,30 @@ def test_goes_on_without_the_table(
     assert reply.status in {200, 204}
     assert reply.metrics == {"Success", "LimitsFailed"}
     assert reply.log["level"] == "WARNING"
+
+
+def test_a_table_that_failed_is_not_asked_again_in_the_same_request(
+    dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True, table_name="a-table-that-is-not-there")
+
+    with asked(dynamodb) as updates:
+        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
+
+    assert (reply.status, len(updates)) == (204, 1)
+
+
+def test_a_refusal_stands_though_the_table_cannot_count_it(
+    limited: DynamoDBClient, invoke: Invoke
+) -> None:
+    for _ in range(5):
+        invoke(RESET)
+
+    with asked(limited, refuse=str(REPEATED)) as updates:
+        reply = invoke(RESET)
+
+    assert (reply.status, len(updates)) == (429, 2)
+    assert reply.metrics == {"LimitExceededException", "AttemptsLimit", "LimitsFailed"}
 
 
 @pytest.mark.usefixtures("limited")

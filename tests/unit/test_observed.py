@@ -17,8 +17,9 @@ from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import alarms, searched, shown_anywhere, watched
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, Reply
+from tests.support.invocation import BODIES, SUB, Reply
 from tests.unit.conftest import Service
+from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -51,6 +52,10 @@ class World:
     def limited(self) -> Reply:
         self.service.configure(limits=True)
         return [self.sends(RESET) for _ in range(RESET.attempts_per_hour + 1)][-1]
+
+    def named_by_a_sub(self) -> Reply:
+        self.cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
+        return self.sends(CONFIRM, BODIES[CONFIRM] | {"username": SUB})
 
     def without_a_stored_response(self) -> Reply:
         self.service.configure(**NO_TABLE)
@@ -93,6 +98,7 @@ SCENARIOS: dict[str, Scenario] = {
     "Hidden": lambda w: w.answer(CONFIRM, CONFIRM.action, error="UserNotFoundException"),
     "Retried": lambda w: w.works(RESET, RESET.action, error="CodeDeliveryFailureException"),
     Cause.ATTEMPTS_LIMIT: World.limited,
+    Cause.NOT_A_SIGN_IN_NAME: World.named_by_a_sub,
     Cause.NO_BEARER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
     Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
     Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),
@@ -118,6 +124,9 @@ SCENARIOS: dict[str, Scenario] = {
     Degradation.BREACH_CHECK_FAILED: lambda w: w.sets(CONFIRM, **NO_BREACHES),
     Degradation.POLICY_UNREADABLE: lambda w: w.answer(
         CONFIRM, "DescribeUserPool", error="AccessDeniedException"
+    ),
+    Degradation.NAMES_UNREADABLE: lambda w: w.answer(
+        UPDATE, "GetUser", error="TooManyRequestsException"
     ),
     Degradation.SIGN_OUT_DELAYED: World.signed_in_elsewhere,
     Degradation.QUEUE_FAILED: World.without_an_event,

@@ -1,23 +1,17 @@
 """The pool's own policy and the user's context, before Cognito is asked, all rules at once."""
 
-import hashlib
-import socket
-from collections.abc import Iterator
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from functions.operations import Operation
-from local.breaches import PASSWORDS, breached_passwords
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SUB, Reply
-from tests.unit.conftest import Configure, Expire, Invoke, sent
+from tests.support.invocation import BODIES, SUB, TOKEN, Reply
+from tests.unit.conftest import Expire, Invoke, sent
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
-NOT_WEAK = "a password that is not weak"
 STRICT = {
     "MinimumLength": 12,
     "RequireLowercase": True,
@@ -103,8 +97,89 @@ def test_refuses_a_password_that_contains_the_user_name(
     assert not refused or reply.rules == {("#/newPassword", "containsUsername")}
 
 
-def test_refuses_the_name_that_the_access_token_holds(invoke: Invoke) -> None:
+ALIASES = {
+    "sub": SUB,
+    "email": "Lovelace@example.com",
+    "phone_number": "+15550100",
+    "preferred_username": "countess",
+    "nickname": "computer",
+}
+
+
+@pytest.mark.parametrize(
+    ("password", "refused"),
+    [
+        (f"this is {SUB}", True),
+        ("my name is LOVELACE", True),
+        ("call me at 15550100 now", True),
+        ("the countess counts", True),
+        ("my computer computes", False),
+    ],
+)
+def test_refuses_each_name_that_a_signed_in_user_signs_in_by(
+    password: str, refused: bool, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    attributes = [{"Name": name, "Value": value} for name, value in ALIASES.items()]
+    cognito.answer("GetUser", body={"Username": SUB, "UserAttributes": attributes})
+
+    reply = choose(invoke, UPDATE, password)
+
+    assert (reply.status == 400) == refused
+    assert not refused or reply.rules == {("#/newPassword", "containsUsername")}
+    assert [one.body for one in cognito.requests if one.action == "GetUser"] == [
+        {"AccessToken": TOKEN}
+    ]
+
+
+def test_a_dead_token_is_told_before_the_rules(cognito: CognitoFront, invoke: Invoke) -> None:
+    message = "Access Token has been revoked"
+    cognito.answer("GetUser", error="NotAuthorizedException", message=message)
+
+    assert_is_problem(choose(invoke, UPDATE, "weak"), 401, "NotAuthorizedException")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"error": "TooManyRequestsException"},
+        {"error": "NotAuthorizedException", "message": "User is disabled."},
+        {"reset": True},
+    ],
+)
+def test_goes_on_with_the_name_in_the_token_if_the_others_cannot_be_read(
+    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("GetUser", **trouble)
+
     assert choose(invoke, UPDATE, f"this is {SUB}").rules == {("#/newPassword", "containsUsername")}
+    assert invoke(UPDATE).metrics == {"Success", "NamesUnreadable"}
+
+
+POOL_WITH_EMAIL_SIGN_IN = {
+    "UserPool": {
+        "Policies": {"PasswordPolicy": {"MinimumLength": 15}},
+        "UsernameAttributes": ["email"],
+    }
+}
+
+
+@pytest.mark.parametrize("username", [SUB, SUB.upper()])
+def test_refuses_a_sub_where_users_sign_in_by_something_else(
+    username: str, cognito: CognitoFront, invoke: Invoke
+) -> None:
+    """Nobody is looked up: a stranger's is refused like a user's own."""
+    cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
+
+    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"username": username, "newPassword": "weak"})
+
+    assert_is_problem(reply, 400, "InvalidParameterException")
+    assert reply.rules == {("#/username", "signInName"), ("#/newPassword", "minLength")}
+    assert sent(cognito, CONFIRM) == []
+    assert invoke(UPDATE).status == 204
+
+
+def test_takes_a_sub_where_it_may_be_a_plain_username(invoke: Invoke) -> None:
+    assert invoke(CONFIRM, BODIES[CONFIRM] | {"username": SUB}).status == 204
 
 
 def test_refuses_the_old_password_as_the_new_one(cognito: CognitoFront, invoke: Invoke) -> None:
@@ -161,135 +236,3 @@ def test_lets_cognito_judge_by_a_policy_that_was_never_readable(
     assert len(sent(cognito, operation)) == 1
     assert reply.metrics == {"InvalidPasswordException", "PolicyUnreadable"}
     assert reply.log["degradations"] == ["PolicyUnreadable"]
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with breached_passwords() as url:
-        yield url
-
-
-@changing
-@pytest.mark.parametrize("password", PASSWORDS)
-def test_refuses_a_stolen_password_and_says_why(
-    operation: Operation,
-    password: str,
-    endpoint: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-) -> None:
-    configure(breach_endpoint=endpoint)
-
-    reply = choose(invoke, operation, password)
-
-    assert_is_problem(reply, 400, "InvalidPasswordException")
-    assert reply.rules == {("#/newPassword", "breached")}
-    assert "data breach" in reply.text
-    assert sent(cognito, operation) == []
-
-
-@changing
-def test_lets_a_password_pass_that_nobody_has_stolen(
-    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
-) -> None:
-    configure(breach_endpoint=endpoint)
-
-    assert invoke(operation).metrics == {"Success"}
-
-
-def test_a_line_that_pads_is_no_breach(configure: Configure, invoke: Invoke) -> None:
-    tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
-
-    assert breach_answer(configure, invoke, tail + b":0\r\n").metrics == {"Success"}
-    assert breach_answer(configure, invoke, tail + b":1\r\n").status == 400
-
-
-def breach_answer(
-    configure: Configure, invoke: Invoke, body: bytes, status: str = "200 OK"
-) -> Reply:
-    """Return the reply to one request while the range API answers with this."""
-    seen: list[bytes] = []
-
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            seen.append(connection.recv(4096))
-            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve, args=(listener,))
-        thread.start()
-        host, port = listener.getsockname()
-        configure(breach_endpoint=f"http://{host}:{port}/range")
-        reply = choose(invoke, CONFIRM, NOT_WEAK)
-        thread.join()
-    (request,) = seen
-    path = request.split(b" ")[1].decode()
-    assert path.startswith("/range/")
-    assert len(path.removeprefix("/range/")) == 5
-    assert b"add-padding: true" in request.lower()
-    return reply
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "degradations"),
-    [
-        ("503 Service Unavailable", b"later", {"BreachCheckFailed"}),
-        ("200 OK", b"\xff\xfe<html>", set[str]()),
-    ],
-)
-def test_passes_when_the_range_api_makes_no_sense(
-    status: str, body: bytes, degradations: set[str], configure: Configure, invoke: Invoke
-) -> None:
-    reply = breach_answer(configure, invoke, body, status)
-
-    assert reply.status == 204
-    assert reply.metrics == {"Success"} | degradations
-
-
-def test_passes_when_the_range_api_is_gone(configure: Configure, invoke: Invoke) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    configure(breach_endpoint=f"http://127.0.0.1:{port}/range")
-
-    reply = invoke(CONFIRM)
-
-    assert (reply.status, reply.metrics) == (204, {"Success", "BreachCheckFailed"})
-
-
-@pytest.mark.parametrize("drip", [False, True], ids=["silent", "dripping"])
-def test_waits_no_longer_than_a_second_for_the_range_api(
-    drip: bool,
-    configure: Configure,
-    invoke: Invoke,
-) -> None:
-    def serve(listener: socket.socket, stop: list[bool]) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(0.1)
-            connection.recv(4096)
-            if drip:
-                connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-            while not stop:
-                try:
-                    if drip:
-                        connection.sendall(b"1\r\nA\r\n")
-                    connection.recv(1)
-                except TimeoutError:
-                    continue
-                except OSError:
-                    return
-
-    stop: list[bool] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve, args=(listener, stop))
-        thread.start()
-        configure(breach_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}/range")
-        reply = invoke(CONFIRM)
-        stop.append(True)
-        thread.join()
-
-    assert (reply.status, reply.metrics) == (204, {"Success", "BreachCheckFailed"})
-    assert reply.log["duration"] < 2.5

@@ -154,10 +154,10 @@ class Sequences(RuleBasedStateMachine):
             token,
         )
 
-        if new in {WEAK, old}:
-            assert_is_problem(reply, 400, "InvalidPasswordException")
-        elif not name:
+        if not name:
             assert_is_problem(reply, 401, "NotAuthorizedException")
+        elif new in {WEAK, old}:
+            assert_is_problem(reply, 400, "InvalidPasswordException")
         elif limited:
             assert_is_problem(reply, 429, "LimitExceededException")
         elif old != password:

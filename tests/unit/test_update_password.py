@@ -36,9 +36,9 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
 @pytest.mark.parametrize(
     ("options", "actions"),
     [
-        ({}, ["ChangePassword"]),
-        ({"globalSignOut": False}, ["ChangePassword"]),
-        ({"globalSignOut": True}, ["ChangePassword", "GlobalSignOut"]),
+        ({}, ["GetUser", "ChangePassword"]),
+        ({"globalSignOut": False}, ["GetUser", "ChangePassword"]),
+        ({"globalSignOut": True}, ["GetUser", "ChangePassword", "GlobalSignOut"]),
     ],
 )
 def test_lets_the_caller_choose_whether_sessions_end(

@@ -1,0 +1,272 @@
+"""The range API of breached passwords: what it is sent, what it decides, how long it may take."""
+
+import hashlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from unittest.mock import patch
+
+import pytest
+
+from functions.operations import Operation
+from functions.protection.breaches import BUDGET, IDLE
+from local.breaches import PASSWORDS, breached_passwords
+from tests.support.contract import assert_is_problem
+from tests.support.front import CognitoFront
+from tests.support.invocation import Reply
+from tests.unit.conftest import Configure, Invoke, sent
+from tests.unit.test_passwords import changing, choose
+
+CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
+NOT_WEAK = "a password that is not weak"
+
+type Play = Callable[[socket.socket, Event], object]
+"""What a server does with one connection, until the event is set."""
+
+
+@contextmanager
+def range_api(configure: Configure, play: Play) -> Iterator[None]:
+    """Serve connections one after the other, and let the functions ask there."""
+
+    def serve() -> None:
+        with suppress(OSError):  # the listener was shut down
+            while True:
+                connection, _ = listener.accept()
+                sockets.append(connection)
+                with connection, suppress(OSError):
+                    play(connection, ended)
+
+    ended = Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sockets = [listener]
+        thread = Thread(target=serve)
+        thread.start()
+        configure(breach_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}/range")
+        try:
+            yield
+        finally:
+            ended.set()
+            for one in sockets:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def answer(connection: socket.socket, body: bytes, status: str = "200 OK") -> bytes:
+    """Answer one request and return it; empty if there was none."""
+    request = connection.recv(4096)
+    if request:
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+    return request
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with breached_passwords() as url:
+        yield url
+
+
+@changing
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_refuses_a_stolen_password_and_says_why(
+    operation: Operation,
+    password: str,
+    endpoint: str,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+) -> None:
+    configure(breach_endpoint=endpoint)
+
+    reply = choose(invoke, operation, password)
+
+    assert_is_problem(reply, 400, "InvalidPasswordException")
+    assert reply.rules == {("#/newPassword", "breached")}
+    assert "data breach" in reply.text
+    assert sent(cognito, operation) == []
+
+
+@changing
+def test_lets_a_password_pass_that_nobody_has_stolen(
+    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
+) -> None:
+    configure(breach_endpoint=endpoint)
+
+    assert invoke(operation).metrics == {"Success"}
+
+
+@changing
+@pytest.mark.usefixtures("dynamodb")
+def test_a_look_up_is_an_attempt(
+    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
+) -> None:
+    """Otherwise anyone could ask the range API through this service, as often as they like."""
+    configure(breach_endpoint=endpoint, limits=True)
+
+    statuses = [choose(invoke, operation, PASSWORDS[0]).status for _ in range(11)]
+
+    assert statuses == [400] * 10 + [429]
+
+
+@pytest.mark.parametrize(
+    ("status", "count", "metrics"),
+    [
+        ("200 OK", b":1", {"InvalidPasswordException"}),
+        ("200 OK", b":0", {"Success"}),
+        ("200 OK", b"\xff\xfe<html>", {"Success"}),
+        ("503 Service Unavailable", b":1", {"Success", "BreachCheckFailed"}),
+    ],
+    ids=["known", "a line that pads", "no sense", "down"],
+)
+def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
+    status: str, count: bytes, metrics: set[str], configure: Configure, invoke: Invoke
+) -> None:
+    tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
+    seen: list[bytes] = []
+
+    with range_api(configure, lambda one, _: seen.append(answer(one, tail + count, status))):
+        assert choose(invoke, CONFIRM, NOT_WEAK).metrics == metrics
+
+    (request,) = seen
+    path = request.split(b" ")[1].decode()
+    assert path.startswith("/range/")
+    assert len(path.removeprefix("/range/")) == 5
+    assert b"add-padding: true" in request.lower()
+
+
+def test_passes_when_the_range_api_is_gone(configure: Configure, invoke: Invoke) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    configure(breach_endpoint=f"http://127.0.0.1:{port}/range")
+
+    assert invoke(CONFIRM).metrics == {"Success", "BreachCheckFailed"}
+
+
+def drip(head: bytes, piece: bytes) -> Play:
+    """Send a piece ten times a second, so that no time-out of a socket ever ends the waiting."""
+
+    def play(connection: socket.socket, ended: Event) -> None:
+        connection.sendall(head)
+        for _ in range(PATIENCE * 10):
+            if ended.wait(0.1):
+                return
+            connection.sendall(piece)
+
+    return play
+
+
+PATIENCE = 6
+"""Seconds after which a server gives up by itself, so that a test fails instead of hanging."""
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        drip(OK, b"A"),
+        drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nA\r\n"),
+        lambda _, ended: ended.wait(PATIENCE),
+    ],
+    ids=["headers", "body", "silence"],
+)
+def test_waits_no_longer_than_a_second_for_any_part_of_an_answer(
+    play: Play, configure: Configure, invoke: Invoke
+) -> None:
+    with range_api(configure, play):
+        assert_given_up(invoke(CONFIRM))
+
+
+def test_waits_no_longer_than_a_second_for_a_server_that_accepts_nobody(
+    configure: Configure, invoke: Invoke
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        configure(breach_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}/range")
+        assert_given_up(invoke(CONFIRM))
+
+
+def test_waits_no_longer_than_a_second_for_a_name_server(
+    configure: Configure, invoke: Invoke
+) -> None:
+    configure(breach_endpoint="http://range.example/range")
+    found, look_up = Event(), socket.getaddrinfo
+
+    def hang(host: str, *arguments: object, **options: object) -> object:
+        if host == "range.example":
+            found.wait(PATIENCE)
+            raise socket.gaierror
+        return look_up(host, *arguments, **options)  # type: ignore[arg-type]  # as it was called
+
+    with patch("socket.getaddrinfo", hang):
+        reply = invoke(CONFIRM)
+        found.set()
+
+    assert_given_up(reply)
+
+
+def assert_given_up(reply: Reply) -> None:
+    assert (reply.status, reply.metrics) == (204, {"Success", "BreachCheckFailed"})
+    assert reply.log["duration"] < 3 * BUDGET
+
+
+def test_the_connection_of_a_look_up_that_was_given_up_is_closed(
+    configure: Configure, invoke: Invoke
+) -> None:
+    closed = Event()
+
+    def play(connection: socket.socket, ended: Event) -> None:
+        try:
+            drip(OK, b"A")(connection, ended)
+        except OSError:
+            closed.set()
+
+    with range_api(configure, play):
+        assert_given_up(invoke(CONFIRM))
+        assert closed.wait(PATIENCE / 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "served"),
+    [(0.0, [2]), (IDLE - 1, [2]), (IDLE + 1, [1, 1]), (-IDLE, [1, 1])],
+    ids=["at once", "young", "idle", "the clock was put back"],
+)
+def test_a_connection_is_used_again_while_it_is_young(
+    seconds: float, served: list[int], configure: Configure, invoke: Invoke
+) -> None:
+    """One that was idle swallows what is sent, as networks do that have forgotten it."""
+    now, counts = time.time, list[int]()
+
+    def play(connection: socket.socket, _: Event) -> None:
+        counts.append(0)
+        while answer(connection, b""):
+            counts[-1] += 1
+            if len(counts) < len(served):
+                connection.recv(4096)  # swallowed
+
+    with range_api(configure, play):
+        first = invoke(CONFIRM)
+        with patch("time.time", lambda: now() + seconds):
+            second = invoke(CONFIRM)
+
+    assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]
+    assert counts == served
+
+
+def test_a_connection_that_the_other_end_has_closed_is_not_used_again(
+    configure: Configure, invoke: Invoke
+) -> None:
+    closed = Event()
+
+    def play(connection: socket.socket, _: Event) -> None:
+        answer(connection, b"")
+        connection.close()
+        closed.set()
+
+    with range_api(configure, play):
+        first = invoke(CONFIRM)
+        assert closed.wait(5)
+        second = invoke(CONFIRM)
+
+    assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]

@@ -45,6 +45,7 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     },
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
     "SendMessage": {"MessageId": "a-message"},
+    "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
     "GetUser": {
         "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
         "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],

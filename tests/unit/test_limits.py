@@ -17,7 +17,7 @@ from functions.protection.limits import REPEATED
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.unit.conftest import Configure, Invoke, Service, sent
 from tests.unit.test_notifications import put
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -201,7 +201,11 @@ def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 def test_an_account_that_is_refused_again_and_again_is_told_about_once(
-    operation: Operation, cognito: CognitoFront, configure: Configure, invoke: Invoke
+    operation: Operation,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
 ) -> None:
     configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
     addresses = cycle([from_address("192.0.2.1"), from_address("192.0.2.2")])
@@ -211,6 +215,7 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
             times -= (
                 invoke(operation, **{} if operation.signed_in else next(addresses)).status == 429
             )
+        service.work()
 
     be_refused(REPEATED - 1)
     assert repeated(cognito) == []
@@ -224,13 +229,14 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
 
 @pytest.mark.usefixtures("limited")
 def test_an_account_is_not_told_about_for_what_its_network_did(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
 ) -> None:
     configure(
         limits=True, event_bus_name="the-bus", attempts_per_address=1, reset_password_attempts=50
     )
 
     statuses = [invoke(RESET).status for _ in range(REPEATED + 1)]
+    service.work()
 
     assert statuses == [200] + [429] * REPEATED
     assert repeated(cognito) == []

@@ -10,8 +10,9 @@ from unittest.mock import patch
 
 import pytest
 
+from functions.aws.clients import IDLE
 from functions.operations import Operation
-from functions.protection.breaches import BUDGET, IDLE
+from functions.protection.breaches import BUDGET
 from local.breaches import PASSWORDS, breached_passwords
 from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront

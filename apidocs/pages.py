@@ -78,14 +78,15 @@ Powertools' own members, it has:
 
 ## Metrics
 
-The namespace is `{namespace}`, and the dimensions are `service` and `operation`. Each request
-counts its outcome, its cause, and each of its degradations. So every `code` of the
+The namespace is `{namespace}`, and the dimensions are `service`, `stage` and `operation`. Each
+request counts its outcome, its cause, and each of its degradations. So every `code` of the
 [problems](problems.md) and every name of Cognito's and botocore's errors can be a metric. If the
 client secret cannot be read, the cause begins with `DescribeUserPoolClient.`. The others are:
 
 {metrics}
 
-`ColdStart` has the dimensions `service` and `function_name` instead.
+`ColdStart` has the dimensions `service`, `stage` and `function_name` instead. `TooManyRequests`
+counts the 429s in the access log, and has only the dimension `stage`.
 """
 
 

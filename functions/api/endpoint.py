@@ -166,6 +166,8 @@ class Endpoint[R: Request]:
 
         Recording never fails a request: what cannot be made is left out.
         """
+        with suppress(Exception):
+            self._metrics.set_default_dimensions(stage=self.settings.stage)
         self._metrics.add_dimension(name="operation", value=record.operation)
         for name in record.metrics:
             with suppress(Exception):  # a cause may be longer than a metric's name
@@ -185,7 +187,7 @@ class Endpoint[R: Request]:
 def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:
     return {
         "statusCode": status,
-        "headers": {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **headers},
+        "headers": {**problems.HEADERS, **headers},
         "body": "" if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }

@@ -40,7 +40,7 @@ A stage (`local`, `dev` or `prod`) has a default for each setting. Change one fo
 `CONTEXT`, or for all of them in the `context` of [cdk.json](../cdk.json):
 
 ```sh
-make deploy STAGE=prod CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
+make deploy STAGE=dev CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
 ```
 
 An unknown name, an invalid value or a contradiction makes `cdk synth` fail with an explanation.

@@ -197,7 +197,7 @@ class Settings:
         needs="user_pool_id",
     )
     mail_from = Text(
-        "The address that the test pool's mails come from. `prod` needs one, or your own pool.",
+        "The test pool's sender: its domain must be verified in SES. `prod` needs it, or a pool.",
         r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+",
         "no-reply@example.com",
     )
@@ -260,7 +260,10 @@ class Settings:
         stages={"local": ""},
         environment=True,
     )
-    snap_start = Flag("Restore Lambda snapshots instead of starting cold.", default=False)
+    snap_start = Flag(
+        "Restore Lambda snapshots instead of starting cold, in regions that have SnapStart.",
+        default=False,
+    )
     xray_sdk = Flag(
         "Trace with AWS's X-Ray SDK, which makes cold starts slower.",
         default=False,

@@ -275,7 +275,7 @@ class Settings:
         "ops@example.com",
     )
     resets_per_minute = Number(
-        "Alarm threshold for resets, wrong codes and refused attempts per minute.",
+        "Alarm threshold for resets, wrong codes and refused requests per minute.",
         (1, MAX_RESETS),
         whole=True,
         default=30,

@@ -10,7 +10,7 @@ import cdk_nag
 import pytest
 from aws_cdk import App, Validations
 from aws_cdk.aws_s3 import Bucket
-from cloudformation_validate import (
+from cloudformation_validate import (  # type: ignore[import-untyped]  # it has no py.typed
     CompositeEngine,
     RuleFilterConfig,
     Severity,

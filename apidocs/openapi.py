@@ -111,7 +111,7 @@ _HEADERS: Final[Document] = {
     "Cache-Control": {
         "description": "Responses must not be cached.",
         "required": True,
-        "schema": {"const": "no-store"},
+        "schema": {"const": problems.HEADERS["Cache-Control"]},
     },
     "Retry-After": {
         "description": "Seconds to wait before trying again.",
@@ -131,21 +131,18 @@ _HEADERS: Final[Document] = {
     },
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another media type.",
-        "schema": {"const": "nosniff"},
+        "required": True,
+        "schema": {"const": problems.HEADERS["X-Content-Type-Options"]},
     },
     "x-amzn-errortype": {
         "description": "The `code`. The gateway's own responses have the gateway's own names.",
         "schema": _TEXT,
     },
 }
-_COMMON: Final = (
-    "Access-Control-Allow-Origin",
-    "Access-Control-Expose-Headers",
-    "Cache-Control",
-    "Vary",
-    "X-Content-Type-Options",
+_COMMON: Final = sorted(
+    {"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary", *problems.HEADERS}
 )
-"""Of the functions' successes and failures alike."""
+"""Of successes and failures alike. Those for scripts depend on `allowedOrigins`."""
 
 
 def build() -> Document:

@@ -40,7 +40,7 @@ A stage (`local`, `dev` or `prod`) has a default for each setting. Change one fo
 `CONTEXT`, or for all of them in the `context` of [cdk.json](../cdk.json):
 
 ```sh
-make deploy STAGE=prod CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
+make deploy STAGE=dev CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
 ```
 
 An unknown name, an invalid value or a contradiction makes `cdk synth` fail with an explanation.
@@ -79,14 +79,15 @@ Powertools' own members, it has:
 
 ## Metrics
 
-The namespace is `{namespace}`, and the dimensions are `service` and `operation`. Each request
-counts its outcome, its cause, and each of its degradations. So every `code` of the
+The namespace is `{namespace}`, and the dimensions are `service`, `stage` and `operation`. Each
+request counts its outcome, its cause, and each of its degradations. So every `code` of the
 [problems](problems.md) and every name of Cognito's and botocore's errors can be a metric. If the
 client secret cannot be read, the cause begins with `DescribeUserPoolClient.`. The others are:
 
 {metrics}
 
-`ColdStart` has the dimensions `service` and `function_name` instead.
+`ColdStart` has the dimensions `service`, `stage` and `function_name` instead. `TooManyRequests`
+counts the 429s in the access log, and has only the dimension `stage`.
 """
 
 

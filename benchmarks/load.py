@@ -33,7 +33,6 @@ from local.deployment import local_stack
 from local.stack import Stack, User
 
 FOLDER: Final = Path(__file__).parent
-SCALE: Final = ROOT / "docs" / "scale.md"
 START: Final = 60
 """Seconds for what is slow on a busy machine."""
 MARGIN: Final = 4
@@ -41,6 +40,8 @@ MARGIN: Final = 4
 PUNCTUAL: Final = 0.95
 """Of the rate that was asked for; with less, the load was another one."""
 ABREAST: Final = 4
+CAPACITY: Final = 10
+"""Requests a second of one operation that one machine can answer."""
 ACCEPTED: Final = {"200", "204"}
 REFUSED: Final = "429"
 NO_STATUS: Final = {"0": "no answer", "-1": "not sent, since no user was left"}
@@ -48,6 +49,11 @@ NO_STATUS: Final = {"0": "no answer", "-1": "not sent, since no user was left"}
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
+
+
+def throttle(operation: Operation) -> int:
+    """Return the throttle of a method for the run: its own, or what this machine can answer."""
+    return min(operation.requests_per_second, CAPACITY)
 
 
 class Phase(NamedTuple):
@@ -58,7 +64,7 @@ class Phase(NamedTuple):
 
     def rate(self, operation: Operation) -> float:
         """Requests a second."""
-        return self.share * operation.requests_per_second
+        return self.share * throttle(operation)
 
     def count(self, operation: Operation) -> int:
         """Requests in all."""
@@ -67,7 +73,7 @@ class Phase(NamedTuple):
     def passing(self, operation: Operation) -> int:
         """Requests that the throttle lets pass at most, with its burst."""
         burst = 1 + self.seconds + MARGIN
-        return min(self.count(operation), math.ceil(operation.requests_per_second * burst))
+        return min(self.count(operation), math.ceil(throttle(operation) * burst))
 
 
 PHASES: Final = (Phase(0.8, 120), Phase(5, 20))
@@ -79,7 +85,7 @@ def measure(stack: Stack, phases: Sequence[Phase]) -> dict[str, Any]:
         plan = _prepare(stack, phases, pool)
         _start_processes(plan)
         for operation in Operation:
-            limit = operation.requests_per_second
+            limit = throttle(operation)
             throttles.enter_context(stack.throttled(operation, rate=limit, burst=limit))
         came = _send(plan, sum(phase.seconds for phase in phases))
         changed = [(User(name, password), times) for name, password, times in came["changed"]]
@@ -160,7 +166,7 @@ def _start_processes(plan: dict[str, Any]) -> None:
         UPDATE: {"oldPassword": "no-quiet-harbour", "newPassword": "a-warm-quiet-harbour"},
     }
     for operation in Operation:
-        count = operation.requests_per_second
+        count = throttle(operation)
         with ThreadPoolExecutor(count) as pool, urllib3.PoolManager(maxsize=count) as http:
             for number, (*_, token) in zip(range(count), cycle(plan["signed_in"]), strict=False):
                 pool.submit(
@@ -267,13 +273,14 @@ def _counts(statuses: dict[str, int]) -> Iterator[str]:
 
 
 _HOW_TO_READ: Final = """\
-Written by `make load`: three operations at once, each at a share of its own throttle
-(`Operation.requests_per_second`), against the local stage on an emulator of AWS.
+Written by `make load`: three operations at once, each at a share of its throttle, against the local
+stage on an emulator of AWS. A throttle is the operation's own (`Operation.requests_per_second`), or
+10 a second if that is less, because one machine could not answer more.
 
 - Callers come at a constant rate, wait for nobody, and have an address, a connection and, but for
   update, a user of their own. A time counts from when the request was due, and is that of an
   accepted one. Locust sends.
-- The emulator takes no throttle from the template, so the run sets the same ones by its API.
+- The emulator takes no throttle from the template, so the run sets them by its API.
 - *Lost* is a user who cannot sign in with the password that was confirmed last. An update proves
   the one before it, since Cognito compares the old password.
 - Emulator, functions and Locust share this machine, and public answers wait for multiples of
@@ -283,7 +290,7 @@ Written by `make load`: three operations at once, each at a share of its own thr
 
 
 def write(load: dict[str, Any]) -> None:
-    """Write `load.json`, its picture and `LOAD.md`, and the table in `docs/scale.md`."""
+    """Write `load.json`, its picture and `LOAD.md`."""
     (FOLDER / "load.json").write_text(json.dumps(load) + "\n")
     plots.draw_load(load)
     (lock,) = (pin for pin in pins(ROOT / "local" / "requirements.txt") if "ministack" in pin)
@@ -294,9 +301,6 @@ def write(load: dict[str, Any]) -> None:
         "![How long the answers took, by operation and load](load.svg)\n",
     ]
     (FOLDER / "LOAD.md").write_text("\n".join(text))
-    before, _, rest = SCALE.read_text().partition("| load |")
-    after = rest.partition(" lost.\n")[2]
-    SCALE.write_text(before + tabulate(load) + after)
 
 
 def main() -> None:

@@ -63,7 +63,9 @@ class Operation(Facts, Enum):
     """The operations, a row each.
 
     Cognito allows 30 calls a second per account and region, over the actions of all three rows and
-    over all user pools. The sum of the throttles stays below that.
+    over all user pools. The throttles of the public rows are above that, because a throttle is for
+    all callers together: if a few of them filled it, nobody else could recover a password. What
+    keeps Cognito's quota is the count per address, which comes before Cognito is called.
     """
 
     RESET_PASSWORD = Facts(
@@ -76,7 +78,7 @@ class Operation(Facts, Enum):
         repeatable=False,
         signed_in=False,
         attempts_per_hour=5,
-        requests_per_second=10,
+        requests_per_second=100,
         success=Success(
             status=200,
             description="If the account exists, a code is on its way.",
@@ -103,7 +105,7 @@ class Operation(Facts, Enum):
         repeatable=True,
         signed_in=False,
         attempts_per_hour=10,
-        requests_per_second=10,
+        requests_per_second=100,
         success=Success(status=204, description="The password is changed."),
     )
     UPDATE_PASSWORD = Facts(

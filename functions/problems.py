@@ -14,6 +14,8 @@ JSON: Final = "application/problem+json"
 URN: Final = "urn:password-service:"
 MAX_ERRORS: Final = 20
 """Entries of `errors` in one response, so that no request makes it large."""
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""The headers of every response, including the gateway's own."""
 
 
 class FieldError(NamedTuple):
@@ -66,7 +68,7 @@ class Problem(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """The headers that HTTP asks for (RFC 9110 §10.2.3 and §11.6.1)."""
-        headers = {"Content-Type": JSON, "Cache-Control": "no-store"}
+        headers = HEADERS | {"Content-Type": JSON}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.status == 401:  # noqa: PLR2004 - HTTP's own number
@@ -470,6 +472,10 @@ def is_known(cause: str) -> bool:
 
 
 GATEWAY: Final[dict[str, Problem]] = {
+    # Of a method that needs an API key; none does.
+    "INVALID_API_KEY": INVALID_REQUEST,
+    "BAD_REQUEST_BODY": INVALID_REQUEST,
+    "BAD_REQUEST_PARAMETERS": INVALID_REQUEST,
     "ACCESS_DENIED": NOT_SIGNED_IN,
     "EXPIRED_TOKEN": NOT_SIGNED_IN,
     "INVALID_SIGNATURE": NOT_SIGNED_IN,
@@ -483,7 +489,12 @@ GATEWAY: Final[dict[str, Problem]] = {
     "UNSUPPORTED_MEDIA_TYPE": UNSUPPORTED_MEDIA_TYPE,
     "INTEGRATION_FAILURE": FUNCTION_STOPPED,
     "INTEGRATION_TIMEOUT": OUTCOME_UNKNOWN,
+    # These come before a function is called.
+    "AUTHORIZER_CONFIGURATION_ERROR": INTERNAL_ERROR,
+    "AUTHORIZER_FAILURE": INTERNAL_ERROR,
+    # These may come after one has acted: AWS does not say which type a crashed function gets.
+    "API_CONFIGURATION_ERROR": FUNCTION_STOPPED,
     "DEFAULT_4XX": INVALID_REQUEST,
-    "DEFAULT_5XX": INTERNAL_ERROR,
+    "DEFAULT_5XX": FUNCTION_STOPPED,
 }
 """API Gateway's own failures by response type. The gateway answers them without a function."""

@@ -185,6 +185,12 @@ class Choice[E: StrEnum](Setting[E]):
 class Settings:
     """The settings of one deployment, or what a function knows of them."""
 
+    stage = Text(
+        "The stage, which is a dimension of every metric.",
+        stages={stage: stage for stage in STAGES},
+        context=False,
+        environment=True,
+    )
     user_pool_id = Text(
         "The user pool to use. Without one, the stack makes a test pool.",
         environment=True,
@@ -194,6 +200,11 @@ class Settings:
         "The service's app client in that pool. It needs a secret.",
         environment=True,
         needs="user_pool_id",
+    )
+    mail_from = Text(
+        "The test pool's sender: its domain must be verified in SES. `prod` needs it, or a pool.",
+        r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+",
+        "no-reply@example.com",
     )
     allowed_client_ids = Names(
         "Further app clients whose access tokens `update_password` accepts.", environment=True
@@ -301,7 +312,10 @@ class Settings:
         stages={"local": ""},
         environment=True,
     )
-    snap_start = Flag("Restore Lambda snapshots instead of starting cold.", default=False)
+    snap_start = Flag(
+        "Restore Lambda snapshots instead of starting cold, in regions that have SnapStart.",
+        default=False,
+    )
     xray_sdk = Flag(
         "Trace with AWS's X-Ray SDK, which makes cold starts slower.",
         default=False,
@@ -313,7 +327,7 @@ class Settings:
         "ops@example.com",
     )
     resets_per_minute = Number(
-        "Alarm threshold for resets, wrong codes and refused attempts per minute.",
+        "Alarm threshold for resets, wrong codes and refused requests per minute.",
         (1, MAX_RESETS),
         whole=True,
         default=30,
@@ -389,15 +403,14 @@ class Settings:
         "The key of the hashes in logs and in the table.", context=False, environment=True
     )
 
-    def __init__(self, stage: str, values: Mapping[str, Any]) -> None:
-        self.stage = stage
+    def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
 
     @classmethod
     def of_stage(cls, stage: str, **changes: Any) -> Self:
         """The defaults of a stage, with some changes."""
         defaults = {setting.name: setting.defaults[stage] for setting in declared()}
-        return cls(stage, defaults | changes)
+        return cls(defaults | changes)
 
     def attempts_per_hour(self, operation: Operation) -> float:
         """The operation's own setting."""
@@ -406,7 +419,7 @@ class Settings:
 
     def replace(self, **changes: Any) -> Self:
         """The same settings with some changes."""
-        return type(self)(self.stage, {**self.values, **changes})
+        return type(self)({**self.values, **changes})
 
     def environment(self) -> dict[str, str]:
         """The variables that `from_environment` reads."""
@@ -424,7 +437,7 @@ class Settings:
             for setting in declared()
             if setting.environment
         }
-        return cls("", values)
+        return cls(values)
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
@@ -452,6 +465,10 @@ class Settings:
                 needed = vars(cls)[setting.needs]
                 if not settings.values[needed.name]:
                     raise SystemExit(f"{setting.key} is set, so set {needed.key} as well.")
+        if stage == "prod" and not settings.user_pool_id and not settings.mail_from:
+            raise SystemExit(
+                "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day."
+            )
         return settings
 
 

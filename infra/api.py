@@ -64,7 +64,7 @@ class Api(Construct):
             ),
             # A second name would accept the oldest TLS that AWS does.
             disable_execute_api_endpoint=bool(settings.domain_name),
-            deploy_options=_deployment(self.access_log),
+            deploy_options=_deployment(self.access_log, settings.stage),
         )
         # An output of its own, with a name that only the CDK knows.
         self.rest_api.node.try_remove_child("Endpoint")
@@ -126,12 +126,14 @@ class Api(Construct):
             _add_response(self.rest_api, response_type, problem)
 
 
-def _deployment(access_log: logs.ILogGroup) -> apigateway.StageOptions:
+def _deployment(access_log: logs.ILogGroup, stage: str) -> apigateway.StageOptions:
     return apigateway.StageOptions(
         stage_name="v1",
         tracing_enabled=True,
         access_log_destination=apigateway.LogGroupLogDestination(access_log),
-        access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
+        access_log_format=apigateway.AccessLogFormat.custom(
+            json.dumps(ACCESS_LOG | {"stage": stage})
+        ),
         method_options={
             f"{operation.path}/{operation.method}": apigateway.MethodDeploymentOptions(
                 throttling_rate_limit=operation.requests_per_second,

@@ -1,8 +1,8 @@
 """What AWS WAF refuses, before the gateway asks the authorizer or a function."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import Fn, Stack
+from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation
@@ -12,12 +12,16 @@ from functions.operations import Operation
 from functions.settings import FirewallMode, Settings
 from infra.logs import LogGroup
 
-WINDOW: Final = 300
-"""Seconds, over which WAF counts the requests of an address."""
+if TYPE_CHECKING:
+    from aws_cdk.aws_logs import CfnLogGroup
+
+WINDOW: Final = 60
+"""Seconds, over which WAF counts the requests of an address: the shortest that it has."""
 REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no single address uses up the throttle of a method."""
-RESETS_PER_ADDRESS: Final = 2 * int(Settings.of_stage("prod").attempts_per_address)
-"""In a window: as many as pass the service's own limit across the edge of two of its windows."""
+PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
+"""In a window, to operations without a signed-in caller: enough for everybody in a household, and
+so few that it takes 200 addresses to use up the throttle of 100 a second."""
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""
 
@@ -34,14 +38,18 @@ class Firewall(Construct):
     ) -> None:
         super().__init__(scope, id_)
         block = settings.firewall is FirewallMode.BLOCK
-        reset = _path_of(Operation.RESET_PASSWORD)
+        public = CfnWebACL.StatementProperty(
+            or_statement=CfnWebACL.OrStatementProperty(
+                statements=[_path_of(one) for one in Operation if not one.signed_in]
+            )
+        )
         rules = (
             # Anyone who attacks others will attack us next.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
             # The throttles are for all callers together.
             ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS), block),
-            # A reset may send a mail, and a malformed one is nowhere else counted.
-            ("ResetsPerAddress", _rate(RESETS_PER_ADDRESS, scope_down=reset), block),
+            # Anyone can call these, and a malformed request is nowhere else counted.
+            ("PublicPerAddress", _rate(PUBLIC_REQUESTS_PER_ADDRESS, scope_down=public), block),
             # A function is paid for by the time that it has a body in hand.
             ("BodySize", _too_large(), block),
             # These read bodies; what they count tells of an attack.
@@ -74,7 +82,8 @@ class Firewall(Construct):
                         CfnWebACL.FieldToProtectProperty(field_type="BODY"),
                         CfnWebACL.FieldToProtectProperty(field_type="QUERY_STRING"),
                         CfnWebACL.FieldToProtectProperty(
-                            field_type="SINGLE_HEADER", field_keys=["authorization", "cookie"]
+                            field_type="SINGLE_HEADER",
+                            field_keys=["authorization", "cookie", "idempotency-key"],
                         ),
                     )
                 ]
@@ -90,31 +99,38 @@ def _log(scope: Construct, settings: Settings, acl: CfnWebACL) -> None:
     stack = Stack.of(scope)
     # Of this very stack: the log of one that was removed may have been kept.
     *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)
-    log_group = LogGroup(
-        scope,
-        "Logs",
-        settings=settings,
-        # WAF accepts no other prefix.
-        log_group_name=f"aws-waf-logs-{stack.stack_name}-{unique}",
+    # WAF accepts no other prefix.
+    name = f"aws-waf-logs-{stack.stack_name}-{unique}"
+    log_group = LogGroup(scope, "Logs", settings=settings, log_group_name=name)
+    deliver = iam.PolicyStatement(
+        principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=[f"{_arn(stack, name)}:log-stream:*"],
+        conditions={
+            "StringEquals": {"aws:SourceAccount": stack.account},
+            "ArnLike": {"aws:SourceArn": stack.format_arn(service="logs", resource="*")},
+        },
     )
-    log_group.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
-            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-            resources=[log_group.log_group_arn],
-            conditions={
-                "StringEquals": {"aws:SourceAccount": stack.account},
-                "ArnLike": {"aws:SourceArn": stack.format_arn(service="logs", resource="*")},
-            },
-        )
+    # The group's own policy: an account has room for ten of the other kind, for all its stacks.
+    cast("CfnLogGroup", log_group.node.default_child).resource_policy_document = iam.PolicyDocument(
+        statements=[deliver]
     )
-    logging = CfnLoggingConfiguration(
+    CfnLoggingConfiguration(
         scope,
         "Logging",
         resource_arn=acl.attr_arn,
-        log_destination_configs=[log_group.log_group_arn],
+        # WAF documents the ARN without the final `:*` that the group's attribute has.
+        log_destination_configs=[_arn(stack, log_group.log_group_name)],
     )
-    logging.node.add_dependency(log_group)  # and with it its policy
+
+
+def _arn(stack: Stack, log_group_name: str) -> str:
+    return stack.format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name=log_group_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
 
 
 def _rule(

@@ -137,7 +137,11 @@ class Functions(Construct):
             role=role,
             current_version_options=lambda_.VersionOptions(
                 removal_policy=(
-                    RemovalPolicy.RETAIN if settings.keep_versions else RemovalPolicy.DESTROY
+                    # RETAIN would also keep the version of a deployment that is rolled back, and
+                    # the next deployment of the same code could not publish it again.
+                    RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+                    if settings.keep_versions
+                    else RemovalPolicy.DESTROY
                 )
             ),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aws_cdk import Aws, Duration, RemovalPolicy
-from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -19,6 +19,7 @@ from functions.operations import FUNCTIONS, WORKER, Operation
 from functions.records import HIDDEN, SUCCESS, Cause, Degradation
 from functions.settings import Settings
 from functions.telemetry.metrics import NAMESPACE, SERVICE
+from infra.api import Api
 from infra.queue import Queue
 
 FAULT: Final = 3
@@ -49,29 +50,33 @@ class Observability(Construct):
         id_: str,
         *,
         settings: Settings,
-        api: apigateway.RestApi,
+        api: Api,
         functions: Mapping[str, lambda_.Alias],
         queue: Queue,
     ) -> None:
         super().__init__(scope, id_)
+        self._stage = settings.stage
         failures = {
-            "ServerErrors": Watch([api.metric_server_error()], FAULT),
+            "ServerErrors": Watch([api.rest_api.metric_server_error()], FAULT),
             # A handler never raises, so this one was killed, or could not start.
             "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
             "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
         }
-        # On an ordinary day fewer codes are wrong, and fewer people go too far, than ask for one.
+        # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
+        # for a code.
         most = int(settings.resets_per_minute)
         abuse = {
-            "Resets": Watch(_count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
-            "CodeMismatches": Watch(_count(problems.CODE_MISMATCH.code), most, 1),
-            "LimitsHit": Watch(_count(Cause.ATTEMPTS_LIMIT), most, 1),
+            "Resets": Watch(self._count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
+            "CodeMismatches": Watch(self._count(problems.CODE_MISMATCH.code), most, 1),
+            "LimitsHit": Watch(self._count(Cause.ATTEMPTS_LIMIT), most, 1),
+            "ClientErrors": Watch([api.rest_api.metric_client_error()], most, 1),
+            "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }
-        hidden = {HIDDEN: Watch(_count(HIDDEN), most, 1)}
+        hidden = {HIDDEN: Watch(self._count(HIDDEN), most, 1)}
         undelivered = {
-            "DeliveryFailures": Watch(_count(problems.CODE_NOT_DELIVERED.code), FAULT),
+            "DeliveryFailures": Watch(self._count(problems.CODE_NOT_DELIVERED.code), FAULT),
             "TriggerFailures": Watch(
-                _count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
+                self._count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
                 FAULT,
             ),
         }
@@ -86,11 +91,11 @@ class Observability(Construct):
                 OLD_MESSAGE,
                 statistic=cloudwatch.Stats.MAXIMUM,
             ),
-            "MessagesExpired": Watch(_count(Cause.MESSAGE_EXPIRED, functions=[WORKER]), 1),
-            "DailyMailLimit": Watch(_count(Cause.DAILY_MAIL_LIMIT), 1),
+            "MessagesExpired": Watch(self._count(Cause.MESSAGE_EXPIRED, functions=[WORKER]), 1),
+            "DailyMailLimit": Watch(self._count(Cause.DAILY_MAIL_LIMIT), 1),
         }
         degradations = {
-            str(one): Watch(_count(one), 1)
+            str(one): Watch(self._count(one), 1)
             for one in Degradation
             # The worker makes up for it; what it cannot do becomes a dead letter.
             if one is not Degradation.SIGN_OUT_DELAYED
@@ -115,7 +120,7 @@ class Observability(Construct):
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24)],
-                *(_row(name, alias) for name, alias in functions.items()),
+                *(self._row(name, alias) for name, alias in functions.items()),
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],
                 [
@@ -163,17 +168,73 @@ class Observability(Construct):
         topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         return topic
 
+    def _count(self, *names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
+        return [
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=name,
+                dimensions_map={
+                    "operation": function,
+                    "service": SERVICE,
+                    "stage": self._stage,
+                },
+            )
+            for name in names
+            for function in functions
+        ]
 
-def _count(*names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
-    return [
-        cloudwatch.Metric(
-            namespace=NAMESPACE,
+    def _add_too_many_requests(self, access_log: logs.LogGroup) -> cloudwatch.Metric:
+        """Count each 429, the gateway's own and the functions': API Gateway has no metric of it."""
+        name = "TooManyRequests"
+        counted = access_log.add_metric_filter(
+            name,
+            filter_pattern=logs.FilterPattern.string_value("$.status", "=", "429"),
+            metric_namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map={"operation": function, "service": SERVICE},
+            dimensions={"stage": "$.stage"},
         )
-        for name in names
-        for function in functions
-    ]
+        return counted.metric(dimensions_map={"stage": self._stage})
+
+    def _row(self, name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
+        cold_starts = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name="ColdStart",
+            dimensions_map={
+                "function_name": alias.lambda_.function_name,
+                "service": SERVICE,
+                "stage": self._stage,
+            },
+        )
+        # Whatever the function counts, also what is added later.
+        outcomes = cloudwatch.MathExpression(
+            label="",
+            expression=(
+                f'SEARCH(\'{{{NAMESPACE},operation,service,stage}} operation="{name}"'
+                f" stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
+            ),
+        )
+        return [
+            cloudwatch.GraphWidget(
+                title=f"{name}: requests",
+                width=8,
+                statistic=cloudwatch.Stats.SUM,
+                left=[
+                    alias.metric_invocations(),
+                    alias.metric_errors(),
+                    alias.metric_throttles(),
+                    cold_starts,
+                ],
+            ),
+            cloudwatch.GraphWidget(title=f"{name}: outcomes and causes", width=8, left=[outcomes]),
+            cloudwatch.GraphWidget(
+                title=f"{name}: duration with the wait for the step",
+                width=8,
+                left=[
+                    alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
+                    for number in (50, 99)
+                ],
+            ),
+        ]
 
 
 def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:
@@ -199,41 +260,3 @@ def _graph(title: str, watches: Mapping[str, Watch]) -> cloudwatch.GraphWidget:
         left=[_sum(name, watch) for name, watch in watches.items()],
         left_annotations=[cloudwatch.HorizontalAnnotation(value=value) for value in thresholds],
     )
-
-
-def _row(name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
-    cold_starts = cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name="ColdStart",
-        dimensions_map={"function_name": alias.lambda_.function_name, "service": SERVICE},
-    )
-    # Whatever the function counts, also what is added later.
-    outcomes = cloudwatch.MathExpression(
-        label="",
-        expression=(
-            f"SEARCH('{{{NAMESPACE},operation,service}} operation=\"{name}\"',"
-            f" 'Sum', {PERIOD * 60})"
-        ),
-    )
-    return [
-        cloudwatch.GraphWidget(
-            title=f"{name}: requests",
-            width=8,
-            statistic=cloudwatch.Stats.SUM,
-            left=[
-                alias.metric_invocations(),
-                alias.metric_errors(),
-                alias.metric_throttles(),
-                cold_starts,
-            ],
-        ),
-        cloudwatch.GraphWidget(title=f"{name}: outcomes and causes", width=8, left=[outcomes]),
-        cloudwatch.GraphWidget(
-            title=f"{name}: duration with the wait for the step",
-            width=8,
-            left=[
-                alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
-                for number in (50, 99)
-            ],
-        ),
-    ]

@@ -18,7 +18,7 @@ from infra.user_pool import UserPool
 
 
 class PasswordService(Stack):
-    """Deployable to any account and region: it looks nothing up."""
+    """Deployable to any account, and to any region with user pools: it looks nothing up."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         tags = {"service": SERVICE, "stage": settings.stage}
@@ -53,7 +53,7 @@ class PasswordService(Stack):
                 self,
                 "Observability",
                 settings=settings,
-                api=api.rest_api,
+                api=api,
                 functions=functions.by_name,
                 queue=functions.queue,
             )

@@ -1,10 +1,18 @@
 """The user pool: one for tests, or an imported one."""
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from typing import Final
+
+from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from functions.settings import Settings
+
+MESSAGE: Final = (
+    "Your code is {####}. Use it to set a new password or to confirm your address."
+    " If you did not ask for it, ignore this message."
+)
+"""Cognito has one text for resets, sign-ups and new addresses alike, and puts the code into it."""
 
 
 class UserPool(Construct):
@@ -32,6 +40,10 @@ class UserPool(Construct):
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            email=_mailer(self, settings.mail_from) if settings.mail_from else None,
+            user_verification=cognito.UserVerificationConfig(
+                email_subject="Your confirmation code", email_body=MESSAGE, sms_message=MESSAGE
+            ),
             # NIST SP 800-63B-4 §3.1.1.2: long, and no rules about kinds of characters.
             password_policy=cognito.PasswordPolicy(
                 min_length=15,
@@ -48,7 +60,8 @@ class UserPool(Construct):
             standard_threat_protection_mode=(
                 cognito.StandardThreatProtectionMode.FULL_FUNCTION
                 if settings.threat_protection
-                else None
+                # Sent as OFF: Cognito lets a pool leave the Plus plan only once it is off.
+                else cognito.StandardThreatProtectionMode.NO_ENFORCEMENT
             ),
             deletion_protection=kept,
             # Also if the stack cannot be made: a protected pool refuses to be deleted.
@@ -82,3 +95,12 @@ class UserPool(Construct):
             )
             self.public_client_id = public_client.user_pool_client_id
             self.client_ids.append(self.public_client_id)
+
+
+def _mailer(scope: Construct, address: str) -> cognito.UserPoolEmail:
+    """Return SES as the pool's mailer, by the identity of the address's domain."""
+    return cognito.UserPoolEmail.with_ses(
+        from_email=address,
+        ses_region=Stack.of(scope).region,
+        ses_verified_domain=address.partition("@")[2],
+    )

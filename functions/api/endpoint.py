@@ -86,7 +86,7 @@ class Endpoint[R: Request]:
 
     @cached_property
     def _reporter(self) -> Reporter:
-        return Reporter()
+        return Reporter(lambda: self.settings.stage)
 
     @cached_property
     def _instrumented(self) -> Callable[[Event, "LambdaContext"], Any]:
@@ -156,7 +156,7 @@ class Endpoint[R: Request]:
 def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:
     return {
         "statusCode": status,
-        "headers": {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **headers},
+        "headers": {**problems.HEADERS, **headers},
         "body": "" if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }

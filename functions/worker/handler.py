@@ -63,7 +63,7 @@ class Worker:
 
     @cached_property
     def _reporter(self) -> Reporter:
-        return Reporter()
+        return Reporter(lambda: self.settings.stage)
 
     @cached_property
     def _instrumented(self) -> Callable[[dict[str, Any], "LambdaContext"], Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load import Phase, find_failures, measure
+from benchmarks.load import Phase, find_failures, measure, throttle
 from functions.operations import Operation
 from local.stack import Stack
 from tests.e2e.conftest import Fronts
@@ -50,7 +50,7 @@ def test_a_failure_is_found(
     stack: Stack, fronts: Fronts, operation: Operation, script: dict[str, Any], expected: str
 ) -> None:
     # The requests that start the processes come first, and are not judged.
-    fronts.cognito.answer(operation.action, times=operation.requests_per_second)
+    fronts.cognito.answer(operation.action, times=throttle(operation))
     fronts.cognito.answer(operation.action, **script, times=1)
 
     _, failures = run(stack, FEW)

@@ -7,6 +7,7 @@ from functools import cache
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import botocore.session
 import pytest
 from aws_cdk import App, assertions
 
@@ -23,7 +24,8 @@ def make_app(folder: str, **settings: Any) -> App:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     # The template contains only the asset's hash, so the asset is not copied to the folder.
     unstaged = {"aws:cdk:disable-asset-staging": True}
-    return App(outdir=folder, context=context | unstaged | settings)
+    needed = {"mailFrom": "no-reply@example.com"} if settings.get("stage") == "prod" else {}
+    return App(outdir=folder, context=context | unstaged | needed | settings)
 
 
 def make_stack(app: App) -> PasswordService:
@@ -66,3 +68,9 @@ def find_in(template: Mapping[str, Any], resource_type: str) -> list[dict[str, A
         for resource in template["Resources"].values()
         if resource["Type"] == resource_type
     ]
+
+
+def allowed_values(service: str, shape: str) -> list[str]:
+    """What a member of AWS's API can be, as botocore's model has it."""
+    model = botocore.session.get_session().get_service_model(service).shape_for(shape)
+    return list(model.enum)  # type: ignore[attr-defined]  # a shape of strings has them

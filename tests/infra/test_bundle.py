@@ -1,5 +1,6 @@
 """What is uploaded is what is locked and nothing else, whoever builds it and when."""
 
+import json
 import os
 import re
 import shutil
@@ -101,9 +102,11 @@ def test_the_template_is_the_same_from_another_copy_of_the_tree(tmp_path: Path) 
         copy = tmp_path / ".build" / packages.name
         shutil.copytree(packages, copy, copy_function=os.link)
 
+    context = {"aws:cdk:disable-asset-staging": True, "stage": "prod", "mailFrom": "a@example.com"}
+
     def synthesize(folder: Path, output: str, seed: str) -> bytes:
         environment = {
-            "CDK_CONTEXT_JSON": '{"aws:cdk:disable-asset-staging": true, "stage": "prod"}',
+            "CDK_CONTEXT_JSON": json.dumps(context),
             "CDK_OUTDIR": str(tmp_path / output),
             "JSII_NODE": os.environ["JSII_NODE"],
             "PATH": os.environ["PATH"],

@@ -69,10 +69,11 @@ def test_the_alias_points_to_a_published_version(stage: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "policy"),
     [
-        ({"stage": "prod"}, "Retain"),
+        # Not Retain, which would keep what a failed deployment made.
+        ({"stage": "prod"}, "RetainExceptOnCreate"),
         ({"stage": "dev"}, "Delete"),
         ({"stage": "prod", "keepVersions": "false"}, "Delete"),
-        ({"stage": "dev", "keepVersions": "true"}, "Retain"),
+        ({"stage": "dev", "keepVersions": "true"}, "RetainExceptOnCreate"),
     ],
 )
 def test_a_version_that_was_replaced_is_kept_or_pruned_as_is_set(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import Find, find_in, synthesize
+from tests.infra.conftest import Find, allowed_values, find_in, synthesize
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
 DOMAIN = {"domainName": "passwords.example", "certificateArn": CERTIFICATE}
@@ -21,6 +21,7 @@ def test_the_domain_refuses_tls_below_1_2(named: dict[str, Any]) -> None:
 
     assert domain["DomainName"] == "passwords.example"
     assert domain["SecurityPolicy"] == "TLS_1_2"
+    assert domain["SecurityPolicy"] in allowed_values("apigateway", "SecurityPolicy")
     assert domain["RegionalCertificateArn"] == CERTIFICATE
     assert domain["EndpointConfiguration"]["Types"] == ["REGIONAL"]
 

@@ -71,7 +71,8 @@ def watched(alarm: Mapping[str, Any]) -> list[Metric]:
         assert alarm["Statistic"] == ("Maximum" if gauge else "Sum")
         found = [alarm]
     else:
-        (expression,) = (q["Expression"] for q in alarm["Metrics"] if q.get("ReturnData"))
+        # CloudWatch takes one series from an alarm, and no SEARCH, which could give several.
+        (expression,) = (q["Expression"] for q in alarm["Metrics"] if q.get("ReturnData", True))
         parts = [q for q in alarm["Metrics"] if "MetricStat" in q]
         assert expression == f"SUM([{', '.join(q['Id'] for q in parts)}])"
         assert {q["MetricStat"]["Stat"] for q in parts} == {"Sum"}
@@ -114,17 +115,17 @@ def shown_anywhere(template: Mapping[str, Any]) -> list[tuple[Metric, str]]:
     return [each for widget in widgets(template) if "metrics" in widget for each in shown(widget)]
 
 
-def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], tuple[str, str]]]:
-    """What each search of a graph asks for: a namespace, dimensions, and the value of one."""
+def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], dict[str, str]]]:
+    """What each search of a graph asks for: a namespace, dimensions, and the values of some."""
     expressions = [
         line[0]["expression"]
         for widget in widgets(template)
         for line in widget.get("metrics", [])
         if isinstance(line[0], dict)
     ]
-    pattern = r"SEARCH\('\{(\w+),([\w,]+)\} (\w+)=\"(\w+)\"', 'Sum', \d+\)"
+    pattern = r"SEARCH\('\{(\w+),([\w,]+)\}((?: \w+=\"\w+\")+)', 'Sum', \d+\)"
     return [
-        (found[1], set(found[2].split(",")), (found[3], found[4]))
+        (found[1], set(found[2].split(",")), dict(re.findall(r'(\w+)="(\w+)"', found[3])))
         for found in (re.fullmatch(pattern, expression) for expression in expressions)
         if found
     ]
@@ -132,6 +133,49 @@ def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], tuple[str
 
 ALARMING = [one for one in Degradation if one is not Degradation.SIGN_OUT_DELAYED]
 """The worker makes up for the other, and what it cannot do becomes a dead letter."""
+
+
+def counted_in_logs(template: Mapping[str, Any]) -> list[Metric]:
+    """The metrics that CloudWatch makes of the access log, with the dimensions that they get."""
+    (stage,) = find_in(template, "AWS::ApiGateway::Stage")
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    return [
+        Metric(
+            made["MetricNamespace"],
+            made["MetricName"],
+            {one["Key"]: line[one["Value"].removeprefix("$.")] for one in made["Dimensions"]},
+        )
+        for found in find_in(template, "AWS::Logs::MetricFilter")
+        for made in found["MetricTransformations"]
+    ]
+
+
+@deployed
+def test_a_stage_counts_raises_and_shows_only_its_own(stage: str) -> None:
+    template = synthesize_stage(stage)
+    named = [metric for alarm in alarms(template).values() for metric in watched(alarm)]
+    named += [metric for metric, _ in shown_anywhere(template)]
+    stages = [m.dimensions["stage"] for m in named if not m.namespace.startswith("AWS/")]
+    stages += [values["stage"] for *_, values in searched(template)]
+
+    assert set(stages) == {stage}
+    for function in find_in(template, "AWS::Lambda::Function"):
+        assert function["Environment"]["Variables"]["STAGE"] == stage
+
+
+@deployed
+def test_the_gateways_refusals_are_watched(stage: str) -> None:
+    template = synthesize_stage(stage)
+    (too_many,) = watched(alarms(template)["TooManyRequests"])
+    (client_errors,) = watched(alarms(template)["ClientErrors"])
+    (found,) = find_in(template, "AWS::Logs::MetricFilter")
+    (api_stage,) = find_in(template, "AWS::ApiGateway::Stage")
+
+    assert client_errors.name == "4XXError"
+    assert [too_many] == counted_in_logs(template)
+    assert found["FilterPattern"] == '{ $.status = "429" }'
+    assert json.loads(api_stage["AccessLogSetting"]["Format"])["status"] == "$context.status"
+    assert found["LogGroupName"] in api_stage["AccessLogSetting"]["DestinationArn"]["Fn::Join"][1]
 
 
 @deployed
@@ -151,6 +195,7 @@ def test_an_incident_raises_its_alarm_at_once(stage: str) -> None:
 def test_thresholds_of_abuse_are_those_of_the_settings() -> None:
     template = synthesize(stage="prod", resetsPerMinute="7")
     follow = {"Hidden", "CodeMismatches", "LimitsHit", "Resets"}
+    follow |= {"ClientErrors", "TooManyRequests"}
     before = alarms(synthesize_stage("prod"))
 
     for name, alarm in alarms(template).items():
@@ -172,7 +217,7 @@ def test_a_quiet_hour_raises_no_alarm_and_a_threshold_that_is_reached_does(stage
 @deployed
 def test_an_alarm_watches_every_operation_but_that_of_resets(stage: str) -> None:
     for name, alarm in alarms(synthesize_stage(stage)).items():
-        metrics = [m for m in watched(alarm) if m.namespace == "PasswordService"]
+        metrics = [m for m in watched(alarm) if "operation" in m.dimensions]
         expected = {"Resets": {"reset_password"}, "MessagesExpired": {"worker"}}
 
         for one in {metric.name for metric in metrics}:
@@ -200,7 +245,7 @@ def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
         ],
     }
     emitted = {
-        "AWS/ApiGateway": {"5XXError"},
+        "AWS/ApiGateway": {"4XXError", "5XXError"},
         "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
         "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
     }
@@ -238,7 +283,8 @@ def test_the_dashboard_has_a_row_for_each_operation(stage: str, operation: Opera
         *(("Invocations", "Sum"), ("Errors", "Sum"), ("Throttles", "Sum"), ("ColdStart", "Sum")),
         *(("Duration", "p50"), ("Duration", "p99")),
     }
-    assert [value for *_, value in searched(template)].count(("operation", operation.id)) == 1
+    values = {"operation": operation.id, "stage": stage}
+    assert [value for *_, value in searched(template)].count(values) == 1
 
 
 @deployed
@@ -279,6 +325,10 @@ def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
 
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
     assert subscription["TopicArn"] == {"Ref": topic}
+    # CloudWatch may not use the key that SNS has, `alias/aws/sns`.
+    (own_key,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::KMS::Key")
+    (encrypted,) = find_in(template, "AWS::SNS::Topic")
+    assert encrypted["KmsMasterKeyId"] == {"Fn::GetAtt": [own_key, "Arn"]}
     assert allowed == {
         '["kms:Decrypt", "kms:GenerateDataKey*"]': None,
         '"sns:Publish"': of_this_account,
@@ -314,6 +364,12 @@ def test_a_saved_query_asks_every_function_or_the_access_log(stage: str) -> None
         **{f"{folder}/{name}": functions for name in QUERIES},
         **{f"{folder}/{name}": {access} for name in ACCESS_QUERIES},
     }
+
+
+@pytest.mark.parametrize("query", [*QUERIES.values(), *ACCESS_QUERIES.values()])
+def test_each_step_of_a_saved_query_is_a_command(query: str) -> None:
+    for step in re.sub(r'/[^/]*/|"[^"]*"', "", query).split("|"):
+        assert step.split()[0] in {"fields", "filter", "limit", "sort", "stats"}
 
 
 def test_a_crash_is_found_and_a_start_is_none() -> None:

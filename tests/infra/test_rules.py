@@ -1,6 +1,7 @@
 """Other people's checks of the templates: cdk-nag and cfn-lint."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,13 @@ import cdk_nag
 import pytest
 from aws_cdk import App, Validations
 from aws_cdk.aws_s3 import Bucket
+from cloudformation_validate import (  # type: ignore[import-untyped]  # it has no py.typed
+    CompositeEngine,
+    RuleFilterConfig,
+    Severity,
+    TemplateContent,
+    ValidateConfig,
+)
 
 from functions.settings import STAGES
 from tests.infra.conftest import make_app, make_stack, synthesize
@@ -16,11 +24,31 @@ from tests.infra.test_domain import DOMAIN, ZONE
 
 each_stage = pytest.mark.parametrize("name", STAGES)
 
+DEPENDS_TWICE = "W3005"
+"""The CDK names a dependency that a reference implies already."""
+ARN_IN_FULL = ["W9002", "W9013"]
+"""A setting is the ARN of the operator's certificate, with the number of an account."""
+
 
 def everything(name: str) -> dict[str, str]:
     """The stage, with the settings that add resources; `local` has no alarms to tell of."""
     alarms = {} if name == "local" else {"alarmEmail": "ops@example.com"}
     return {"stage": name} | DOMAIN | ZONE | alarms
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Templates that have every setting on and off between them."""
+    switched_on = ("canary", "keepVersions", "snapStart", "xraySdk")
+    switched_off = ("cloudWatchRole", "events", "limits")
+    pool = {"userPoolId": "eu-west-1_Imported0", "userPoolClientId": "the-imported-client"}
+    other = {"stage": "dev", "firewall": "count"} | pool
+    other |= dict.fromkeys(switched_on, "true") | dict.fromkeys(switched_off, "false")
+    settings = [everything("local"), other, everything("prod") | {"threatProtection": "true"}]
+    folder = tmp_path_factory.mktemp("templates")
+    for number, chosen in enumerate(settings):
+        (folder / f"{number}.json").write_text(json.dumps(synthesize(**chosen)))
+    return sorted(folder.iterdir())
 
 
 def check(app: App) -> None:
@@ -45,14 +73,39 @@ def test_cdk_nag_finds_what_nobody_has_acknowledged(tmp_path: Path) -> None:
         check(app)
 
 
-@each_stage
-def test_cfn_lint_finds_nothing(name: str, tmp_path: Path) -> None:
-    template = tmp_path / "template.json"
-    template.write_text(json.dumps(synthesize(**everything(name))))
-    # W3005: the CDK names a dependency that a reference implies already.
+def test_cfn_lint_finds_in_no_region_more_than_the_documents_say(matrix: list[Path]) -> None:
     program = str(Path(sys.executable).with_name("cfn-lint"))
-    command = [program, "-i", "W3005", "--", str(template)]
+    options = ["--regions", "ALL_REGIONS", "--format", "parseable", "-i", DEPENDS_TWICE, "--"]
 
-    linted = subprocess.run(command, capture_output=True, text=True, check=False)
+    linted = subprocess.run(
+        [sys.executable, program, *options, *map(str, matrix)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    assert (linted.stdout, linted.returncode) == ("", 0)
+    found = {line.partition(".json:")[2].split(":", 4)[-1] for line in linted.stdout.splitlines()}
+    by_rule = {
+        rule: "".join(one for one in found if one[:5] == rule) for rule in ("E3006", "E2530")
+    }
+    where = {rule: set(re.findall("'([a-z-]+-\\d)'", text)) for rule, text in by_rule.items()}
+    assert {one[:5] for one in found} == where.keys()
+    assert "UserPool" in by_rule["E3006"]
+    assert where["E3006"] == {"cn-north-1", "cn-northwest-1"}
+    assert "SnapStart" in by_rule["E2530"]
+    assert {region for region in where["E2530"] if region[:3] not in {"cn-", "us-", "eu-"}} == {
+        *("ap-east-2", "ap-southeast-6", "eusc-de-east-1")
+    }
+
+
+def test_awss_own_validator_finds_nothing(matrix: list[Path]) -> None:
+    engine = CompositeEngine()
+    config = ValidateConfig(
+        severity_level=Severity.WARN, exclude=RuleFilterConfig(ids=[DEPENDS_TWICE, *ARN_IN_FULL])
+    )
+
+    reports = [engine.validate_template(template, config) for template in matrix]
+
+    assert [str(one) for report in reports for one in report.diagnostics] == []
+    broken = TemplateContent('{"Resources": {"Table": {"Type": "AWS::DynamoDB::Table"}}}')
+    assert engine.validate_template(broken, config).diagnostics

@@ -16,6 +16,7 @@ from functions.problems import JSON
 from functions.settings import MAX_INTERVAL, STAGES
 from tests.infra.conftest import (
     Find,
+    allowed_values,
     find_in,
     make_app,
     make_stack,
@@ -23,6 +24,7 @@ from tests.infra.conftest import (
     synthesize_stage,
 )
 from tests.infra.test_domain import CERTIFICATE
+from tests.support import ROOT
 from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
@@ -100,30 +102,46 @@ def test_no_request_validator_answers_in_the_place_of_a_function(find: Find) -> 
     assert all("RequestValidatorId" not in method for method in find("AWS::ApiGateway::Method"))
 
 
-def test_the_throttles_leave_room_below_cognitos_quota(find: Find) -> None:
+def test_a_method_has_the_throttle_of_its_operation(find: Find) -> None:
     (stage,) = find("AWS::ApiGateway::Stage")
     limits = {
         (s["HttpMethod"], s["ResourcePath"].replace("/~1", "/")): s for s in stage["MethodSettings"]
     }
 
     for operation in Operation:
-        assert limits[operation.method, operation.path]["ThrottlingRateLimit"] == (
-            operation.requests_per_second
-        )
-    assert sum(limit["ThrottlingRateLimit"] for limit in limits.values()) < 30
-    assert sum(limit["ThrottlingBurstLimit"] for limit in limits.values()) < 30
+        limit = limits[operation.method, operation.path]
+        assert limit["ThrottlingRateLimit"] == operation.requests_per_second
+        assert limit["ThrottlingBurstLimit"] == operation.requests_per_second
 
 
 def test_the_gateway_writes_access_logs_without_any_body(find: Find) -> None:
     (stage,) = find("AWS::ApiGateway::Stage")
     line = json.loads(stage["AccessLogSetting"]["Format"])
 
+    assert line["stage"] in STAGES
     assert stage["TracingEnabled"] is True
     assert line["requestId"] == "$context.requestId"
     assert not [v for v in line.values() if "validationError" in v or "$input" in v]
     assert not [v for v in line.values() if "message" in v or "authorizer.claims.email" in v]
     assert "userAgent" not in stage["AccessLogSetting"]["Format"]
     assert not any(s.get("DataTraceEnabled") for s in stage["MethodSettings"])
+
+
+def test_every_failure_that_the_gateway_knows_has_a_problem(find: Find) -> None:
+    """Otherwise it would answer in words of its own."""
+    answered = [response["ResponseType"] for response in find("AWS::ApiGateway::GatewayResponse")]
+
+    assert sorted(answered) == sorted(allowed_values("apigateway", "GatewayResponseType"))
+
+
+def promised() -> dict[str, str]:
+    """The headers that every answer has, says the document that callers read."""
+    headers = json.loads((ROOT / "openapi.json").read_text())["components"]["headers"]
+    return {
+        name: header["schema"]["const"]
+        for name, header in headers.items()
+        if header.get("required") and "const" in header["schema"]
+    }
 
 
 @pytest.mark.parametrize("response_type", problems.GATEWAY)
@@ -145,7 +163,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     assert document["code"] == problem.code
     assert document["requestId"] == "$context.requestId"
     assert headers["Content-Type"] == JSON
-    assert headers["Cache-Control"] == "no-store"
+    assert headers.items() >= promised().items() > set()
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert ("Retry-After" in headers) == (problem.status == 429)
@@ -176,7 +194,7 @@ def test_another_method_is_told_which_one_there_is(
     assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
     assert set(headers["Allow"].split(", ")) == allowed
     assert headers["Content-Type"] == JSON
-    assert headers["Cache-Control"] == "no-store"
+    assert headers.items() >= promised().items() > set()
     assert json.loads(answer["ResponseTemplates"]["application/json"]) == (
         problems.METHOD_NOT_ALLOWED.document("$context.requestId")
     )
@@ -188,11 +206,15 @@ def test_a_failure_of_a_function_has_an_answer_of_the_gateway(find: Find) -> Non
         response["ResponseType"]: response for response in find("AWS::ApiGateway::GatewayResponse")
     }
     unknown = "may or may not have been carried out"
+    before = "went wrong on our side"
 
     for response_type, status, detail in (
         ("INTEGRATION_FAILURE", "502", unknown),
         ("INTEGRATION_TIMEOUT", "504", unknown),
-        ("DEFAULT_5XX", "500", "went wrong on our side"),
+        ("API_CONFIGURATION_ERROR", "502", unknown),
+        ("DEFAULT_5XX", "502", unknown),
+        ("AUTHORIZER_FAILURE", "500", before),
+        ("AUTHORIZER_CONFIGURATION_ERROR", "500", before),
     ):
         assert answers[response_type]["StatusCode"] == status
         document = json.loads(answers[response_type]["ResponseTemplates"]["application/json"])
@@ -418,8 +440,39 @@ def test_risks_are_rated_where_the_setting_says_so() -> None:
         rated = value == "true"
 
         assert (pool["UserPoolTier"] == "PLUS") == rated
-        assert ("AdvancedSecurityMode" in pool.get("UserPoolAddOns", {})) == rated
+        # Cognito lets a pool leave the Plus plan only with threat protection off: it must be sent.
+        assert pool["UserPoolAddOns"] == {"AdvancedSecurityMode": "ENFORCED" if rated else "OFF"}
         assert client["EnablePropagateAdditionalUserContextData"] == rated
+
+
+def test_the_mail_with_a_code_fits_a_reset_and_a_sign_up(find: Find) -> None:
+    (pool,) = find("AWS::Cognito::UserPool")
+    texts = pool["VerificationMessageTemplate"]
+
+    assert texts["DefaultEmailOption"] == "CONFIRM_WITH_CODE"
+    assert "account" not in json.dumps(texts)
+    for text in (texts["EmailMessage"], texts["SmsMessage"]):
+        assert text.count("{####}") == 1
+        assert "new password" in text
+        assert "confirm your address" in text
+        assert "did not ask" in text
+        assert len(text) <= 140  # a short message's length
+
+
+def test_production_mails_from_the_operators_domain_in_the_stacks_region() -> None:
+    (pool,) = find_in(synthesize_stage("prod"), "AWS::Cognito::UserPool")
+    (other,) = find_in(synthesize_stage("dev"), "AWS::Cognito::UserPool")
+    mail = pool["EmailConfiguration"]
+
+    assert (mail["EmailSendingAccount"], mail["From"]) == ("DEVELOPER", "no-reply@example.com")
+    parts = [
+        next(iter(p.values())) if isinstance(p, dict) else p
+        for p in mail["SourceArn"]["Fn::Join"][1]
+    ]
+    assert "".join(parts) == (
+        "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/example.com"
+    )
+    assert "EmailConfiguration" not in other
 
 
 def test_the_authorizer_trusts_this_pool_alone(find: Find, template: dict[str, Any]) -> None:
@@ -551,7 +604,11 @@ def test_the_account_may_own_the_role_for_access_logs() -> None:
     template = synthesize(stage="prod", cloudWatchRole="false")
 
     assert find_in(template, "AWS::ApiGateway::Account") == []
-    assert find_in(synthesize_stage("prod"), "AWS::ApiGateway::Account") != []
+    resources = synthesize_stage("prod")["Resources"]
+    (account,) = (n for n, r in resources.items() if r["Type"] == "AWS::ApiGateway::Account")
+    (stage,) = (r for r in resources.values() if r["Type"] == "AWS::ApiGateway::Stage")
+    # Without the role, AWS refuses a stage that writes access logs.
+    assert account in stage["DependsOn"]
 
 
 def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
@@ -578,9 +635,17 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"allowedOrigins": "*"}, "allowedOrigins must be names with commas between them, like"),
         ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
-        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 600, not '0'"),
-        ({"resetsPerMinute": "601"}, "resetsPerMinute must be a whole number from 1 to 600, not"),
-        ({"resetsPerMinute": "few"}, "resetsPerMinute must be a whole number from 1 to 600, not"),
+        (
+            {"resetsPerMinute": "0"},
+            "resetsPerMinute must be a whole number from 1 to 6000, not '0'",
+        ),
+        ({"resetsPerMinute": "6001"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
+        ({"resetsPerMinute": "few"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
+        (
+            {"stage": "prod", "mailFrom": ""},
+            "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day.",
+        ),
+        ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
         ({"firewall": "on"}, "firewall must be one of off, count, block, not 'on'."),
         ({"firewall": ["off"]}, "firewall must be one of off, count, block, not"),
         ({"domainName": "https://passwords.example/"}, "domainName must be like passwords.example"),

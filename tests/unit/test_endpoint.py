@@ -153,9 +153,11 @@ def test_counts_each_outcome_of_each_operation(operation: Operation, invoke: Inv
     reply = invoke(operation)
 
     blob = next(line for line in map(json.loads, reply.printed.splitlines()) if "Success" in line)
-    assert blob["operation"] == operation.id
+    assert (blob["operation"], blob["stage"]) == (operation.id, "dev")
     assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "PasswordService"
-    assert set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {"service", "operation"}
+    assert set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {
+        *("operation", "service", "stage")
+    }
 
 
 def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:

@@ -14,8 +14,6 @@ from functions.operations import FUNCTIONS, Operation
 from tests.support import ROOT
 from tests.support.contract import ids
 
-COGNITO_QUOTA = 30  # calls per second, account and region, over all user pools
-
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
 
@@ -33,10 +31,6 @@ def test_each_folder_with_a_handler_is_an_operation() -> None:
 
 def test_no_two_operations_share_a_route() -> None:
     assert len({(operation.method, operation.path) for operation in Operation}) == len(Operation)
-
-
-def test_the_throttles_leave_room_below_cognitos_quota() -> None:
-    assert sum(operation.requests_per_second for operation in Operation) < COGNITO_QUOTA
 
 
 NEW = "confirm_sign_up"

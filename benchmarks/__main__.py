@@ -2,18 +2,23 @@
 
 import argparse
 import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from benchmarks import results
-from benchmarks.execution import Figures, count_instructions, run_cold, run_script, run_warm
+from benchmarks import results, waits
+from benchmarks.execution import (
+    Figures,
+    count_instructions,
+    run_cold,
+    run_script,
+    run_warm,
+    serve_aws,
+)
 from benchmarks.results import NOTHING, SCRIPT, Key, Round
 from benchmarks.stub import AUTHORITY
 from benchmarks.variants import (
@@ -28,7 +33,7 @@ from benchmarks.variants import (
     list_variants,
 )
 from functions.operations import Operation
-from infra.packaging.bundle import ROOT
+from infra.packaging.bundle import ROOT, build
 
 type Measure = Callable[[], Figures]
 
@@ -45,7 +50,7 @@ def main() -> None:
     builds.mkdir(exist_ok=True)
     with (
         TemporaryDirectory(dir=builds) as name,
-        _serve_cognito(Path(name)) as url,
+        serve_aws(Path(name)) as url,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon,
     ):
         # Nobody reads it, so the system drops the datagrams that do not fit into its buffer.
@@ -69,19 +74,9 @@ def main() -> None:
             "zip_bytes": _zip_size(bundles.ours),
             "naive_zip_bytes": _zip_size(bundles.boto3, without="__pycache__"),
         }
+    waits.write("now", build(platform=None))
     # The first round has only brought the files into the page cache.
     print(results.write(measured[1:], counts, sizes))
-
-
-@contextmanager
-def _serve_cognito(folder: Path) -> Iterator[str]:
-    """Serve Cognito in another process, so that its work is not measured."""
-    command = [sys.executable, "-m", "benchmarks.stub", str(folder)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
-        yield process.stdout.readline().strip() if process.stdout else ""
-        # Leaving the block closes its standard input, which ends it.
 
 
 def _list_measures(variants: list[Variant], bundles: Bundles) -> list[tuple[Key, Measure]]:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from resource import struct_rusage
 from typing import Final, Self
@@ -15,6 +16,7 @@ from typing import Final, Self
 from benchmarks.stub import ANSWERS
 from benchmarks.variants import Variant
 from functions.records import HIDDEN, Degradation
+from infra.packaging.bundle import ROOT
 from tests.support.runtime import Runtime, RuntimeFailure
 
 WARM_CALLS: Final = 40
@@ -23,6 +25,17 @@ PATIENCE: Final = 180
 """Seconds for one answer; under valgrind everything takes thirty times as long."""
 
 type Figures = dict[str, float]
+
+
+@contextmanager
+def serve_aws(folder: Path, *delays: float) -> Iterator[str]:
+    """Serve the stub in another process, so that its work is not measured."""
+    command = [sys.executable, "-m", "benchmarks.stub", str(folder), *map(str, delays)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        yield process.stdout.readline().strip() if process.stdout else ""
+        # Leaving the block closes its standard input, which ends it.
 
 
 class _Process(Runtime):

@@ -1,12 +1,14 @@
 """A Cognito that always agrees, over TLS on loopback and in a process of its own.
 
-`python -m benchmarks.stub FOLDER` writes `authority.pem` there, the certificate to trust, prints
-its URL, and ends with its standard input.
+`python -m benchmarks.stub FOLDER [AWS BREACHES]` writes `authority.pem` there, the certificate to
+trust, prints its URL, and ends with its standard input. It waits for so many seconds before it
+responds as AWS, or as the service that knows breached passwords.
 """
 
 import json
 import ssl
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -45,6 +47,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
     },
     "GlobalSignOut": {},
+    "SendMessage": {"MessageId": "1"},
     # The optional features ask these of DynamoDB and of EventBridge.
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
@@ -60,12 +63,16 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
 
+    server: "_Server"
+
     def do_GET(self) -> None:
+        time.sleep(self.server.breaches)
         self._send("text/plain", _BREACHES)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         action = self.headers["X-Amz-Target"].rpartition(".")[2]
+        time.sleep(self.server.aws)
         self._send("application/x-amz-json-1.1", json.dumps(ANSWERS[action]).encode())
 
     def _send(self, content_type: str, body: bytes) -> None:
@@ -82,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    aws = breaches = 0.0
+    """Seconds to wait."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: every function that is measured ends without a farewell."""
@@ -140,11 +149,12 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, aws: float = 0.0, breaches: float = 0.0) -> None:
     """Serve until standard input ends, which it does with the process that started this one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(write_certificates(folder))
     with _Server((ADDRESS, 0), _Handler) as server:
+        server.aws, server.breaches = aws, breaches
         # The handshake is left to the connection's own thread, so that none waits for another's.
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
@@ -156,4 +166,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))

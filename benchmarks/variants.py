@@ -112,7 +112,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copytree(source, target, copy_function=os.link)
 
 
-def _trust(bundle: Path, authority: Path) -> Path:
+def trust(bundle: Path, authority: Path) -> Path:
     """The certificates that a bundle trusts on AWS, and the authority of this run."""
     # A second, larger file may lie there for what is not AWS.
     store = min(bundle.rglob("*.pem"), key=lambda path: path.stat().st_size)
@@ -123,7 +123,7 @@ def _trust(bundle: Path, authority: Path) -> Path:
 
 def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> list[Variant]:
     """Every variant, with the environment that Lambda would give to it."""
-    full = _trust(bundles.boto3, authority)
+    full = trust(bundles.boto3, authority)
     shared = {
         "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_ENDPOINT_URL": url,
@@ -142,7 +142,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
         "POWERTOOLS_METRICS_NAMESPACE": "Passwords",
         "POWERTOOLS_SERVICE_NAME": "passwords",
     }
-    own = shared | {"AWS_CA_BUNDLE": str(_trust(bundles.ours, authority))}
+    own = shared | {"AWS_CA_BUNDLE": str(trust(bundles.ours, authority))}
     variants = []
     for operation in Operation:
         handler = f"functions.start.{operation.id}"

@@ -63,11 +63,11 @@ def draw_bench(results: Mapping[str, Any], folder: Path = FOLDER) -> None:
 
 
 def draw_timing(runs: Sequence[Mapping[str, Any]], folder: Path = FOLDER) -> None:
-    """Known against unknown users: with the step, the two lines lie on one another."""
+    """Known against unknown users: with the interval, the two lines lie on one another."""
     with _figure(folder / "timing.svg") as axes:
         for run, colour in zip(runs, cycle(COLOURS), strict=False):
             for side, line in (("known", "-"), ("unknown", "--")):
-                label = f"{run['operation']}, step {run['step']} s, {side}"
+                label = f"{run['operation']}, interval {run['interval']} s, {side}"
                 _distribution(axes, run[side], color=colour, linestyle=line, label=label)
         _milliseconds(axes)
 

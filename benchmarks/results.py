@@ -76,6 +76,13 @@ quartiles in brackets. Other work on the machine slows both sides of a ratio ali
   botocore brings, ours what its bundle has for AWS; `http.client` trusts that one authority only,
   because it represents the least that is possible.
 """
+_WAITS: Final = """\
+Milliseconds of a request that succeeds, which are also those that Lambda bills, in a warm function
+with the settings of `prod`. Each call of AWS takes 10 ms more than over loopback, and one of the
+service that knows breached passwords 80 ms. *Before* is commit `f1c0d86`, where resets and
+confirmations waited for an interval. The worker takes a second for each code, so that Cognito's
+quota is left to others; nobody waits for it.
+"""
 
 
 def write(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> str:
@@ -133,12 +140,7 @@ def _document(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> Iter
     yield ""
     yield from _figures(rounds, counts, Operation.CONFIRM_RESET_PASSWORD, [OURS, *FEATURES])
     yield from ("", "## What an honest caller waits", "")
-    yield "Milliseconds of a request that succeeds, which are also those that Lambda bills, in a warm"
-    yield "function with the settings of `prod`. Each call of AWS takes 10 ms more than over loopback,"
-    yield "and one of the service that knows breached passwords 80 ms. *Before* is commit `f1c0d86`,"
-    yield "where resets and confirmations waited for an interval. The worker takes a second for each"
-    yield "code, so that Cognito's quota is left to others; nobody waits for it."
-    yield ""
+    yield _WAITS
     yield from tabulate_waits()
     yield from ("", "## Size of the zip", "")
     yield from table(

@@ -1,8 +1,8 @@
 """Whether the time of an answer tells who has an account: `python -m benchmarks.timing`.
 
-Cognito is made slower for users who exist, by another time for each request. An attacker who
-compares two answers guesses right as often as the area under the ROC curve says: 0.5 is a coin,
-1.0 is certainty.
+Cognito is slower for users who exist, by another time for each request. An attacker who compares
+two answers guesses right as often as the area under the ROC curve says: 0.5 is a coin, 1.0 is
+certainty. While resets are measured, workers send their codes.
 """
 
 import argparse
@@ -25,16 +25,20 @@ from typing import Any, Final, NamedTuple
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SETTINGS, Context, make_event
+from tests.support.invocation import BODIES, SETTINGS, Context, make_event, make_message
 from tests.support.model import CognitoModel, User
 
 ABREAST: Final = 8
 """Processes; like a function of Lambda, each has one request at a time."""
-ADDED: Final = (0.02, 0.3)
-"""Seconds by which Cognito is slower for a known user, at least and at most."""
-STEP: Final = 0.7
-"""Seconds; more than the slowest answer and 0.3, which the table shows."""
-PUBLIC: Final = [operation for operation in Operation if not operation.signed_in]
+ADDED: Final = {"ForgotPassword": (0.3, 3.0), "ConfirmForgotPassword": (0.02, 0.3)}
+"""Seconds by which Cognito is slower for a known user, at least and at most: what triggers and mail
+take, and what Cognito itself may take."""
+INTERVALS: Final = {
+    Operation.RESET_PASSWORD: (0.0,),
+    # 0.7 is more than the slowest answer and 0.3, which the table shows.
+    Operation.CONFIRM_RESET_PASSWORD: (0.0, 0.7),
+}
+"""Seconds of `responseInterval`, of which a reset needs none."""
 
 random = SystemRandom()
 
@@ -55,7 +59,7 @@ class SlowForKnown(CognitoModel):
     def respond(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
         """Answer late if it is about a user who exists."""
         if body.get("Username") in self.users:
-            time.sleep(random.uniform(*ADDED))
+            time.sleep(random.uniform(*ADDED[action]))
         return super().respond(action, body)
 
 
@@ -74,11 +78,17 @@ def answer(operation: Operation, username: str) -> float:
 def warm_up() -> None:
     """Import, connect, and read the secret and the policy; the log lines go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    for operation in PUBLIC:
+    for operation in INTERVALS:
         answer(operation, "nobody@example.com")
 
 
-def measure(operation: Operation, step: float, requests: int) -> Times:
+def work(body: str) -> None:
+    """Let a worker carry out a message."""
+    worker = import_module("functions.worker.handler").handler
+    worker({"Records": [make_message(body)]}, Context())
+
+
+def measure(operation: Operation, interval: float, requests: int) -> Times:
     """Ask for as many known as unknown users, each name once, in an order left to chance."""
     model = SlowForKnown()
     names = [f"{secrets.token_hex(8)}@example.com" for _ in range(2 * requests)]
@@ -86,16 +96,27 @@ def measure(operation: Operation, step: float, requests: int) -> Times:
     random.shuffle(names)
     with CognitoFront() as front:
         front.respond = model.respond
-        os.environ |= SETTINGS.replace(response_interval=step).environment() | {
+        os.environ |= SETTINGS.replace(response_interval=interval).environment() | {
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": front.url,
+            "AWS_ENDPOINT_URL_SQS": front.url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "benchmark",
             "AWS_SECRET_ACCESS_KEY": "benchmark",
         }
         # Spawned and not forked: the front has threads.
-        with ProcessPoolExecutor(ABREAST, get_context("spawn"), warm_up) as pool:
-            taken = list(zip(names, pool.map(answer, repeat(operation), names), strict=True))
+        spawn = get_context("spawn")
+        with (
+            ProcessPoolExecutor(ABREAST, spawn, warm_up) as pool,
+            ProcessPoolExecutor(ABREAST, spawn, warm_up) as workers,
+        ):
+            answers = pool.map(answer, repeat(operation), names)
+            taken = []
+            for name, seconds in zip(names, answers, strict=True):
+                taken.append((name, seconds))
+                for message in front.take("SendMessage"):
+                    workers.submit(work, message.body["MessageBody"])
+            workers.shutdown(cancel_futures=True)
     return Times(
         known=[seconds for name, seconds in taken if name in model.users],
         unknown=[seconds for name, seconds in taken if name not in model.users],
@@ -122,12 +143,12 @@ def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
     # Imported late: the processes that are measured import this module.
     from benchmarks.results import table  # noqa: PLC0415
 
-    header = ["operation", "step", "requests a side", "AUC", "its error"]
+    header = ["operation", "interval", "requests a side", "AUC", "its error"]
     header += ["median known", "median unknown", "slowest"]
     rows = [
         [
             run["operation"],
-            f"{run['step']} s",
+            f"{run['interval']} s",
             f"{run['requests']}",
             f"{run['auc']:.3f}",
             f"{run['error']:.3f}",
@@ -141,25 +162,30 @@ def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Print a table, and write down that of a whole run; without a step a tenth is enough."""
+    """Print the tables, and write down those of a whole run."""
     from benchmarks import plots  # noqa: PLC0415 - as above
+    from benchmarks.results import tabulate_waits  # noqa: PLC0415 - as above
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
     requests = parser.parse_args().requests
     runs: list[dict[str, Any]] = []
-    for step, count in ((0.0, max(2, requests // 10)), (STEP, requests)):
-        for operation in PUBLIC:
-            print(f"{operation.id}, step {step} s", file=sys.stderr)
-            times = measure(operation, step, count)
+    for operation, intervals in INTERVALS.items():
+        for interval in intervals:
+            # Of what tells who exists, a tenth is enough.
+            telling = interval == 0.0 and not operation.queued
+            count = max(2, requests // 10) if telling else requests
+            print(f"{operation.id}, {count} a side, {interval} s", file=sys.stderr)
+            times = measure(operation, interval, count)
             auc, error = area(times)
             sides = {
                 side: plots.percentiles([1000 * seconds for seconds in taken])
                 for side, taken in times._asdict().items()
             }
-            run = {"operation": operation.id, "step": step, "requests": count}
+            run = {"operation": operation.id, "interval": interval, "requests": count}
             runs.append(run | {"auc": round(auc, 4), "error": round(error, 4)} | sides)
-    print(tabulate(runs))
+    print(tabulate(runs), "\nWhat an honest caller waits, in milliseconds:\n", sep="\n")
+    print("\n".join(tabulate_waits()))
     if requests != parser.get_default("requests"):
         return
     (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")

@@ -31,7 +31,7 @@ _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
 
-IDLE: Final = 3.0
+IDLE: Final = 2.0
 """Seconds of wall-clock time after which a kept connection is not used again.
 
 Lambda freezes a process between two calls, and networks drop connections that are idle. A request

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from benchmarks.load import Phase, find_failures, measure
 from functions.operations import Operation
 from local.stack import Stack

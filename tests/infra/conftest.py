@@ -1,9 +1,12 @@
-"""Each stage, synthesized once."""
+"""Each stage, synthesized once, and a copy of the tree, built once."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from aws_cdk import App, assertions
 
 from functions.settings import STAGES, Settings
+from infra.packaging.bundle import LAMBDA, build
 from infra.stack import PasswordService
 from tests.support import ROOT
 
@@ -18,12 +22,16 @@ type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
 
 
-def make_app(folder: str, **settings: Any) -> App:
-    """An app with what stands in `cdk.json`, whose feature flags change the templates."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+def context(**settings: Any) -> dict[str, Any]:
+    """What stands in `cdk.json`, whose feature flags change the templates, and the settings."""
+    flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     # The asset need not be copied to the folder: only its hash stands in the template.
-    unstaged = {"aws:cdk:disable-asset-staging": True}
-    return App(outdir=folder, context=context | unstaged | settings)
+    return flags | {"aws:cdk:disable-asset-staging": True} | settings
+
+
+def make_app(folder: str, **settings: Any) -> App:
+    """An app as the CDK CLI starts it."""
+    return App(outdir=folder, context=context(**settings))
 
 
 def make_stack(app: App) -> PasswordService:
@@ -66,3 +74,29 @@ def find_in(template: Mapping[str, Any], resource_type: str) -> list[dict[str, A
         for resource in template["Resources"].values()
         if resource["Type"] == resource_type
     ]
+
+
+def copy_old(target: Path, *names: str) -> None:
+    """Copy folders of the tree, with the modification times of another age."""
+    for name in names:
+        shutil.copytree(ROOT / name, target / name)
+    for path in target.rglob("*"):
+        os.utime(path, (1, 1))
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree where nothing was built before."""
+    copy = tmp_path_factory.mktemp("copy")
+    copy_old(copy, "functions", "infra")
+    shutil.copy(ROOT / "app.py", copy)
+    (copy / "functions" / "notes.swp").write_text("what an editor leaves")
+    build(LAMBDA, copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def packages(copy: Path) -> Path:
+    """The packages of the functions as they were installed, to be read alone."""
+    (packages,) = (copy / ".build").glob("packages-*")
+    return packages

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local import emulator
-from tests.local.clone import Run, alive, clone, environment, left, wait_for_the_end
+from tests.local.clone import STOP, Run, alive, clone, environment, left, wait_for_the_end
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_closing_the_terminal_ends_a_run_whose_make_leads_the_session(folder: Pa
 
         os.close(ours)
 
-        make.wait(10)
+        make.wait(STOP)
     wait_for_the_end(started)
     assert left(folder) == []
 
@@ -101,7 +101,7 @@ def test_an_early_interrupt_ends_without_a_traceback(folder: Path, delay: float)
     with Run(folder, make=True) as run:
         time.sleep(delay)
         os.killpg(run.process.pid, signal.SIGINT)
-        assert run.process.wait(10) != 0
+        assert run.process.wait(STOP) != 0
 
     assert "Traceback" not in run.printed
     assert "is needed" not in run.printed

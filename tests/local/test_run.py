@@ -86,7 +86,7 @@ def paste(run: Run, command: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     ).stdout
 
 
@@ -174,7 +174,7 @@ def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     assert (result.returncode, result.stderr) == (1, "")
@@ -188,7 +188,7 @@ def invoke(run: Run, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     ).stdout
 
 
@@ -404,7 +404,7 @@ def test_a_mistake_gets_one_sentence(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
     assert result.returncode == 1

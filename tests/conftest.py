@@ -5,8 +5,10 @@ import signal
 
 from tests.support import ROOT
 
-# The CDK starts Node through this file, and so writes nothing into the home folder.
+# As in the Makefile: the CDK starts Node through this file, which writes nothing into the home
+# folder, and neither do matplotlib, Chromium and pre-commit.
 os.environ.setdefault("JSII_NODE", str(ROOT / "local/jsii-node"))
+os.environ.setdefault("XDG_CACHE_HOME", str(ROOT / ".local/cache"))
 
 
 def pytest_sessionstart() -> None:

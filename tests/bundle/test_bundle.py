@@ -33,7 +33,7 @@ def daemon() -> Iterator[socket.socket]:
     """A socket that receives X-Ray's segments."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
         received.bind(("127.0.0.1", 0))
-        received.settimeout(5)
+        received.settimeout(60)
         yield received
 
 

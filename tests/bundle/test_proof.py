@@ -684,7 +684,7 @@ def test_a_packaged_handler_works_with_the_x_ray_sdk(runtime_client: Path, front
     nowhere = f"http://127.0.0.1:{refusing_port()}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
-        daemon.settimeout(10)
+        daemon.settimeout(60)
         host, port = daemon.getsockname()
         tracing = {"AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}", "XRAY_SDK": "true"}
         variables = environment(front, nowhere) | tracing

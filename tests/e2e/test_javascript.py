@@ -38,7 +38,7 @@ def node(source: str, **variables: object) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     ).stdout
 
 

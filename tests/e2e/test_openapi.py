@@ -74,7 +74,7 @@ def test_the_example_in_python_resets_a_password(stack: Stack, user: User) -> No
     with Popen(program, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "Sent to a***@e***\n"
-        said, _ = process.communicate(f"{stack.code(user.username)}\n{NEW}\n", timeout=60)
+        said, _ = process.communicate(f"{stack.code(user.username)}\n{NEW}\n", timeout=120)
 
     assert said.endswith("The password is changed.\n")
     assert process.returncode == 0
@@ -84,7 +84,7 @@ def test_the_example_in_python_resets_a_password(stack: Stack, user: User) -> No
 def test_the_example_in_python_says_what_to_do(stack: Stack) -> None:
     program = [*EXAMPLE, stack.url, ""]
 
-    refused = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    refused = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
 
     assert refused.returncode == 1
     assert refused.stderr == (

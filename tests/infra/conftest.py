@@ -1,9 +1,12 @@
-"""Each stage, synthesized once."""
+"""Each stage, synthesized once, and a copy of the tree, built once."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -12,20 +15,28 @@ import pytest
 from aws_cdk import App, assertions
 
 from functions.settings import STAGES, Settings
+from infra.packaging.bundle import LAMBDA, build
 from infra.stack import PasswordService
 from tests.support import ROOT
+
+DEFAULT_RULES = "@aws-cdk/core:validateAgainstDefaultRules"
 
 type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
 
 
+def context(**settings: Any) -> dict[str, Any]:
+    """What stands in `cdk.json`, whose feature flags change the templates, and the settings."""
+    flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    # The asset need not be copied to the folder: only its hash stands in the template. And what
+    # `test_rules.py` holds against the CDK's own rules need not be held against them again.
+    return flags | {"aws:cdk:disable-asset-staging": True, DEFAULT_RULES: False} | settings
+
+
 def make_app(folder: str, **settings: Any) -> App:
-    """An app with the context of `cdk.json`, whose feature flags change the templates."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # The template contains only the asset's hash, so the asset is not copied to the folder.
-    unstaged = {"aws:cdk:disable-asset-staging": True}
+    """An app as the CDK CLI starts it."""
     needed = {"mailFrom": "no-reply@example.com"} if settings.get("stage") == "prod" else {}
-    return App(outdir=folder, context=context | unstaged | needed | settings)
+    return App(outdir=folder, context=context(**needed | settings))
 
 
 def make_stack(app: App) -> PasswordService:
@@ -74,3 +85,29 @@ def allowed_values(service: str, shape: str) -> list[str]:
     """What a member of AWS's API can be, as botocore's model has it."""
     model = botocore.session.get_session().get_service_model(service).shape_for(shape)
     return list(model.enum)  # type: ignore[attr-defined]  # a shape of strings has them
+
+
+def copy_old(target: Path, *names: str) -> None:
+    """Copy folders of the tree, with the modification times of another age."""
+    for name in names:
+        shutil.copytree(ROOT / name, target / name)
+    for path in target.rglob("*"):
+        os.utime(path, (1, 1))
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree where nothing was built before."""
+    copy = tmp_path_factory.mktemp("copy")
+    copy_old(copy, "functions", "infra")
+    shutil.copy(ROOT / "app.py", copy)
+    (copy / "functions" / "notes.swp").write_text("what an editor leaves")
+    build(LAMBDA, copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def packages(copy: Path) -> Path:
+    """The packages of the functions as they were installed, to be read alone."""
+    (packages,) = (copy / ".build").glob("packages-*")
+    return packages

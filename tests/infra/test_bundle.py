@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.packaging.bundle import LAMBDA, ROOT, build, install
+from infra.packaging.bundle import LAMBDA, ROOT, archive, build
+from tests.infra.conftest import context, copy_old, synthesize_stage
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -19,19 +19,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def copy_old(target: Path, *names: str) -> None:
-    """Copy folders of the tree, with the modification times of another age."""
-    for name in names:
-        shutil.copytree(ROOT / name, target / name)
-    for path in target.rglob("*"):
-        os.utime(path, (1, 1))
-
-
-def test_what_is_installed_is_what_is_locked(tmp_path: Path) -> None:
+def test_what_is_installed_is_what_is_locked(packages: Path) -> None:
     requirements = ROOT / "functions/requirements.txt"
-    install(requirements, tmp_path / "packages", LAMBDA)
     locked = re.findall(r"^([\w-]+)==([\w.]+)", requirements.read_text(), re.MULTILINE)
-    installed = {path.name for path in (tmp_path / "packages").glob("*.dist-info")}
+    installed = {path.name for path in packages.glob("*.dist-info")}
 
     assert installed == {
         f"{name.replace('-', '_')}-{version}.dist-info" for name, version in locked
@@ -63,16 +54,12 @@ def test_the_bundle_runs_on_any_processor_unless_it_has_the_sdk() -> None:
     assert all("aarch64" in name for name in libraries)
 
 
-@pytest.mark.parametrize("platform", [LAMBDA, None])
-def test_two_builds_are_the_same_to_the_byte(platform: str | None, tmp_path: Path) -> None:
-    first = build(platform)
-    copy_old(tmp_path, "functions")
-    (tmp_path / "functions" / "notes.swp").write_text("what an editor leaves")
-
-    second = build(platform, tmp_path)
+def test_two_builds_are_the_same_to_the_byte(copy: Path) -> None:
+    first, second = build(LAMBDA), build(LAMBDA, copy)
 
     assert second.name == first.name
     assert contents(second) == contents(first)
+    assert archive(second).read_bytes() == archive(first).read_bytes()
 
 
 def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -82,6 +69,7 @@ def test_two_builds_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
         first, second = builders.map(build, [None, None], [tmp_path, tmp_path])
 
     assert first == second
+    assert contents(first) == contents(build(None))
     assert len(list(first.parent.iterdir())) == 2  # the packages and the bundle, no drafts
 
 
@@ -95,26 +83,21 @@ def test_a_package_without_a_hash_is_refused_and_leaves_nothing(tmp_path: Path) 
     assert list((tmp_path / ".build").iterdir()) == []
 
 
-def test_the_template_is_the_same_from_another_copy_of_the_tree(tmp_path: Path) -> None:
-    copy_old(tmp_path, "functions", "infra")
-    shutil.copy(ROOT / "app.py", tmp_path)
-    for packages in (ROOT / ".build").glob("packages-*"):  # installing them again takes a while
-        copy = tmp_path / ".build" / packages.name
-        shutil.copytree(packages, copy, copy_function=os.link)
-
-    context = {"aws:cdk:disable-asset-staging": True, "stage": "prod", "mailFrom": "a@example.com"}
-
-    def synthesize(folder: Path, output: str, seed: str) -> bytes:
-        environment = {
-            "CDK_CONTEXT_JSON": json.dumps(context),
-            "CDK_OUTDIR": str(tmp_path / output),
+def test_the_template_is_the_same_from_another_copy_of_the_tree(copy: Path, tmp_path: Path) -> None:
+    settings = context(stage="prod", mailFrom="no-reply@example.com")
+    subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=copy,
+        env={
+            "CDK_CONTEXT_JSON": json.dumps(settings),
+            "CDK_OUTDIR": str(tmp_path),
             "JSII_NODE": os.environ["JSII_NODE"],
             "PATH": os.environ["PATH"],
-            "PYTHONHASHSEED": seed,  # the order of sets
-        }
-        subprocess.run(
-            [sys.executable, "app.py"], cwd=folder, env=environment, check=True, capture_output=True
-        )
-        return (tmp_path / output / "password-service-prod.template.json").read_bytes()
+            "PYTHONHASHSEED": "1",  # the order of sets, which is another one in each process
+        },
+        check=True,
+        capture_output=True,
+    )
 
-    assert synthesize(tmp_path, "copied", "1") == synthesize(ROOT, "original", "2")
+    copied = json.loads((tmp_path / "password-service-prod.template.json").read_text())
+    assert json.dumps(copied) == json.dumps(synthesize_stage("prod"))

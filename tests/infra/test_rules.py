@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cdk_nag
 import pytest
-from aws_cdk import App, Validations
+from aws_cdk import App, CfnResource, Validations
 from aws_cdk.aws_s3 import Bucket
 from cloudformation_validate import (  # type: ignore[import-untyped]  # it has no py.typed
     CompositeEngine,
@@ -19,7 +19,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
 )
 
 from functions.settings import STAGES
-from tests.infra.conftest import make_app, make_stack, synthesize
+from tests.infra.conftest import DEFAULT_RULES, make_app, make_stack, synthesize
 from tests.infra.test_domain import DOMAIN, ZONE
 
 each_stage = pytest.mark.parametrize("name", STAGES)
@@ -58,8 +58,10 @@ def check(app: App) -> None:
 
 
 @each_stage
-def test_cdk_nag_finds_nothing_that_is_not_acknowledged(name: str, tmp_path: Path) -> None:
-    app = make_app(str(tmp_path), **everything(name))
+def test_cdk_nag_and_the_cdk_find_nothing_that_is_not_acknowledged(
+    name: str, tmp_path: Path
+) -> None:
+    app = make_app(str(tmp_path), **everything(name), **{DEFAULT_RULES: True})
     make_stack(app)
 
     check(app)
@@ -71,6 +73,14 @@ def test_cdk_nag_finds_what_nobody_has_acknowledged(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         check(app)
+
+
+def test_the_cdk_finds_what_breaks_its_own_rules(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod", **{DEFAULT_RULES: True})
+    CfnResource(make_stack(app), "Bucket", type="AWS::S3::Bucket", properties={"NoSuch": "name"})
+
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
 
 
 def test_cfn_lint_finds_in_no_region_more_than_the_documents_say(matrix: list[Path]) -> None:

@@ -1,6 +1,7 @@
 """The bundle is small, always the same, and complete for what the functions ask."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from functions.operations import WORKER_ACTIONS, Operation
-from infra.packaging.bundle import LAMBDA, ROOT, archive, build, install
+from infra.packaging.bundle import LAMBDA, archive, build
 from infra.packaging.slimming import ACTIONS, IMPORTS, slim
 from tests.infra.conftest import find_in, synthesize
-from tests.infra.test_bundle import copy_old
 
 MAX_ZIP = 4 * 1024 * 1024
 
@@ -30,20 +30,11 @@ def test_the_models_hold_the_actions_of_the_operations_and_no_other(bundle: Path
     assert used | set(WORKER_ACTIONS) == ACTIONS["cognito-idp"]
 
 
-def test_the_zip_is_small(bundle: Path, tmp_path: Path) -> None:
-    naive = tmp_path / "naive"
-    install(ROOT / "functions/requirements.txt", naive, LAMBDA)
-
+def test_the_zip_is_small(bundle: Path, packages: Path) -> None:
     size = archive(bundle).stat().st_size
 
     assert size <= MAX_ZIP
-    assert size <= archive(naive).stat().st_size / 5
-
-
-def test_the_zip_is_the_same_from_another_copy_of_the_tree(bundle: Path, tmp_path: Path) -> None:
-    copy_old(tmp_path, "functions")
-
-    assert archive(build(LAMBDA, tmp_path)).read_bytes() == archive(bundle).read_bytes()
+    assert size <= archive(packages).stat().st_size / 5
 
 
 def test_the_sdk_is_in_the_bundle_only_if_it_is_wanted(bundle: Path) -> None:
@@ -72,16 +63,13 @@ def test_a_store_without_amazons_certificates_is_noticed(tmp_path: Path) -> None
         slim(tmp_path, xray_sdk=False)
 
 
-def test_a_line_that_is_not_there_to_be_replaced_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    packages = tmp_path / "packages"
-    install(ROOT / "functions/requirements.txt", packages, LAMBDA)
-    (packages / "functions").mkdir()
-    (packages / "urllib3/http2/__init__.py").write_text("import importlib.metadata\n")
+def test_a_line_that_is_not_there_to_be_replaced_is_noticed(packages: Path, tmp_path: Path) -> None:
+    changed = shutil.copytree(packages, tmp_path / "changed")
+    (changed / "functions").mkdir()
+    (changed / "urllib3/http2/__init__.py").write_text("import importlib.metadata\n")
 
     with pytest.raises(SystemExit, match=r"http2/__init__\.py no longer has the line 'from import"):
-        slim(packages, xray_sdk=False)
+        slim(changed, xray_sdk=False)
 
 
 def test_lines_are_replaced_in_the_bundle_and_not_in_what_others_are_made_of(

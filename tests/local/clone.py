@@ -13,7 +13,7 @@ from local.processes import ROOT
 
 START_UP = 120.0
 """Seconds; a warm start takes about ten of them."""
-STOP = 20.0
+STOP = 60.0
 
 _INSTALLED = (".venv", ".build", "node_modules", ".local/emulator", ".local/jsii")
 _ELSEWHERE = ("tests", "docs", "benchmarks", "cdk.out")
@@ -68,7 +68,7 @@ def alive(pids: set[int]) -> set[int]:
     return pids & {row[0] for row in rows()}
 
 
-def wait_for_the_end(pids: set[int], seconds: float = 5.0) -> None:
+def wait_for_the_end(pids: set[int], seconds: float = STOP) -> None:
     deadline = time.monotonic() + seconds
     while left := alive(pids):
         assert time.monotonic() < deadline, left

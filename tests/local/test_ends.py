@@ -1,6 +1,5 @@
 """However `make run` ends, nothing is left behind; and two runs do not disturb each other."""
 
-import json
 import os
 import pty
 import signal
@@ -9,10 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from local import emulator
-from tests.local.clone import Run, alive, clone, environment, left, wait_for_the_end
+from tests.local.clone import STOP, Run, alive, clone, environment, left, wait_for_the_end
 
 
 @pytest.fixture
@@ -24,29 +22,6 @@ def leader(run: Run) -> int:
     """The process that kills the others when the run is killed."""
     record = run.stack_file.with_name("processes").read_text()
     return int(record.splitlines()[1].split()[0])
-
-
-def test_a_run_that_is_killed_takes_everything_it_started_with_it(folder: Path) -> None:
-    with Run(folder) as run:
-        run.wait_for("\nready ")
-        before = run.descendants()
-        url = f"{json.loads(run.stack_file.read_text())['url']}/reset-password"
-        urllib3.request("POST", url, json={"username": "nobody@example.com"}, retries=False)
-        started = run.descendants()
-        assert started - before, "the emulator has started no worker"
-
-        run.stop(signal.SIGKILL)
-
-        wait_for_the_end(started)
-
-    with Run(folder, run.port) as second:
-        second.wait_for("synthesizing")
-
-    assert (
-        f"an earlier make run (process {run.process.pid}) was killed: "
-        f"removed its folder .local/runs/{run.port}\n"
-    ) in second.printed
-    assert left(folder) == []
 
 
 def test_what_stays_if_all_is_killed_is_named_and_removed_at_the_next_start(folder: Path) -> None:
@@ -117,7 +92,7 @@ def test_closing_the_terminal_ends_a_run_whose_make_leads_the_session(folder: Pa
 
         os.close(ours)
 
-        make.wait(10)
+        make.wait(STOP)
     wait_for_the_end(started)
     assert left(folder) == []
 
@@ -138,7 +113,7 @@ def test_an_early_interrupt_ends_without_a_traceback(folder: Path, delay: float)
     with Run(folder, make=True) as run:
         time.sleep(delay)
         os.killpg(run.process.pid, signal.SIGINT)
-        assert run.process.wait(10) != 0
+        assert run.process.wait(STOP) != 0
 
     assert "Traceback" not in run.printed
     assert "is needed" not in run.printed
@@ -158,42 +133,3 @@ def test_of_two_starts_at_the_same_moment_one_gets_the_port(tmp_path: Path, clon
         sentence = lost.printed.splitlines()[-1]
         assert sentence.startswith(f"Port {port} is in use by another ")
         assert "Traceback" not in lost.printed
-
-
-def test_two_runs_of_one_clone_do_not_mix(folder: Path) -> None:
-    with Run(folder) as first, Run(folder) as second:
-        for run in (first, second):
-            run.wait_for("\nready ")
-            assert f"code PORT={run.port})" in run.printed
-            assert f"token PASSWORD=second-quiet-harbour-42 PORT={run.port})" in run.printed
-        reset = next(line for line in first.printed.splitlines() if "/reset-password" in line)
-        variables = first.environment | {"no_proxy": "*"}
-        subprocess.run(["sh", "-c", reset], env=variables, check=True, capture_output=True)
-        first.wait_for("mailed to demo@example.com: code ")
-        code = first.printed.rsplit("code ", 1)[1].strip() + "\n"
-
-        assert first.make("code", f"PORT={first.port}").stdout == code
-        assert first.make("code", f"PORT={second.port}").stderr.startswith("No code was mailed")
-        assert first.make("code").stderr.startswith("Several local stacks are running: choose one")
-
-        second.stop(signal.SIGTERM)
-
-        assert first.make("code").stdout == code
-
-    subprocess.run(["make", "clean"], cwd=folder, check=True, capture_output=True)
-    installed = (".venv", ".local", ".build", "node_modules", "cdk.out")
-    assert [name for name in installed if (folder / name).exists()] == []
-
-
-def test_the_cdk_called_directly_says_nothing_but_what_was_asked(folder: Path) -> None:
-    result = subprocess.run(
-        ["node_modules/.bin/cdk", "list"],
-        cwd=folder,
-        env={k: v for k, v in environment(folder).items() if not k.startswith("AWS_")},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-
-    assert (result.stdout, result.stderr) == ("password-service-dev\n", "")

@@ -17,7 +17,7 @@ from urllib3 import BaseHTTPResponse
 from functions.operations import Operation
 from local import emulator
 from local.processes import ROOT
-from tests.local.clone import START_UP, Run, alive, clone, environment, left
+from tests.local.clone import START_UP, Run, alive, clone, environment, left, wait_for_the_end
 
 README = (ROOT / "README.md").read_text()
 STATUSES = {
@@ -86,7 +86,7 @@ def paste(run: Run, command: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     ).stdout
 
 
@@ -174,7 +174,7 @@ def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     assert (result.returncode, result.stderr) == (1, "")
@@ -188,7 +188,7 @@ def invoke(run: Run, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     ).stdout
 
 
@@ -246,6 +246,66 @@ def test_a_user_name_that_is_no_text_is_a_wrong_one(run: Run) -> None:
     assert "Traceback" not in run.printed
 
 
+def test_the_cdk_called_directly_is_silent_and_names_the_functions_as_the_documents_do(
+    run: Run,
+) -> None:
+    result = subprocess.run(
+        ["node_modules/.bin/cdk", "synth", "--quiet"],
+        cwd=run.clone,
+        env={k: v for k, v in run.environment.items() if not k.startswith("AWS_")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    text = (ROOT / "docs" / "operations.md").read_text()
+    invocations = re.findall(r"^sam local invoke -t (\S+) (\w+) -e (\S+)", text, re.MULTILINE)
+    assert invocations
+    for template, function, event in invocations:
+        resources = json.loads((run.clone / template).read_text())["Resources"].values()
+        paths = [
+            resource["Metadata"]["aws:cdk:path"]
+            for resource in resources
+            if resource["Type"] == "AWS::Lambda::Function"
+        ]
+        assert [path for path in paths if path.endswith(f"/{function}/Resource")]
+        assert (ROOT / event).exists()
+
+
+def test_two_runs_of_one_clone_do_not_mix_and_one_that_is_killed_leaves_nothing(run: Run) -> None:
+    reset = next(line for line in run.printed.splitlines() if "/reset-password" in line)
+    paste(run, reset, run.clone)
+    run.wait_for("mailed to demo@example.com: code ")
+    code = re.findall("code (.+)\n", run.printed)[-1] + "\n"
+
+    with Run(run.clone) as second:
+        second.wait_for("\nready ")
+        for each in (run, second):
+            assert f"code PORT={each.port})" in each.printed
+            assert f"token PASSWORD=second-quiet-harbour-42 PORT={each.port})" in each.printed
+        assert run.make("code", f"PORT={run.port}").stdout == code
+        assert run.make("code", f"PORT={second.port}").stderr.startswith("No code was mailed")
+        assert run.make("code").stderr.startswith("Several local stacks are running: choose one")
+
+        before = second.descendants()
+        url = f"{json.loads(second.stack_file.read_text())['url']}/reset-password"
+        urllib3.request("POST", url, json={"username": "nobody@example.com"}, retries=False)
+        started = second.descendants()
+        assert started - before, "the emulator has started no worker"
+        second.stop(signal.SIGKILL)
+        wait_for_the_end(started)
+
+    with Run(run.clone, second.port) as third:
+        third.wait_for("synthesizing")
+    assert (
+        f"an earlier make run (process {second.process.pid}) was killed: "
+        f"removed its folder .local/runs/{second.port}\n"
+    ) in third.printed
+    assert run.make("code").stdout == code
+
+
 def test_a_corrupt_stack_file_ends_in_a_sentence(run: Run) -> None:
     kept = run.stack_file.read_text()
     for text in ("", "{", "[]", '{"endpoint": 5}', "\0", kept.replace("us-east-1", " ", 1)[:-9]):
@@ -261,11 +321,12 @@ def test_destroying_needs_no_terminal_with_approval_given(run: Run) -> None:
     settings = emulator.environment(endpoint) | run.environment
     settings |= {"AWS_ENDPOINT_URL": endpoint, "no_proxy": "*"}
     del settings["AWS_PROFILE"]
+    synthesized = run.stack_file.with_name("cdk.out")  # once more would take seconds
 
     def destroy(*approval: str) -> subprocess.CompletedProcess[str]:
-        command = ["make", "-s", "destroy", "STAGE=local", *approval]
+        command = ["make", "-s", "destroy", "STAGE=local", f"CONTEXT=--app {synthesized}"]
         return subprocess.run(
-            command,
+            [*command, *approval],
             cwd=run.clone,
             env=settings,
             stdin=subprocess.DEVNULL,
@@ -293,6 +354,13 @@ def test_sigterm_leaves_nothing(run: Run) -> None:
 
     assert alive(started) == set()
     assert left(run.clone) == []
+
+
+def test_make_clean_removes_what_was_installed_or_built(run: Run) -> None:
+    subprocess.run(["make", "clean"], cwd=run.clone, check=True, capture_output=True)
+
+    installed = (".venv", ".local", ".build", "node_modules", "cdk.out")
+    assert [name for name in installed if (run.clone / name).exists()] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -336,7 +404,7 @@ def test_a_mistake_gets_one_sentence(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
     assert result.returncode == 1

@@ -93,7 +93,7 @@ class Runtime:
         """When each event was handed over and its answer came, in turn, by `time.perf_counter`."""
         return self._server.times
 
-    def invoke(self, event: object, timeout: float = 15) -> Any:
+    def invoke(self, event: object, timeout: float = 60) -> Any:
         """Return what the handler returns; `RuntimeFailure` has its output if it does not."""
         self._events.put((str(uuid.uuid4()), event))
         deadline = time.monotonic() + timeout

@@ -27,7 +27,7 @@ OPTIONAL = {"annotations", "metadata", "fault", "cause", "subsegments"}
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
         received.bind(("127.0.0.1", 0))
-        received.settimeout(2)
+        received.settimeout(60)
         host, port = received.getsockname()
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"{host}:{port}")
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=a:0")

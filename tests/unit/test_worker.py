@@ -1,6 +1,8 @@
 """What was accepted is done later: now, after a failure, or by a person who finds it dead."""
 
+import hashlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from functions.aws.queue import Task
 from functions.operations import Operation
+from tests.support import ROOT
 from tests.support.front import CognitoFront
 from tests.support.invocation import REQUEST_ID, make_message
 from tests.unit.conftest import Configure, Invoke, Service
@@ -161,3 +164,21 @@ def test_cognito_hears_the_address_of_the_one_who_asked(
     service.work()
 
     assert cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
+    task: Task, cognito: CognitoFront, configure: Configure, service: Service
+) -> None:
+    configure(event_bus_name="the-bus")
+    text = (ROOT / "events" / f"worker_{task}.json").read_text()
+    now = str(int(time.time() * 1000))
+    (message,) = json.loads(text.replace("{{sentTimestamp}}", now))["Records"]
+
+    work = service.deployment.work(message)
+
+    assert message["md5OfBody"] == hashlib.md5(message["body"].encode()).hexdigest()
+    assert (work.log["task"], work.metrics) == (task, {"Success"})
+    assert work.body == {"batchItemFailures": []}
+    action = {"send_code": "ForgotPassword", "end_sessions": "AdminUserGlobalSignOut"}
+    assert cognito.requests[-1].action == action.get(task, "PutEvents")

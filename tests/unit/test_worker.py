@@ -110,6 +110,18 @@ def test_a_code_that_comes_too_late_is_not_sent(
     assert work.body == {"batchItemFailures": []}
 
 
+@pytest.mark.parametrize("error", [None, "UserNotFoundException"])
+def test_a_code_takes_its_share_of_a_second_however_quick_cognito_is(
+    error: str | None, cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(code_interval=0.2)
+    if error:
+        cognito.answer("ForgotPassword", error=error)
+    invoke(RESET)
+
+    assert service.work().log["duration"] >= 0.2
+
+
 @given(good=st.lists(st.booleans(), min_size=1, max_size=5))
 def test_the_failure_of_one_message_does_not_stop_the_others(
     good: list[bool], cognito: CognitoFront, service: Service

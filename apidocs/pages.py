@@ -8,7 +8,7 @@ from functions.operations import Operation
 from functions.problems import MAX_ERRORS, PROBLEMS
 from functions.protection.limits import WINDOW
 from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
-from functions.records import HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
+from functions.records import ERRORS, HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
 from functions.settings import STAGES, Setting, Settings, declared
 from functions.telemetry.metrics import NAMESPACE
 
@@ -71,8 +71,10 @@ together.
 
 ## The log line
 
-Each request writes one JSON line, which is the audit record. Its level is `ERROR` if the status is
-500 or higher, `WARNING` if something was hidden or degraded, and otherwise `INFO`. Besides
+Each request writes one JSON line, which is the audit record, and so does each attempt of the
+worker. Its level is `ERROR` if the status is 500 or higher, or after a degradation that does not
+mend itself ({errors}).
+It is `WARNING` if something was hidden, degraded or is tried again, and otherwise `INFO`. Besides
 Powertools' own members, it has:
 
 {members}
@@ -164,6 +166,7 @@ def write_reference() -> str:
             ("member", "type", "present", "meaning"),
             (_describe_member(name, kind) for name, kind in members.items()),
         ),
+        errors=", ".join(f"`{one}`" for one in sorted(ERRORS)),
         namespace=NAMESPACE,
         metrics=_table(("metric", "kind", "meaning"), ((f"`{n}`", k, t) for n, k, t in metrics)),
     )

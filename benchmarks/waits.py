@@ -84,7 +84,9 @@ def _operation(function: str) -> Operation:
 
 def _message() -> dict[str, Any]:
     parameters = {"username": "demo@example.com", "client_metadata": {}}
-    message = Message(Task.SEND_CODE, "a-request", "192.0.2.7", "a-reference", parameters)
+    message = Message(
+        Task.SEND_CODE, "a-request", "192.0.2.7", "a-reference", parameters, time.time()
+    )
     return {"Records": [invocation.make_message(json.dumps(message._asdict()))]}
 
 

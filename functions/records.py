@@ -172,11 +172,13 @@ class Record:
 
     @property
     def metrics(self) -> set[str]:
-        """The metrics that count this request, each by one."""
+        """The metrics that count this request, or this attempt at a task, each by one."""
         hidden = [HIDDEN] if self.hidden else []
         retried = [RETRIED] if self.retry_after else []
-        causes = [self.cause] if self.cause else []
-        return {self.outcome, *causes, *hidden, *retried, *(self.degradations or ())}
+        causes = [self.outcome, *([self.cause] if self.cause else [])]
+        if self.retry_after and (self.attempt or 0) > 1:
+            causes = []  # which the first attempt counted
+        return {*causes, *hidden, *retried, *(self.degradations or ())}
 
     @property
     def level(self) -> int:

@@ -11,8 +11,8 @@ from functions.settings import Settings
 
 QUERIES: Final = {
     "request": """
-        fields @timestamp, operation, status, outcome, cause, note, degradations.0, degradations.1,
-            repeated, duration, source_ip, user, xray_trace_id
+        fields @timestamp, operation, task, attempt, retry_after, status, outcome, cause, note,
+            degradations.0, degradations.1, repeated, duration, source_ip, user, xray_trace_id
         | filter request_id = "the requestId"
     """,
     "failures": """
@@ -27,6 +27,12 @@ QUERIES: Final = {
             or @message like /Task timed out|Runtime exited|Runtime\./
         | sort @timestamp desc
         | limit 20
+    """,
+    "worker": """
+        filter operation = "worker"
+        | stats count(*) as messages, latest(note) as text, latest(request_id) as example
+            by task, outcome, cause, attempt
+        | sort messages desc
     """,
     "hidden": """
         filter ispresent(hidden)

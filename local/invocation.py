@@ -1,4 +1,4 @@
-"""`make invoke`: one handler in this process, with an event as API Gateway sends it."""
+"""`make invoke`: one handler in this process, with an event as API Gateway or SQS sends it."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from functions.api.caller import read_claims
-from functions.operations import Operation
+from functions.operations import FUNCTIONS, WORKER
 from local import emulator
 from local.deployment import local_stack
 from local.processes import ROOT
@@ -21,7 +21,7 @@ from local.stack import Stack
 CODE: Final = "{{code}}"
 ACCESS_TOKEN: Final = "{{accessToken}}"  # noqa: S105 - a placeholder
 REVOKED_ACCESS_TOKEN: Final = "{{revokedAccessToken}}"  # noqa: S105 - a placeholder
-"""Placeholders in the sample events, for what only a live user pool can provide."""
+"""Placeholders in the sample events, for what only a live user pool, or the clock, can provide."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,22 @@ class Context:
 
 
 def invoke(name: str, path: Path | None, port: int | None) -> None:
-    """Invoke an operation's handler and print the answer, the log lines and the metrics."""
-    operations = {operation.id: operation for operation in Operation}
-    if name not in operations:
-        sys.exit(f"Say which operation: OPERATION={'|'.join(operations)}.")
-    text = _read(path or ROOT / "events" / f"{name}.json")
+    """Invoke a function's handler and print the answer, the log lines and the metrics."""
+    if name not in FUNCTIONS:
+        sys.exit(f"Say which operation: OPERATION={'|'.join(FUNCTIONS)}.")
+    sample = "worker_send_code" if name == WORKER else name
+    text = _read(path or ROOT / "events" / f"{sample}.json", name)
     stack = Stack.running(port)
     if stack:
-        _invoke(operations[name], text, stack)
+        _invoke(name, text, stack)
         return
     if port:
         sys.exit(f"No local stack is running on port {port}: start it with make run PORT={port}.")
     with local_stack(emulator.free_port(), say=lambda line: print(line, file=sys.stderr)) as stack:
-        _invoke(operations[name], text, stack)
+        _invoke(name, text, stack)
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str) -> str:
     try:
         text = path.read_text()
         event = json.loads(text)
@@ -58,21 +58,22 @@ def _read(path: Path) -> str:
         sys.exit(f"The event {path} cannot be read: {error.strerror}.")
     except ValueError as error:
         sys.exit(f"The event {path} is not valid JSON: {error}.")
-    match event:
-        case {"requestContext": {}}:
-            return text
-    sys.exit(f"The event {path} has no object requestContext: start from one in events/.")
+    member, kind = ("Records", list) if name == WORKER else ("requestContext", dict)
+    if not isinstance(event, dict) or not isinstance(event.get(member), kind):
+        expected = "list" if name == WORKER else "object"
+        sys.exit(f"The event {path} has no {expected} {member}: start from one in events/.")
+    return text
 
 
-def _invoke(operation: Operation, text: str, stack: Stack) -> None:
+def _invoke(name: str, text: str, stack: Stack) -> None:
     event = _fill(text, stack)
-    function = _function(stack, f"functions.start.{operation.id}")
+    function = _function(stack, f"functions.start.{name}")
     emulator.isolate(stack.endpoint)
     os.environ.update(function["Environment"]["Variables"])
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:
         # Imported late: Powertools takes its settings and its output stream at import.
-        answer = import_module(f"functions.{operation.id}.handler").handler(event, context)
+        answer = import_module(f"functions.{name}.handler").handler(event, context)
     if "{{" in text:
         stack.create(stack.demo_user)
     _print_answer(answer)
@@ -108,6 +109,9 @@ def _fill(text: str, stack: Stack) -> dict[str, Any]:
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
+    if "statusCode" not in answer:
+        print(f"Answer\n\n{json.dumps(answer, indent=2)}")
+        return
     print(f"Answer\n\n{answer['statusCode']}")
     for name, value in answer["headers"].items():
         print(f"{name}: {value}")

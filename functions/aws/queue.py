@@ -1,6 +1,7 @@
 """The queue of what the worker does after a response: send codes, end sessions, put events."""
 
 import json
+import time
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -32,6 +33,9 @@ class Message(NamedTuple):
     user: str | None
     """The user's reference in the log."""
     parameters: dict[str, Any]
+    requested_at: float
+    """Seconds since the epoch. A message that is redriven from the dead letters has a new
+    `SentTimestamp`."""
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -43,7 +47,8 @@ class Message(NamedTuple):
 def send(request: Request, task: Task, **parameters: object) -> None:
     """Queue a task, or raise the `Failure` that says when the caller can try again."""
     caller, user = request.caller, request.record.user
-    message = Message(task, caller.request_id, caller.source_ip, user, parameters)
+    now = round(time.time(), 3)
+    message = Message(task, caller.request_id, caller.source_ip, user, parameters, now)
     with tracer().provider.in_subsegment(name="SendMessage") as subsegment:
         try:
             clients.sqs().send_message(

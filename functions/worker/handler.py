@@ -90,7 +90,7 @@ class Worker:
             entry.task, entry.request_id = message.task, message.request_id
             entry.source_ip, entry.user = message.source_ip, message.user
             entry.pool = self.settings.user_pool_id
-            carry_out(message, int(record.attributes.sent_timestamp) / 1000, self.settings)
+            carry_out(message, self.settings)
         except Failure as failure:
             entry.fail(failure)
             if failure.cause in FINAL_CAUSES:

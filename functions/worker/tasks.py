@@ -16,27 +16,24 @@ CHANGE_LIFETIME: Final = 60
 """Seconds after a request in which a change that Cognito did not confirm may still show."""
 
 
-def carry_out(message: Message, sent: float, settings: Settings) -> None:
-    """Do what a message asks for, which was sent at a time in seconds since the epoch.
-
-    Raise the `Failure` that says why it could not be done.
-    """
+def carry_out(message: Message, settings: Settings) -> None:
+    """Do what a message asks for, or raise the `Failure` that says why it could not be done."""
     match message.task:
         case Task.SEND_CODE:
-            send_code(message, sent, settings)
+            send_code(message, settings)
         case Task.END_SESSIONS:
             end_sessions(settings, **message.parameters)
         case Task.PUT_EVENT:
             notifications.put(settings, **message.parameters)
 
 
-def send_code(message: Message, sent: float, settings: Settings) -> None:
+def send_code(message: Message, settings: Settings) -> None:
     """Have Cognito send a code, unless its user has long since given up.
 
     The call takes its share of a second however quick Cognito is, so that as many workers as the
     queue may have leave the rest of Cognito's quota to the other operations.
     """
-    if time.time() - sent > CODE_LIFETIME:
+    if time.time() - message.requested_at > CODE_LIFETIME:
         raise Failure(CODE_NOT_DELIVERED, cause=Cause.MESSAGE_EXPIRED)
     started = time.monotonic()
     try:

@@ -362,6 +362,39 @@ def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
 
 
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_codes_take_a_third_of_cognitos_quota_at_most(stage: str) -> None:
+    template = synthesize_stage(stage)
+    (source,) = find_in(template, "AWS::Lambda::EventSourceMapping")
+    (worker,) = (
+        function
+        for function in find_in(template, "AWS::Lambda::Function")
+        if function["Handler"] == "functions.start.worker"
+    )
+    seconds = float(worker["Environment"]["Variables"]["CODE_INTERVAL"])
+
+    assert source["BatchSize"] == 1
+    assert source["ScalingConfig"]["MaximumConcurrency"] / seconds <= 30 / 3
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_queues_are_encrypted_take_tls_alone_and_forget(stage: str) -> None:
+    template = synthesize_stage(stage)
+    policies = find_in(template, "AWS::SQS::QueuePolicy")
+    without_tls = {
+        json.dumps(statement["Resource"])
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    queues = find_in(template, "AWS::SQS::Queue")
+
+    days = sorted(queue["MessageRetentionPeriod"] / 86_400 for queue in queues)
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues)
+    assert (len(without_tls), days) == (len(queues), [4, 14])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "variable", "expected"),
     [

@@ -34,6 +34,7 @@ STATUSES = {
     "update_password.dead_token": 401,
 }
 """What each sample event is answered with."""
+MESSAGES = ("worker_send_code", "worker_end_sessions", "worker_put_event")
 
 INVITED = "an-invited-quiet-harbour"
 PASSWORDS = (
@@ -132,7 +133,8 @@ def test_the_page_stands_first(run: Run) -> None:
 
 
 def test_there_is_a_sample_event_for_each_telling_case() -> None:
-    assert {event.stem for event in (ROOT / "events").glob("*.json")} == set(STATUSES)
+    samples = {event.stem for event in (ROOT / "events").glob("*.json")}
+    assert samples == {*STATUSES, *MESSAGES}
 
 
 @pytest.mark.parametrize(("name", "status"), STATUSES.items(), ids=STATUSES)
@@ -154,12 +156,24 @@ def test_a_sample_event_is_answered_logged_and_counted(run: Run, name: str, stat
     assert f"{line['outcome']}=1 Count" in metrics
 
 
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_sample_message_is_carried_out_by_the_worker(run: Run, name: str) -> None:
+    printed = invoke(run, "worker", "--event", f"events/{name}.json")
+
+    answer, _, records = printed.removeprefix("Answer\n\n").partition("\n\nLog\n")
+    assert json.loads(answer) == {"batchItemFailures": []}
+    log, _, metrics = records.partition("\nMetrics\n")
+    assert json.loads(log)["task"] == name.removeprefix("worker_")
+    assert "Success=1 Count" in metrics
+
+
 @pytest.mark.parametrize("command", re.findall("^make invoke .*", README, re.MULTILINE))
 def test_an_invocation_of_the_readme_is_answered(run: Run, command: str) -> None:
     settings = dict(word.split("=") for word in command.split()[2:])
     event = settings.get("EVENT", f"events/{settings['OPERATION']}.json")
 
-    assert paste(run, command, run.clone).startswith(f"Answer\n\n{STATUSES[Path(event).stem]}\n")
+    status = STATUSES.get(Path(event).stem, "{")  # the worker's answer is JSON
+    assert paste(run, command, run.clone).startswith(f"Answer\n\n{status}\n")
 
 
 def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
@@ -385,6 +399,7 @@ def test_a_start_that_is_interrupted_leaves_nothing(tmp_path: Path, number: int)
         (("invoke", "reset_password", "--event", "Makefile"), "The event Makefile is not valid"),
         (("invoke", "reset_password", "--event", "package.json"), "The event package.json has no"),
         (("invoke", "reset_password", "--event", "list.json"), "The event list.json has no object"),
+        (("invoke", "worker", "--event", "list.json"), "The event list.json has no list Records"),
         (("invoke", "reset_password", "--port", "1"), "No local stack is running on port 1"),
         (("code",), "No local stack is running"),
         (("token",), "No local stack is running"),

@@ -190,15 +190,15 @@ def _invoke(handler: Any, event: Any) -> tuple[dict[str, Any], str]:
     return response, printed.getvalue()
 
 
-def make_message(body: str, *, attempt: int = 1, age: float = 0.0) -> dict[str, Any]:
-    """What the worker reads of a record in SQS's event; `age` in seconds."""
+def make_message(body: str, *, attempt: int = 1) -> dict[str, Any]:
+    """What the worker reads of a record in SQS's event."""
     return {
         "messageId": str(next(_messages)),
         "receiptHandle": "a-receipt-handle",
         "body": body,
         "attributes": {
             "ApproximateReceiveCount": str(attempt),
-            "SentTimestamp": str(int((time.time() - age) * 1000)),
+            "SentTimestamp": str(int(time.time() * 1000)),
         },
         "eventSource": "aws:sqs",
     }

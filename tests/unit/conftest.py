@@ -1,5 +1,6 @@
 """The real handlers against a scripted Cognito on loopback: nothing of ours is patched."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,10 +47,13 @@ class Service:
         assert contract.undocumented(operation, reply.status, reply.headers) == set()
         return reply
 
-    def work(self, **attributes: Any) -> Reply:
-        """Hand the worker what is on the queue, and empty the queue."""
+    def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
+        """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
         requests = self._front.take("SendMessage")
-        messages = [make_message(one.body["MessageBody"], **attributes) for one in requests]
+        bodies = [json.loads(one.body["MessageBody"]) for one in requests]
+        for body in bodies:
+            body["requested_at"] -= age
+        messages = [make_message(json.dumps(body), **attributes) for body in bodies]
         return self.deployment.work(*messages)
 
 

@@ -82,6 +82,22 @@ def test_keeps_what_a_request_holds(
     assert "canary" not in reply.text + reply.printed
 
 
+@pytest.mark.parametrize("operation", Operation, ids=ids)
+def test_keeps_what_is_queued(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    service.configure(event_bus_name="the-bus")
+    for action in ("AdminUserGlobalSignOut", "GlobalSignOut"):
+        cognito.answer(action, error="InternalErrorException")
+    options = {"options": {"globalSignOut": True}} if operation.signed_in else {}
+
+    invoke(operation, canaries(operation) | options)
+
+    queued = [one.body["MessageBody"] for one in cognito.take("SendMessage")]
+    assert len(queued) == operation.queued + 2 * operation.changes_password
+    assert_kept(*queued)
+
+
 class Exploding(str):
     __slots__ = ()
 

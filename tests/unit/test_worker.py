@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.aws.queue import Task
+from functions.aws.queue import Message, Task
 from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.front import CognitoFront
@@ -128,14 +129,9 @@ def test_the_failure_of_one_message_does_not_stop_the_others(
     good: list[bool], cognito: CognitoFront, service: Service
 ) -> None:
     cognito.reset()
-    body = {
-        "task": Task.SEND_CODE,
-        "request_id": REQUEST_ID,
-        "source_ip": "192.0.2.7",
-        "user": "a-reference",
-        "parameters": {"username": "ada", "client_metadata": {}},
-    }
-    messages = [make_message(json.dumps(body) if one else "{") for one in good]
+    parameters = {"username": "ada", "client_metadata": {}}
+    body = Message(Task.SEND_CODE, REQUEST_ID, "192.0.2.7", None, parameters, time.time())
+    messages = [make_message(json.dumps(body._asdict()) if one else "{") for one in good]
 
     work = service.deployment.work(*messages)
 

@@ -14,6 +14,7 @@ from functions.aws import clients
 from functions.operations import Operation
 from functions.problems import JSON
 from functions.settings import MAX_INTERVAL, STAGES
+from functions.start import START_TIME
 from tests.infra.conftest import (
     Find,
     allowed_values,
@@ -433,6 +434,12 @@ def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(fi
 
     for function in find("AWS::Lambda::Function"):
         assert longest <= function["Timeout"] < 29
+
+
+def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:
+    """A retry begins before the start's time is over, and the policy is asked for once more."""
+    imports = 1
+    assert START_TIME + 2 * clients.cognito.longest + imports <= 10
 
 
 def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:

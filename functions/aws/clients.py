@@ -134,7 +134,7 @@ cognito: "Final[Client[CognitoIdentityProviderClient]]" = Client(
 )
 """Cognito, for what may be done twice."""
 codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
-    "cognito-idp", connect=1, read=20, attempts=1
+    "cognito-idp", connect=1, read=16, attempts=1
 )
 """Cognito, for the worker's codes, whose triggers Cognito calls up to three times, 5 s each."""
 dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=3, attempts=3)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from functions.aws.queue import Task
 from functions.operations import WORKER, Operation
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, new_user
 from tests.e2e.test_story import confirm
 from tests.support.front import Front
 
@@ -59,9 +59,6 @@ class Client:
         warm = {"newPassword": "short"} if self.operation.changes_password else {"username": "eve"}
         self._post(self._body | warm)
         self.stack.settle()
-        # An account that was made in the same second would pass for changed.
-        second = int(time.time())
-        wait_until(lambda: int(time.time()) > second)
 
     def send(self) -> Reply:
         # The key is kept for each user, and the log line is found by the user agent.
@@ -113,11 +110,9 @@ class Client:
         def is_there() -> bool:
             nonlocal nudged
             events = logs.filter_log_events(logGroupName=group)["events"]
-            lines = [event["message"] for event in sorted(events, key=lambda one: one["timestamp"])]
-            parsed = [json.loads(line) for line in lines if line.startswith("{")]
             found[:] = [
                 seen
-                for seen in _pair(parsed)
+                for seen in _pair(events)
                 if seen.log.get(member) == mark and task in (None, seen.log.get("task"))
             ]
             if len(found) < number and time.monotonic() > nudged:
@@ -150,17 +145,20 @@ class Client:
         return True
 
 
-def _pair(lines: Sequence[dict[str, Any]]) -> list[Seen]:
-    """Each log line with the metrics that are printed after it."""
+def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
+    """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`."""
     found: list[Seen] = []
-    log = None
-    for line in lines:
+    waiting: list[tuple[str, dict[str, Any]]] = []
+    for event in sorted(events, key=lambda one: one["timestamp"]):
+        stream, text = event["logStreamName"], event["message"]
+        line = json.loads(text) if text.startswith("{") else {}
         if "level" in line:
-            log = line
-        elif log and "operation" in line:
+            waiting.append((stream, line))
+        elif "operation" in line:
+            pair = next((one for one in waiting if one[0] == stream), waiting[0])
+            waiting.remove(pair)
             names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            found.append(Seen(log, {name["Name"] for name in names}))
-            log = None
+            found.append(Seen(pair[1], {name["Name"] for name in names}))
     return found
 
 
@@ -169,6 +167,13 @@ def nudge(stack: Stack) -> None:
     body = {"task": "end_sessions", "request_id": "", "source_ip": "", "user": None}
     body["parameters"] = {"username": stack.demo_user.username, "changed_since": time.time() - 100}
     stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=json.dumps(body))
+
+
+def make_clients(api: Api, stack: Stack) -> list[Client]:
+    """One for each operation, each with a user of its own."""
+    made = [(api, stack, new_user(stack), operation, True) for operation in Operation]
+    with ThreadPoolExecutor(len(made)) as threads:
+        return list(threads.map(Client, *zip(*made, strict=True)))
 
 
 def send_at_once(clients: Sequence[Client]) -> list[Reply]:

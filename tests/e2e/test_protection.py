@@ -89,6 +89,7 @@ def test_the_limit_comes_before_cognito_and_before_anybody_looks_a_user_up(
     assert [reply.status for reply in unknown] == [200] * 5 + [429] * 2
     assert known[-1].body["code"] == ATTEMPTS_EXCEEDED.code
     assert 0 < int(known[-1].headers["Retry-After"]) <= limits.WINDOW
+    assert stack.settle()
     assert [r.action for r in front.requests].count("ForgotPassword") == 10
 
 

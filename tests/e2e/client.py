@@ -242,7 +242,6 @@ def processes(stack: Stack, name: str) -> list[int]:
 
 def kill(stack: Stack, name: str) -> None:
     killed = processes(stack, name)
-    assert killed
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not set(killed) & set(processes(stack, name)))

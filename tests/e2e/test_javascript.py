@@ -184,9 +184,7 @@ def test_the_readmes_post_sends_a_code(stack: Stack, user: User) -> None:
     assert stack.code(user.username)
 
 
-def test_the_readmes_post_asks_once_when_it_fails(
-    stack: Stack, user: User, fronts: Fronts
-) -> None:
+def test_the_readmes_post_asks_once_when_it_fails(stack: Stack, user: User, fronts: Fronts) -> None:
     _, post = snippets()
     fronts.queue.answer("SendMessage", error="AWS.SimpleQueueService.NonExistentQueue")
 

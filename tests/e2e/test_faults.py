@@ -5,6 +5,7 @@ Each fault strikes all operations at once, each with a user of its own.
 
 import re
 import time
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -31,7 +32,6 @@ from functions.records import RETRIED, SUCCESS, Cause, Degradation
 from local.stack import Stack, User
 from tests.e2e.client import (
     CONFIRM,
-    RESET,
     UPDATE,
     Client,
     Script,
@@ -165,7 +165,7 @@ class Outage(NamedTuple):
 
     service: str
     script: Script
-    degradations: set[Degradation] = set()
+    degradations: AbstractSet[Degradation] = frozenset()
     """Of the changes, which succeed."""
     cause: str = ""
     """Why the caller of a reset is told to come back, or why the worker tries an event again: a
@@ -277,7 +277,7 @@ def test_an_outage_beside_cognito_stops_no_change_and_loses_nothing(
     release(stack, fronts, until=is_done)
 
 
-def assert_degraded(seen: Seen, degradations: set[Degradation]) -> None:
+def assert_degraded(seen: Seen, degradations: AbstractSet[Degradation]) -> None:
     log, metrics = seen
     level = "ERROR" if degradations == QUEUE else "WARNING" if degradations else "INFO"
     assert (log["outcome"], log["level"]) == (SUCCESS, level)

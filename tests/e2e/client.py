@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from functions.aws.queue import Task
+from functions.aws.queue import Message, Task
 from functions.operations import WORKER, Operation
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, new_user
@@ -76,6 +76,9 @@ class Client:
     @property
     def session_lives(self) -> bool:
         return self._succeeds(self._read_profile)
+
+    def wait_for_sign_out(self) -> None:
+        wait_until(lambda: not self.session_lives)
 
     @property
     def mails(self) -> int:
@@ -164,9 +167,9 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
 
 def nudge(stack: Stack) -> None:
     """Give the worker something to do."""
-    body = {"task": "end_sessions", "request_id": "", "source_ip": "", "user": None}
-    body["parameters"] = {"username": stack.demo_user.username, "changed_since": time.time() - 100}
-    stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=json.dumps(body))
+    nobody = {"username": "nobody@example.com", "client_metadata": {}}
+    body = json.dumps(Message(Task.SEND_CODE, "", "", None, nobody)._asdict())
+    stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
 
 
 def make_clients(api: Api, stack: Stack) -> list[Client]:

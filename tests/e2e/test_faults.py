@@ -127,7 +127,7 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
         assert metrics == {code, fault.cause} | degradations
         assert client.passwords == {NEW if fault.acted else OLD}
         if fault.acted:
-            wait_until(lambda client=client: not client.session_lives)
+            client.wait_for_sign_out()
         elif fault.problem is OUTCOME_UNKNOWN:
             assert_retried(client.worked(Task.END_SESSIONS), Cause.NOT_CHANGED_YET)
         assert client.session_lives is not fault.acted

@@ -212,7 +212,7 @@ def test_an_unknown_outcome_ends_sessions_only_if_the_password_changed(
 ) -> None:
     session = stack.sign_in(user)["AccessToken"]
     code = stack.request_code(user.username) if changed else "000000"
-    script = {"error": "InternalErrorException", "status": 500, "forward": True}
+    script: dict[str, Any] = {"error": "InternalErrorException", "status": 500, "forward": True}
     fronts.cognito.answer("ConfirmForgotPassword", **script)
     # An account that was made in the same second would pass for changed.
     second = int(time.time())

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -81,8 +80,8 @@ def test_what_fails_six_times_is_a_dead_letter_that_can_be_sent_again(
 
     def is_dead() -> bool:
         name = "ApproximateNumberOfMessages"
-        counted: dict[str, Any] = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=[name])
-        return counted["Attributes"][name] == "1"
+        counted = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=[name])["Attributes"]
+        return int(counted[name]) == 1
 
     assert client.send().status == 200
     release(stack, fronts, until=is_dead)

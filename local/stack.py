@@ -4,10 +4,12 @@ import hmac
 import json
 import re
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,6 +22,9 @@ from local.runs import RUNS
 
 _FILE: Final = "stack.json"
 """The name of the file where `make run` describes its stack, in the folder of its port."""
+
+_WORK: Final = 10.0
+"""Seconds; a cold worker needs about two."""
 
 
 class User(NamedTuple):
@@ -215,8 +220,30 @@ class Stack:
             for mail in mails
         ]
 
+    @cached_property
+    def queue(self) -> str:
+        """The URL of the queue that the worker reads."""
+        (mapping,) = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        name = mapping["EventSourceArn"].rpartition(":")[2]
+        url: str = self.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        return url
+
+    def settle(self) -> bool:
+        """Return whether the worker does everything that is queued within ten seconds."""
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        deadline = time.monotonic() + _WORK
+        while time.monotonic() < deadline:
+            counts = self.client("sqs").get_queue_attributes(
+                QueueUrl=self.queue, AttributeNames=names
+            )["Attributes"]
+            if not any(int(counts[name]) for name in names):
+                return True
+            time.sleep(0.02)
+        return False
+
     def code(self, username: str) -> str | None:
-        """The latest code that was mailed to a user."""
+        """The latest code that was mailed to a user, once the worker has done what was queued."""
+        self.settle()
         codes = [mail.code for mail in self.mails() if mail.to == username and mail.code]
         return codes[-1] if codes else None
 

@@ -16,20 +16,22 @@ from typing import Final, NamedTuple
 
 ABREAST: Final = 2
 PYTEST: Final = ("pytest", "--durations=5")
+# They need both cores.
+LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
 # In one process, which starts the CDK once. The others call functions in processes of the emulator,
 # where nothing is measured.
 COVERED: Final = (*PYTEST, "--cov", "--cov-report=term", "-p", "no:schemathesis")
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "e2e": (*PYTEST, "tests/e2e", "--ignore", "tests/e2e/test_load.py"),
+    "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={load}" for load in LOADS)),
     "format": ("ruff", "format", "--check"),
     "lint": ("ruff", "check"),
     "unit": (*COVERED, "tests/infra", "tests/bundle", "tests/unit", "tests/web"),
     "local": (*PYTEST, "tests/local"),
     "types": ("mypy",),
-    "load": (*PYTEST, "tests/e2e/test_load.py"),
+    "load": (*PYTEST, *LOADS),
 }
 ALONE: Final = "load"
-"""What needs both cores, and so comes when the others have ended."""
+"""What comes when the others have ended."""
 
 
 class Result(NamedTuple):

@@ -54,7 +54,7 @@ class Api:
     def __init__(self, stack: Stack, address: str) -> None:
         self._url = stack.url
         self._address = address
-        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+        self._pool = urllib3.PoolManager(retries=False, timeout=30, maxsize=50)
 
     def send(
         self,
@@ -97,6 +97,7 @@ class Fronts(NamedTuple):
     cognito: CognitoFront
     table: Front
     events: Front
+    queue: Front
     breaches: Front
 
     def reset(self) -> None:
@@ -115,6 +116,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
         CognitoFront(endpoint) as cognito,
         Front(endpoint) as table,
         Front(endpoint) as events,
+        Front(endpoint) as queue,
         Front(breaches) as breach_front,
     ):
         for name, value in emulator.environment().items():
@@ -123,6 +125,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": cognito.url,
             "AWS_ENDPOINT_URL_DYNAMODB": table.url,
             "AWS_ENDPOINT_URL_EVENTBRIDGE": events.url,
+            "AWS_ENDPOINT_URL_SQS": queue.url,
         }
         with local_stack(
             port,
@@ -130,7 +133,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             functions=reach_fronts,
             breach_endpoint=f"{breach_front.url}/range",
         ) as stack:
-            yield stack, Fronts(cognito, table, events, breach_front)
+            yield stack, Fronts(cognito, table, events, queue, breach_front)
 
 
 @pytest.fixture(scope="package")
@@ -140,11 +143,13 @@ def stack(deployment: tuple[Stack, Fronts]) -> Stack:
 
 @pytest.fixture
 def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
-    """Scripts end with the test."""
-    fronts = deployment[1]
+    """Scripts end with the test, and what is still queued then."""
+    stack, fronts = deployment
+    stack.settle()
     fronts.reset()
     yield fronts
     fronts.reset()
+    stack.client("sqs").purge_queue(QueueUrl=stack.queue)
 
 
 @pytest.fixture
@@ -154,7 +159,7 @@ def front(fronts: Fronts) -> CognitoFront:
 
 
 def acted(front: CognitoFront) -> list[str]:
-    """What was asked of Cognito for a caller: a function that starts reads some things at once."""
+    """What was asked of Cognito for a caller, but for what a function reads when it starts."""
     actions = [request.action for request in front.requests]
     return [action for action in actions if not action.startswith("Describe")]
 
@@ -167,7 +172,11 @@ def api(stack: Stack) -> Api:
 
 @pytest.fixture
 def user(stack: Stack) -> User:
-    """A user whom no other test knows."""
+    return new_user(stack)
+
+
+def new_user(stack: Stack) -> User:
+    """Add a user whom no other test knows."""
     user = User(f"ada{next(_numbers)}@example.com", OLD)
     stack.create(user)
     return user

@@ -1,41 +1,51 @@
-"""Faults of the dependencies: the answer, what the operator sees, and what is left behind."""
+"""Faults of the dependencies: the answer, what the operator sees, and what is left behind.
 
-import json
-import os
-import signal
-import subprocess
+Each fault strikes all operations at once, each with a user of its own.
+"""
+
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from botocore.exceptions import ClientError
 
+from functions.aws.queue import Task
 from functions.operations import (
     COUNT_ACTIONS,
     EVENT_ACTIONS,
     IDEMPOTENCY_ACTIONS,
+    QUEUE_ACTIONS,
     Operation,
 )
 from functions.problems import (
     CODE_REFUSED,
-    DEPENDENCY_FAILED,
     OUTCOME_UNKNOWN,
     REQUEST_IN_PROGRESS,
+    SERVICE_UNAVAILABLE,
     TOO_MANY_REQUESTS,
     WRONG_PASSWORD,
     Problem,
 )
-from functions.records import HIDDEN, SUCCESS, Degradation
+from functions.records import RETRIED, SUCCESS, Cause, Degradation
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
-from tests.e2e.test_story import confirm
-from tests.support.front import CognitoFront, Front
+from tests.e2e.client import (
+    CONFIRM,
+    UPDATE,
+    Client,
+    Script,
+    Seen,
+    break_down,
+    kill,
+    make_clients,
+    release,
+    send_at_once,
+    wait_until,
+)
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
+from tests.support.front import CognitoFront
 
-RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
-UPDATE = Operation.UPDATE_PASSWORD
 CHANGING = [operation for operation in Operation if operation.changes_password]
 DONE_BEFORE = {CONFIRM: CODE_REFUSED, UPDATE: WRONG_PASSWORD}
 """What Cognito makes of a change that it has carried out already."""
@@ -43,144 +53,16 @@ DONE_BEFORE = {CONFIRM: CODE_REFUSED, UPDATE: WRONG_PASSWORD}
 each_change = pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.id)
 
 
-class Seen(NamedTuple):
-    """What the operator sees of one request."""
-
-    log: dict[str, Any]
-    metrics: set[str]
-
-
-@dataclass
-class Client:
-    """A signed-in user with one request, which they can send again unchanged."""
-
-    api: Api
-    stack: Stack
-    user: User
-    operation: Operation
-    global_sign_out: bool = False
-
-    def __post_init__(self) -> None:
-        self._session = self.stack.sign_in(self.user)["AccessToken"]
-        # A function that starts asks Cognito for more than the action that is to fail.
-        self._post({})
-        is_confirmed = self.operation is CONFIRM
-        self._code = self.stack.request_code(self.user.username) if is_confirmed else ""
-        bodies: dict[Operation, dict[str, Any]] = {
-            RESET: {"username": self.user.username},
-            CONFIRM: confirm(self.user, self._code, NEW),
-            UPDATE: {
-                "oldPassword": OLD,
-                "newPassword": NEW,
-                "options": {"globalSignOut": self.global_sign_out},
-            },
-        }
-        self._body = bodies[self.operation]
-
-    def send(self) -> Reply:
-        # The key is kept for each user, and the log line is found by the user agent.
-        return self._post(self._body, Idempotency_Key="a key", User_Agent=self.user.username)
-
-    def _post(self, body: object, **headers: str) -> Reply:
-        token = self._session if self.operation.signed_in else None
-        return self.api.post(self.operation, body, token=token, **headers)
-
-    @property
-    def passwords(self) -> set[str]:
-        """Those that Cognito takes."""
-        return {password for password in (OLD, NEW) if self._succeeds(self._sign_in, password)}
-
-    @property
-    def session_lives(self) -> bool:
-        return self._succeeds(self._read_profile)
-
-    def seen(self, number: int) -> Seen:
-        """Of the request with this number, which begins with 1."""
-        logs = self.stack.client("logs")
-        group = function(self.stack, self.operation)["LoggingConfig"]["LogGroup"]
-        found: list[Seen] = []
-
-        def is_there() -> bool:
-            events = logs.filter_log_events(logGroupName=group)["events"]
-            lines = [event["message"] for event in sorted(events, key=lambda one: one["timestamp"])]
-            found[:] = self._read([json.loads(line) for line in lines if line.startswith("{")])
-            if len(found) < number:
-                # The emulator hands over what a function printed late with its next request.
-                self._post({})
-            return len(found) >= number
-
-        wait_until(is_there)
-        assert not [secret for secret in self._secrets if secret in json.dumps(found, default=str)]
-        return found[number - 1]
-
-    def _read(self, lines: list[dict[str, Any]]) -> list[Seen]:
-        """Of each of the requests; the metrics of one are printed after its log line."""
-        found: list[Seen] = []
-        log = None
-        for line in lines:
-            if "level" in line:
-                log = line
-            elif log and "operation" in line:
-                names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-                if log.get("user_agent") == self.user.username:
-                    found.append(Seen(log, {name["Name"] for name in names}))
-                log = None
-        return found
-
-    @property
-    def _secrets(self) -> list[str]:
-        return [*filter(None, [OLD, NEW, self._code, self._session])]
-
-    def _sign_in(self, password: str) -> object:
-        return self.stack.sign_in(User(self.user.username, password))
-
-    def _read_profile(self) -> object:
-        return self.stack.client("cognito-idp").get_user(AccessToken=self._session)
-
-    @staticmethod
-    def _succeeds(call: Callable[..., object], *arguments: str) -> bool:
-        try:
-            call(*arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NotAuthorizedException":
-                raise
-            return False
-        return True
-
-
-def function(stack: Stack, operation: Operation) -> dict[str, Any]:
-    """The configuration of the deployed function."""
-    handler = f"functions.start.{operation.id}"
-    functions: list[dict[str, Any]] = stack.client("lambda").list_functions()["Functions"]
-    (found,) = (one for one in functions if one["Handler"] == handler)
-    return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "It did not happen in ten seconds."
-        time.sleep(0.02)
-
-
-type Script = dict[str, Any] | None
-"""The arguments of `Front.answer`, or None if nobody listens."""
-
-
-def break_down(front: Front, actions: tuple[str, ...], script: Script) -> None:
-    if script is None:
-        front.refuse()
-        return
-    for action in actions:
-        front.answer(action, **script)
+@pytest.fixture
+def clients(api: Api, stack: Stack) -> list[Client]:
+    return make_clients(api, stack)
 
 
 class Fault(NamedTuple):
-    """What Cognito does instead of answering, and what the caller is promised then."""
+    """What Cognito does instead of answering, and what the caller of a change is promised then."""
 
     script: Script
-    problem: Problem | None
-    """None if the caller is not told."""
+    problem: Problem
     cause: str
     acted: bool = False
 
@@ -196,7 +78,7 @@ FAULTS = {
         {"forward": True, "reset": True}, OUTCOME_UNKNOWN, "ConnectionClosedError", acted=True
     ),
     "resets before it acts": Fault({"reset": True}, OUTCOME_UNKNOWN, "ConnectionClosedError"),
-    "refuses connections": Fault(None, DEPENDENCY_FAILED, "EndpointConnectionError"),
+    "refuses connections": Fault(None, SERVICE_UNAVAILABLE, "EndpointConnectionError"),
     "answers garbage": Fault({"body": b"<html>"}, OUTCOME_UNKNOWN, "ForeignAnswerError"),
     "answers garbage after it acted": Fault(
         {"forward": True, "body": b"<html>"}, OUTCOME_UNKNOWN, "ForeignAnswerError", acted=True
@@ -219,146 +101,188 @@ FAULTS = {
         {"error": "TooManyRequestsException"}, TOO_MANY_REQUESTS, "TooManyRequestsException"
     ),
 }
-# Only a real user's triggers and mail are slow.
-FAULTS_OF = {
-    operation: FAULTS
-    if operation.changes_password
-    else FAULTS | {"is slow": FAULTS["is slow"]._replace(problem=None)}
-    for operation in Operation
-}
-CASES = {
-    f"{operation.id}-{name}": (operation, fault)
-    for operation, faults in FAULTS_OF.items()
-    for name, fault in faults.items()
-}
 
 
-@pytest.mark.parametrize(("operation", "fault"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
-    api: Api, stack: Stack, user: User, front: CognitoFront, operation: Operation, fault: Fault
+    stack: Stack, clients: list[Client], fronts: Fronts, fault: Fault
 ) -> None:
-    client = Client(api, stack, user, operation)
-    break_down(front, (operation.action,), fault.script)
+    break_down(fronts.cognito, [operation.action for operation in Operation], fault.script)
+    reset, *changes = clients
+    # An account that was made in the same second would pass for changed.
+    second = int(time.time())
+    wait_until(lambda: time.time() >= second + 1)
 
-    reply = client.send()
+    queued, *replies = send_at_once(clients)
 
-    outcome, hidden = SUCCESS, {HIDDEN}
-    if fault.problem:
-        document = reply.check(fault.problem)
-        outcome, hidden = document["code"], set[str]()
-    assert acted(front).count(operation.action) == (fault.script is not None)
-    log, metrics = client.seen(1)
-    assert (log["outcome"], log["status"], log["cause"]) == (outcome, reply.status, fault.cause)
-    assert log["level"] == ("ERROR" if reply.status >= 500 else "WARNING" if hidden else "INFO")
-    names_asked = operation is UPDATE and fault.script is None
-    degradations = {Degradation.NAMES_UNREADABLE} if names_asked else set[Degradation]()
-    assert set(log.get("degradations", ())) == degradations
-    assert metrics == {outcome, fault.cause} | hidden | degradations
-    changed = fault.acted and operation.changes_password
-    assert client.passwords == {NEW if changed else OLD}
-    # A reset that may have worked ends them, since nobody comes back to do it.
-    ended = operation is CONFIRM and fault.problem is OUTCOME_UNKNOWN
-    assert client.session_lives is not ended
-    if operation is RESET:
-        assert (stack.code(user.username) is not None) == fault.acted
+    for client, reply in zip(changes, replies, strict=True):
+        code = reply.check(fault.problem)["code"]
+        asked = acted(fronts.cognito).count(client.operation.action)
+        assert asked == (fault.script is not None)
+        log, metrics = client.seen(1)
+        assert (log["outcome"], log["status"], log["cause"]) == (code, reply.status, fault.cause)
+        assert log["level"] == ("ERROR" if reply.status >= 500 else "INFO")
+        names_asked = client.operation is UPDATE and fault.script is None
+        degradations = {Degradation.NAMES_UNREADABLE} if names_asked else set[Degradation]()
+        assert metrics == {code, fault.cause} | degradations
+        assert client.passwords == {NEW if fault.acted else OLD}
+        if fault.acted:
+            client.wait_for_sign_out()
+        elif fault.problem is OUTCOME_UNKNOWN:
+            assert_retried(client.worked(Task.END_SESSIONS), Cause.NOT_CHANGED_YET)
+        assert client.session_lives is not fault.acted
+    assert queued.status == 200
+    assert reset.seen(1).metrics == {SUCCESS}
+    # The worker waits for longer than the callers do.
+    cause = "ConnectionClosedError" if fault.cause == "ReadTimeoutError" else fault.cause
+    assert_retried(reset.worked(Task.SEND_CODE), cause)
+    assert reset.mails == fault.acted
 
-    front.reset()
-    again = client.send()
+    fronts.cognito.reset()
+    replies = send_at_once(changes)
 
-    if operation is RESET:
-        assert again.status == 200
-        assert stack.code(user.username)
-    elif fault.problem is OUTCOME_UNKNOWN:
-        again.check(OUTCOME_UNKNOWN)
-        assert acted(front) == []
-        assert client.seen(2).log["repeated"]
-        assert client.passwords == {NEW if changed else OLD}
-    else:
-        assert again.status == 204
-        assert "repeated" not in client.seen(2).log
-        assert client.passwords == {NEW}
-        assert client.session_lives is (operation is UPDATE)
+    for client, reply in zip(changes, replies, strict=True):
+        if fault.problem is OUTCOME_UNKNOWN:
+            reply.check(OUTCOME_UNKNOWN)
+            assert client.seen(2).log["repeated"]
+            assert client.passwords == {NEW if fault.acted else OLD}
+        else:
+            assert reply.status == 204
+            assert "repeated" not in client.seen(2).log
+            assert (client.passwords, client.session_lives) == ({NEW}, False)
+    release(stack, fronts, until=lambda: reset.mails > fault.acted)
+
+
+def assert_retried(seen: Seen, cause: str) -> None:
+    log, metrics = seen
+    assert (log["attempt"], log["retry_after"], log["level"]) == (1, 3, "WARNING")
+    assert re.fullmatch(cause, log["cause"])
+    assert metrics == {log["outcome"], log["cause"], RETRIED}
 
 
 class Outage(NamedTuple):
-    """What another dependency does instead of answering, and what is counted then."""
+    """What another dependency does instead of answering, and what the operator sees then."""
 
     service: str
     script: Script
-    degradations: set[Degradation]
+    degradations: AbstractSet[Degradation] = frozenset()
+    """Of the changes, which succeed."""
+    cause: str = ""
+    """Why the caller of a reset is told to come back, or why the worker tries an event again: a
+    pattern, because the jitter of retries decides whether a last one is in time."""
 
 
-ACTIONS = {"table": COUNT_ACTIONS + IDEMPOTENCY_ACTIONS, "events": EVENT_ACTIONS, "breaches": ("",)}
-TABLE_FAILED = {Degradation.LIMITS_FAILED, Degradation.IDEMPOTENCY_FAILED}
-SLOW = {"delay": 2.0, "reset": True}
+ACTIONS = {
+    "table": COUNT_ACTIONS + IDEMPOTENCY_ACTIONS,
+    "events": EVENT_ACTIONS,
+    "queue": QUEUE_ACTIONS[:1],
+    "breaches": ("",),
+}
+TABLE = {Degradation.LIMITS_FAILED, Degradation.IDEMPOTENCY_FAILED}
+QUEUE, LIST = {Degradation.QUEUE_FAILED}, {Degradation.BREACH_CHECK_FAILED}
+SLOW = {"delay": 3.5, "reset": True}
+TIMED_OUT = "(OutOfTime|ReadTimeout)Error"
+LOST = {"forward": True, "reset": True}
 OUTAGES = {
-    "the table refuses connections": Outage("table", None, TABLE_FAILED),
-    "the table is slow": Outage("table", SLOW, TABLE_FAILED),
     "the table throttles": Outage(
-        "table", {"error": "ProvisionedThroughputExceededException"}, TABLE_FAILED
+        "table", {"error": "ProvisionedThroughputExceededException"}, TABLE
     ),
-    "the table answers garbage": Outage("table", {"body": b"<html>"}, TABLE_FAILED),
-    "the bus refuses connections": Outage("events", None, {Degradation.EVENT_FAILED}),
-    "the bus is slow": Outage("events", SLOW, {Degradation.EVENT_FAILED}),
-    "the bus answers 500": Outage(
-        "events", {"error": "InternalException", "status": 500}, {Degradation.EVENT_FAILED}
+    "the table is slow": Outage("table", SLOW, TABLE),
+    "the table refuses connections": Outage("table", None, TABLE),
+    "the table resets": Outage("table", {"reset": True}, TABLE),
+    "the table answers garbage": Outage("table", {"body": b"<html>"}, TABLE),
+    "the queue throttles": Outage(
+        "queue", {"error": "RequestThrottled"}, QUEUE, "SendMessage.RequestThrottled"
     ),
-    "the bus answers garbage": Outage("events", {"body": b"<html>"}, {Degradation.EVENT_FAILED}),
-    "the list refuses connections": Outage("breaches", None, {Degradation.BREACH_CHECK_FAILED}),
-    "the list is slow": Outage("breaches", SLOW, {Degradation.BREACH_CHECK_FAILED}),
-    "the list answers 503": Outage(
-        "breaches", {"status": 503, "body": b"<html>"}, {Degradation.BREACH_CHECK_FAILED}
+    "the queue is slow": Outage("queue", SLOW, QUEUE, f"SendMessage.{TIMED_OUT}"),
+    "the queue refuses connections": Outage(
+        "queue", None, QUEUE, "SendMessage.EndpointConnectionError"
     ),
+    "the queue resets after it acted": Outage(
+        "queue", LOST, QUEUE, "SendMessage.ConnectionClosedError"
+    ),
+    "the queue answers 500": Outage(
+        "queue", {"error": "InternalError", "status": 500}, QUEUE, "SendMessage.InternalError"
+    ),
+    "the bus throttles": Outage(
+        "events", {"error": "ThrottlingException"}, cause="PutEvents.ThrottlingException"
+    ),
+    "the bus is slow": Outage("events", SLOW, cause=f"PutEvents.{TIMED_OUT}"),
+    "the bus refuses connections": Outage(
+        "events", None, cause="PutEvents.EndpointConnectionError"
+    ),
+    "the bus resets after it acted": Outage(
+        "events", LOST, cause="PutEvents.ConnectionClosedError"
+    ),
+    "the bus answers garbage": Outage(
+        "events", {"body": b"<html>"}, cause="PutEvents.ForeignAnswerError"
+    ),
+    "the bus takes no entry": Outage(
+        "events",
+        {"body": {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}},
+        cause="PutEvents.ThrottlingException",
+    ),
+    "the list throttles": Outage("breaches", {"status": 429, "body": b""}, LIST),
+    "the list is slow": Outage("breaches", SLOW, LIST),
+    "the list refuses connections": Outage("breaches", None, LIST),
+    "the list resets": Outage("breaches", {"reset": True}, LIST),
 }
 
 
-@each_change
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)
-def test_an_outage_beside_cognito_stops_no_change(
-    api: Api, stack: Stack, user: User, fronts: Fronts, operation: Operation, outage: Outage
+def test_an_outage_beside_cognito_stops_no_change_and_loses_nothing(
+    stack: Stack, clients: list[Client], fronts: Fronts, outage: Outage
 ) -> None:
-    client = Client(api, stack, user, operation)
     break_down(getattr(fronts, outage.service), ACTIONS[outage.service], outage.script)
+    reset, *changes = clients
 
-    reply = client.send()
+    queued, *replies = send_at_once(clients)
 
-    assert (reply.status, reply.text) == (204, "")
-    assert_degraded(client.seen(1), outage.degradations)
-    assert client.passwords == {NEW}
-    assert client.session_lives is (operation is UPDATE)
-
-    fronts.reset()
-    again = client.send()
-
-    if Degradation.IDEMPOTENCY_FAILED in outage.degradations:
-        again.check(DONE_BEFORE[operation])
+    assert [(reply.status, reply.text) for reply in replies] == [(204, "")] * 2
+    for client in changes:
+        assert_degraded(client.seen(1), outage.degradations)
+        assert (client.passwords, client.session_lives) == ({NEW}, False)
+        if outage.service == "events":
+            assert_retried(client.worked(Task.PUT_EVENT), outage.cause)
+    log, metrics = reset.seen(1)
+    if outage.service == "queue":
+        queued.check(SERVICE_UNAVAILABLE)
+        assert re.fullmatch(outage.cause, log["cause"])
+        assert log["level"] == "ERROR"
+        assert metrics == {SERVICE_UNAVAILABLE.code, log["cause"]}
     else:
-        assert again.status == 204
-        assert client.seen(2).log["repeated"]
-        assert acted(fronts.cognito) == []
-    assert client.passwords == {NEW}
+        assert queued.status == 200
+        assert metrics == {SUCCESS} | (outage.degradations & {Degradation.LIMITS_FAILED})
+
+    announced = [client.seen(1).log["request_id"] for client in changes]
+    put = [] if outage.service == "events" else fronts.events.requests
+    getattr(fronts, outage.service).reset()
+    if outage.service == "queue":
+        assert reset.send().status == 200
+    again = send_at_once(changes)
+
+    for client, reply in zip(changes, again, strict=True):
+        if Degradation.IDEMPOTENCY_FAILED in outage.degradations:
+            # An update has ended its own session.
+            assert reply.status in {400, 401, 403}
+        else:
+            assert reply.status == 204
+            assert client.seen(2).log["repeated"]
+        assert client.passwords == {NEW}
+
+    def is_done() -> bool:
+        told = str([*put, *fronts.events.requests])
+        return reset.mails > 0 and all(one in told for one in announced)
+
+    release(stack, fronts, until=is_done)
 
 
-def assert_degraded(seen: Seen, degradations: set[Degradation]) -> None:
-    assert (seen.log["outcome"], seen.log["level"]) == (SUCCESS, "WARNING")
-    assert set(seen.log["degradations"]) == degradations
-    assert seen.metrics == {SUCCESS} | degradations
-
-
-OF_THE_TABLE = {name: outage for name, outage in OUTAGES.items() if outage.service == "table"}
-
-
-@pytest.mark.parametrize("outage", OF_THE_TABLE.values(), ids=OF_THE_TABLE)
-def test_a_code_is_sent_without_the_table(
-    api: Api, stack: Stack, user: User, fronts: Fronts, outage: Outage
-) -> None:
-    client = Client(api, stack, user, RESET)
-    break_down(fronts.table, COUNT_ACTIONS, outage.script)
-
-    assert client.send().status == 200
-
-    assert_degraded(client.seen(1), {Degradation.LIMITS_FAILED})
-    assert stack.code(user.username)
+def assert_degraded(seen: Seen, degradations: AbstractSet[Degradation]) -> None:
+    log, metrics = seen
+    level = "ERROR" if degradations == QUEUE else "WARNING" if degradations else "INFO"
+    assert (log["outcome"], log["level"]) == (SUCCESS, level)
+    assert set(log.get("degradations", ())) == degradations
+    assert metrics == {SUCCESS} | degradations
 
 
 @each_change
@@ -384,21 +308,22 @@ def test_an_answer_that_the_table_did_not_keep_is_waited_for(
 
 
 @each_change
-def test_a_new_password_counts_though_nobody_could_be_signed_out(
-    api: Api, stack: Stack, user: User, front: CognitoFront, operation: Operation
+def test_a_sign_out_that_failed_is_made_up_for(
+    api: Api, stack: Stack, user: User, fronts: Fronts, operation: Operation
 ) -> None:
     client = Client(api, stack, user, operation, global_sign_out=True)
-    front.answer(operation.actions[-1], reset=True)
+    for action in ("AdminUserGlobalSignOut", "GlobalSignOut"):
+        fronts.cognito.answer(action, reset=True)
 
     assert client.send().status == 204
 
-    assert_degraded(client.seen(1), {Degradation.SIGN_OUT_FAILED})
+    assert_degraded(client.seen(1), {Degradation.SIGN_OUT_DELAYED})
+    assert_retried(client.worked(Task.END_SESSIONS), "ConnectionClosedError")
     assert (client.passwords, client.session_lives) == ({NEW}, True)
 
-    front.reset()
-    assert client.send().status == 204
-    assert client.seen(2).log["repeated"]
-    assert (client.passwords, client.session_lives) == ({NEW}, True)
+    fronts.cognito.reset()
+    release(stack, fronts, until=lambda: not client.session_lives)
+    assert client.worked(Task.END_SESSIONS, 2).metrics == {SUCCESS}
 
 
 def end_of_time(stack: Stack) -> None:
@@ -409,28 +334,6 @@ def end_of_time(stack: Stack) -> None:
         if item.get("status") == {"S": "INPROGRESS"}:
             item["in_progress_expiration"] = {"N": f"{(time.time() - 1) * 1000:.0f}"}
             dynamodb.put_item(TableName=name, Item=item)
-
-
-def processes(stack: Stack, operation: Operation) -> list[int]:
-    """The emulator's processes that run the function."""
-    name = function(stack, operation)["FunctionName"]
-    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-    parents = {int(pid): int(parent) for pid, parent, *_ in rows}
-    return [
-        int(pid)
-        for pid, parent, *arguments in rows
-        if parents.get(int(parent)) == os.getpid() and f"-{name}-" in "".join(arguments)
-    ]
-
-
-def kill(stack: Stack, operation: Operation) -> None:
-    killed = processes(stack, operation)
-    assert killed
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not set(killed) & set(processes(stack, operation)))
 
 
 @each_change
@@ -445,7 +348,7 @@ def test_a_killed_function_comes_back_and_its_request_waits_for_its_time(
         lost = caller.submit(client.send)
         wait_until(lambda: operation.action in acted(front))
         wait_until(lambda: client.passwords == {OLD if before else NEW})
-        kill(stack, operation)
+        kill(stack, operation.id)
         # The emulator has words of its own for it, which the API's document does not.
         with pytest.raises(AssertionError, match="Cache-Control"):
             lost.result()
@@ -475,15 +378,15 @@ def test_a_function_that_starts_while_cognito_is_down_needs_no_new_start(
     api: Api, stack: Stack, user: User, front: CognitoFront
 ) -> None:
     client = Client(api, stack, user, CONFIRM)
-    kill(stack, CONFIRM)
+    kill(stack, CONFIRM.id)
     front.refuse()
 
-    client.send().check(DEPENDENCY_FAILED)
+    client.send().check(SERVICE_UNAVAILABLE)
 
     log, metrics = client.seen(1)
     assert log["cold_start"]
     assert log["cause"] == "DescribeUserPoolClient.EndpointConnectionError"
-    assert metrics == {DEPENDENCY_FAILED.code, log["cause"], "PolicyUnreadable"}
+    assert metrics == {SERVICE_UNAVAILABLE.code, log["cause"], "PolicyUnreadable"}
     assert (client.passwords, client.session_lives) == ({OLD}, True)
 
     front.reset()

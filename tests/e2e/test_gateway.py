@@ -18,7 +18,7 @@ from functions.problems import (
 )
 from functions.settings import Settings
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.support.front import CognitoFront
 
 ORIGIN = Settings.of_stage("local").allowed_origins[0]
@@ -90,7 +90,7 @@ def one_reset_a_minute(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_reset_a_minute")
-def test_a_caller_above_the_limit_is_told_when_to_return(api: Api, front: CognitoFront) -> None:
+def test_a_caller_above_the_limit_is_told_when_to_return(api: Api, fronts: Fronts) -> None:
     body = {"username": "nobody@example.com"}
 
     assert api.post(Operation.RESET_PASSWORD, body).status == 200
@@ -98,7 +98,7 @@ def test_a_caller_above_the_limit_is_told_when_to_return(api: Api, front: Cognit
         throttled = api.post(Operation.RESET_PASSWORD, body)
 
     throttled.check(TOO_MANY_REQUESTS)
-    assert [request.action for request in front.requests].count("ForgotPassword") == 1
+    assert [request.action for request in fronts.queue.requests].count("SendMessage") == 1
 
 
 MALFORMED: dict[str, tuple[str | bytes, str]] = {

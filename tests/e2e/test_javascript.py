@@ -13,14 +13,14 @@ from functions.problems import (
     NOT_SIGNED_IN,
     PASSWORD_REFUSED,
     RESET_USERNAME_MISSING,
-    TOO_MANY_REQUESTS,
+    SERVICE_UNAVAILABLE,
     UPDATE_PASSWORD_MISSING,
     WRONG_PASSWORD,
     Problem,
 )
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.support.front import CognitoFront
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -184,11 +184,9 @@ def test_the_readmes_post_sends_a_code(stack: Stack, user: User) -> None:
     assert stack.code(user.username)
 
 
-def test_the_readmes_post_asks_once_when_it_fails(
-    stack: Stack, user: User, front: CognitoFront
-) -> None:
+def test_the_readmes_post_asks_once_when_it_fails(stack: Stack, user: User, fronts: Fronts) -> None:
     _, post = snippets()
-    front.answer("ForgotPassword", error=TOO_MANY_REQUESTS.code)
+    fronts.queue.answer("SendMessage", error="AWS.SimpleQueueService.NonExistentQueue")
 
-    assert run_snippet(post, stack, user) == [[TOO_MANY_REQUESTS.code]]
-    assert acted(front) == ["ForgotPassword"]
+    assert run_snippet(post, stack, user) == [[SERVICE_UNAVAILABLE.code]]
+    assert [request.action for request in fronts.queue.requests] == ["SendMessage"]

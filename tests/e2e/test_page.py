@@ -28,7 +28,7 @@ from functions.problems import (
 from local.breaches import PASSWORDS
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, acted
+from tests.e2e.conftest import NEW, OLD, Fronts, acted
 from tests.support.chromium import ORIGIN, chromium
 from tests.support.front import CognitoFront
 
@@ -317,20 +317,21 @@ def test_who_is_not_signed_in_is_told_so(page: Page, stack: Stack, user: User) -
 def test_a_failure_of_cognito_is_told_with_what_it_leaves_open(
     page: Page, front: CognitoFront
 ) -> None:
-    front.answer("ForgotPassword", error="InternalErrorException", status=500)
+    front.answer("ConfirmForgotPassword", error="InternalErrorException", status=500)
 
-    check(submit(page, "request"), OUTCOME_UNKNOWN)
+    check(submit(page, "confirm", confirmationCode="000000", newPassword=NEW), OUTCOME_UNKNOWN)
 
 
 def test_who_is_throttled_tries_again_by_itself_and_then_waits_a_second(
-    page: Page, front: CognitoFront
+    page: Page, stack: Stack
 ) -> None:
-    front.answer("ForgotPassword", error=TOO_MANY_REQUESTS.code)
+    with stack.throttled(Operation.RESET_PASSWORD, rate=0.016, burst=1):
+        expect(submit(page, "request")).to_be_empty()
+        expect(page.locator("#request .status")).to_contain_text("on its way")
 
-    check(submit(page, "request"), TOO_MANY_REQUESTS)
+        check(submit(page, "request"), TOO_MANY_REQUESTS)
 
-    expect(page.locator("#request .status")).to_have_text("You can try again now.")
-    front.reset()
+        expect(page.locator("#request .status")).to_have_text("You can try again now.")
     expect(submit(page, "request")).to_be_empty()
     expect(page.locator("#request .status")).to_contain_text("on its way")
 
@@ -601,9 +602,9 @@ def test_a_password_is_seen_while_its_button_is_pressed_and_not_when_it_is_sent(
 
 
 def test_a_second_press_while_a_request_is_under_way_sends_nothing(
-    page: Page, front: CognitoFront
+    page: Page, fronts: Fronts
 ) -> None:
-    front.answer("ForgotPassword", delay=1, times=1)
+    fronts.queue.answer("SendMessage", delay=1, times=1)
 
     for _ in range(3):
         submit(page, "request")

@@ -1,28 +1,19 @@
 """What the service adds to Cognito, through the deployed API."""
 
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.aws import clients
 from functions.operations import Operation
 from functions.problems import (
     ATTEMPTS_EXCEEDED,
     INVALID_REQUEST,
     NOT_SIGNED_IN,
     PASSWORD_REFUSED,
-    Failure,
 )
 from functions.protection import limits
-from functions.records import Record
-from functions.requests import Caller
-from functions.reset_password.handler import ResetPassword
-from functions.settings import Settings
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api
@@ -89,6 +80,7 @@ def test_the_limit_comes_before_cognito_and_before_anybody_looks_a_user_up(
     assert [reply.status for reply in unknown] == [200] * 5 + [429] * 2
     assert known[-1].body["code"] == ATTEMPTS_EXCEEDED.code
     assert 0 < int(known[-1].headers["Retry-After"]) <= limits.WINDOW
+    assert stack.settle()
     assert [r.action for r in front.requests].count("ForgotPassword") == 10
 
 
@@ -97,36 +89,6 @@ def test_another_address_is_not_locked_out(api: Api, stack: Stack, user: User) -
         api.post(RESET, {"username": user.username})
 
     assert Api(stack, "198.19.0.1").post(RESET, {"username": user.username}).status == 200
-
-
-def count_at_once(environment: dict[str, str], username: str) -> int:
-    """How many of fifty attempts at once pass, in a process with a function's environment."""
-    os.environ.update(environment)
-    clients.dynamodb()
-
-    def passes(_: int) -> bool:
-        caller, record = Caller(source_ip="198.19.0.2"), Record(RESET.id)
-        request = ResetPassword({"username": username}, caller, Settings.from_environment(), record)
-        try:
-            limits.count(request)
-        except Failure:
-            return False
-        assert record.degradations is None
-        return True
-
-    with ThreadPoolExecutor(50) as callers:
-        return list(callers.map(passes, range(50))).count(True)
-
-
-def test_of_fifty_concurrent_calls_exactly_the_limit_passes(stack: Stack, user: User) -> None:
-    """In one process: fifty functions at once would be fifty processes of the emulator."""
-    function, *_ = stack.client("lambda").list_functions()["Functions"]
-    environment = function["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": stack.endpoint}
-
-    with ProcessPoolExecutor(1, get_context("spawn")) as processes:
-        passed = processes.submit(count_at_once, environment, user.username).result()
-
-    assert passed == RESET.attempts_per_hour
 
 
 def test_every_unmet_rule_is_named_for_any_user_alike(

@@ -4,6 +4,7 @@ The emulator alone answers alike for all of them. So the front plays what AWS do
 that prevents user existence errors and for one that does not.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.operations import Operation
-from functions.problems import CODE_REFUSED, PASSWORD_REFUSED
+from functions.problems import CODE_REFUSED, OUTCOME_UNKNOWN, PASSWORD_REFUSED
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, Api, Reply
+from tests.e2e.client import kill, wait_until
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
+from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 
 TRIGGERS: dict[str, dict[str, Any]] = {
@@ -48,7 +51,18 @@ UNCONFIRMED: dict[str, dict[str, Any]] = {
 DISABLED: dict[str, dict[str, Any]] = {
     "disabled": {"error": "NotAuthorizedException", "message": "User is disabled."},
 }
+FAULTS_OF_REAL_USERS: dict[str, dict[str, Any]] = {
+    "with a broken mail role": {
+        "error": "InvalidEmailRoleAccessPolicyException",
+        "message": "The role cannot be assumed.",
+    },
+    "of whom Cognito says something new": {
+        "error": "SomethingUnheardOfException",
+        "message": "This is in no documentation.",
+    },
+}
 RESETS: dict[str, dict[str, Any]] = {
+    **FAULTS_OF_REAL_USERS,
     **UNKNOWN,
     **UNCONFIRMED,
     **DISABLED,
@@ -88,6 +102,7 @@ RESETS: dict[str, dict[str, Any]] = {
     },
 }
 CONFIRMATIONS: dict[str, dict[str, Any]] = {
+    **FAULTS_OF_REAL_USERS,
     **UNKNOWN,
     **UNCONFIRMED,
     **DISABLED,
@@ -141,7 +156,26 @@ def test_a_reset_answers_every_account_alike(
     other = api.post(Operation.RESET_PASSWORD, body)
 
     assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
-    assert len([request for request in front.requests if request.action == "ForgotPassword"]) == 2
+    wait_until(lambda: acted(front) == ["ForgotPassword"] * 2)
+
+
+def test_a_reset_never_asks_cognito_before_its_answer(
+    api: Api, stack: Stack, user: User, front: CognitoFront
+) -> None:
+    body = {"username": user.username}
+    functions = stack.client("lambda")
+    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    assert api.post(Operation.RESET_PASSWORD, body).status == 200
+    assert stack.settle()
+    kill(stack, Operation.RESET_PASSWORD.id)
+    front.reset()
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        assert api.post(Operation.RESET_PASSWORD, body).status == 200
+        assert front.requests == []
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    wait_until(lambda: acted(front) == ["ForgotPassword"])
 
 
 @pytest.mark.parametrize("answer", CONFIRMATIONS.values(), ids=CONFIRMATIONS)
@@ -170,6 +204,33 @@ def test_a_weak_password_is_refused_for_every_account_alike(
     other = api.post(Operation.CONFIRM_RESET_PASSWORD, body)
 
     assert what_an_attacker_sees(other) == what_an_attacker_sees(ordinary)
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["a made-up code", "the right code"])
+def test_an_unknown_outcome_ends_sessions_only_if_the_password_changed(
+    api: Api, stack: Stack, user: User, fronts: Fronts, changed: bool
+) -> None:
+    session = stack.sign_in(user)["AccessToken"]
+    code = stack.request_code(user.username) if changed else "000000"
+    script: dict[str, Any] = {"error": "InternalErrorException", "status": 500, "forward": True}
+    fronts.cognito.answer("ConfirmForgotPassword", **script)
+    # An account that was made in the same second would pass for changed.
+    second = int(time.time())
+    wait_until(lambda: time.time() >= second + 1)
+
+    body = confirm(user, code, NEW)
+    api.post(Operation.CONFIRM_RESET_PASSWORD, body).check(OUTCOME_UNKNOWN)
+
+    wait_until(lambda: stack.settle() if changed else postponed(fronts))
+    assert ("AdminUserGlobalSignOut" in acted(fronts.cognito)) is changed
+    update = api.post(
+        Operation.UPDATE_PASSWORD, {"oldPassword": OLD, "newPassword": NEW}, token=session
+    )
+    assert update.status == (401 if changed else 204)
+
+
+def postponed(fronts: Fronts) -> bool:
+    return "ChangeMessageVisibility" in {request.action for request in fronts.queue.requests}
 
 
 @pytest.fixture

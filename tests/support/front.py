@@ -8,6 +8,7 @@ knows nothing of Cognito, so it works for any other service.
 import json
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ CLIENT_SECRET: Final = "the-client-secret-of-the-front"
 """What DescribeUserPoolClient answers when there is no upstream."""
 
 _JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
+_SWALLOWED: Final = 30.0
+"""Seconds; every client has given up by then."""
 _HOP_BY_HOP: Final = {"connection", "content-length", "transfer-encoding"}
 
 _DELIVERY: Final = {
@@ -105,6 +108,7 @@ class _Script:
     reset: bool
     forward: bool
     times: int | None
+    above: int | None
 
 
 class Front:
@@ -119,6 +123,9 @@ class Front:
         self.respond: Respond | None = None
         self._server = _Server(self)
         self._refuses = False
+        self._idle: float | None = None
+        self._swallows = False
+        self._passed: dict[str, list[float]] = {}
 
     def __enter__(self) -> Self:
         self._serve()
@@ -164,6 +171,7 @@ class Front:
         reset: bool = False,
         forward: bool = False,
         times: int | None = None,
+        above: int | None = None,
     ) -> None:
         """Script the next answers to an action, such as `"ForgotPassword"`; `""` is what has none.
 
@@ -171,7 +179,8 @@ class Front:
         which as bytes is sent without Cognito's headers;
         with neither, the call goes on after `delay` seconds. `reset` drops the connection
         instead of answering, and `forward` lets Cognito act before it. Scripts of one action play
-        in order, each `times` times; one without `times` plays until another replaces it.
+        in order, each `times` times; one without `times` plays until another replaces it. With
+        `above`, so many calls a second go on, and it plays for the others.
         """
         answer = None
         if error is not None:
@@ -186,10 +195,19 @@ class Front:
             reset=reset,
             forward=forward,
             times=times,
+            above=above,
         )
         with self._lock:
             earlier = self._scripts.get(action, [])
             self._scripts[action] = [one for one in earlier if one.times is not None] + [script]
+
+    def lose_idle(self, seconds: float, *, swallow: bool) -> None:
+        """Let connections die when they are idle for so long, until the next `reset`.
+
+        What comes on a dead one never arrives. It resets the connection, or is swallowed: then the
+        client waits in vain.
+        """
+        self._idle, self._swallows = seconds, swallow
 
     def refuse(self) -> None:
         """Drop every connection and listen no more, until the next `reset`."""
@@ -202,7 +220,9 @@ class Front:
         with self._lock:
             self._scripts.clear()
             self._requests.clear()
+            self._passed.clear()
             self.respond = None
+            self._idle = None
         if self._refuses:
             self._server = _Server(self, self._server.server_port)
             self._serve()
@@ -216,6 +236,13 @@ class Front:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def _loses(self, idle: float) -> bool:
+        """Whether a connection has died that was idle for so long; return when a client knows."""
+        if self._idle is None or idle < self._idle:
+            return False
+        self._closing.wait(_SWALLOWED if self._swallows else 0)
+        return True
 
     def _handle(self, call: _Call) -> _Answer | None:
         """Return the answer to one call, or None to drop the connection."""
@@ -235,12 +262,22 @@ class Front:
 
     def _next_script(self, action: str) -> _Script | None:
         for script in self._scripts.get(action, []):
+            if script.above and self._passes(action, script.above):
+                return None
             if script.times is None:
                 return script
             if script.times > 0:
                 script.times -= 1
                 return script
         return None
+
+    def _passes(self, action: str, most: int) -> bool:
+        """Whether fewer calls than that have passed in the last second."""
+        now = time.monotonic()
+        passed = [one for one in self._passed.get(action, []) if one > now - 1]
+        fits = len(passed) < most
+        self._passed[action] = [*passed, now] if fits else passed
+        return fits
 
     def _succeed(self, call: _Call) -> _Answer:
         return _forward(self._upstream, call)
@@ -303,6 +340,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, front: Front, port: int = 0) -> None:
         self.play = front._handle  # noqa: SLF001 - the server is a part of the front
+        self.loses = front._loses  # noqa: SLF001
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
 
@@ -333,6 +371,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    def setup(self) -> None:
+        super().setup()
+        self._used = time.monotonic()
+
     def do_GET(self) -> None:
         self._serve()
 
@@ -340,9 +382,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
+        idle = time.monotonic() - self._used
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.play(_Call(self.command, self.path, headers, body))
+        lost = self.server.loses(idle)
+        answer = None if lost else self.server.play(_Call(self.command, self.path, headers, body))
         if answer is None:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
@@ -353,6 +397,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+        self._used = time.monotonic()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: `CognitoFront.requests` is the record."""

@@ -1,0 +1,250 @@
+"""A user with one request, and what the operator sees of it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from functions.aws.queue import Message, Task
+from functions.operations import WORKER, Operation
+from local.stack import Stack, User
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, new_user
+from tests.e2e.test_story import confirm
+from tests.support.front import Front
+
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
+
+
+class Seen(NamedTuple):
+    """What the operator sees of one request, or of one attempt of the worker."""
+
+    log: dict[str, Any]
+    metrics: set[str]
+
+
+@dataclass
+class Client:
+    """A signed-in user with one request, which they can send again unchanged."""
+
+    api: Api
+    stack: Stack
+    user: User
+    operation: Operation
+    global_sign_out: bool = False
+
+    def __post_init__(self) -> None:
+        self._session = self.stack.sign_in(self.user)["AccessToken"]
+        is_confirmed = self.operation is CONFIRM
+        self._code = self.stack.request_code(self.user.username) if is_confirmed else ""
+        bodies: dict[Operation, dict[str, Any]] = {
+            RESET: {"username": self.user.username},
+            CONFIRM: confirm(self.user, self._code, NEW),
+            UPDATE: {
+                "oldPassword": OLD,
+                "newPassword": NEW,
+                "options": {"globalSignOut": self.global_sign_out},
+            },
+        }
+        self._body = bodies[self.operation]
+        # A function that starts asks for more than what is to fail, and so does the worker.
+        warm = {"newPassword": "short"} if self.operation.changes_password else {"username": "eve"}
+        self._post(self._body | warm)
+        self.stack.settle()
+
+    def send(self) -> Reply:
+        # The key is kept for each user, and the log line is found by the user agent.
+        return self._post(self._body, Idempotency_Key="a key", User_Agent=self.user.username)
+
+    def _post(self, body: object, **headers: str) -> Reply:
+        token = self._session if self.operation.signed_in else None
+        return self.api.post(self.operation, body, token=token, **headers)
+
+    @property
+    def passwords(self) -> set[str]:
+        """Those that Cognito takes."""
+        return {password for password in (OLD, NEW) if self._succeeds(self._sign_in, password)}
+
+    @property
+    def session_lives(self) -> bool:
+        return self._succeeds(self._read_profile)
+
+    def wait_for_sign_out(self) -> None:
+        wait_until(lambda: not self.session_lives)
+
+    @property
+    def mails(self) -> int:
+        return [mail.to for mail in self.stack.mails()].count(self.user.username)
+
+    def seen(self, number: int) -> Seen:
+        """Of the request with this number, which begins with 1."""
+        # The emulator hands over what a function printed late with its next request.
+        return self._find(
+            self.operation.id, "user_agent", self.user.username, number, lambda: self._post({})
+        )
+
+    def worked(self, task: Task, number: int = 1) -> Seen:
+        """Of the worker's attempt with this number at a task of the first request."""
+        mark = self.seen(1).log["request_id"]
+        return self._find(WORKER, "request_id", mark, number, lambda: nudge(self.stack), task)
+
+    def _find(
+        self,
+        name: str,
+        member: str,
+        mark: str,
+        number: int,
+        nudge: Callable[[], object],
+        task: Task | None = None,
+    ) -> Seen:
+        logs = self.stack.client("logs")
+        group = function(self.stack, name)["LoggingConfig"]["LogGroup"]
+        found: list[Seen] = []
+        nudged = time.monotonic() + 1
+
+        def is_there() -> bool:
+            nonlocal nudged
+            events = logs.filter_log_events(logGroupName=group)["events"]
+            found[:] = [
+                seen
+                for seen in _pair(events)
+                if seen.log.get(member) == mark and task in (None, seen.log.get("task"))
+            ]
+            if len(found) < number and time.monotonic() > nudged:
+                nudge()
+                nudged += 1
+            return len(found) >= number
+
+        wait_until(is_there)
+        assert not [secret for secret in self._secrets if secret in json.dumps(found, default=str)]
+        return found[number - 1]
+
+    @property
+    def _secrets(self) -> list[str]:
+        return [*filter(None, [OLD, NEW, self._code, self._session])]
+
+    def _sign_in(self, password: str) -> object:
+        return self.stack.sign_in(User(self.user.username, password))
+
+    def _read_profile(self) -> object:
+        return self.stack.client("cognito-idp").get_user(AccessToken=self._session)
+
+    @staticmethod
+    def _succeeds(call: Callable[..., object], *arguments: str) -> bool:
+        try:
+            call(*arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NotAuthorizedException":
+                raise
+            return False
+        return True
+
+
+def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
+    """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`."""
+    found: list[Seen] = []
+    waiting: list[tuple[str, dict[str, Any]]] = []
+    for event in sorted(events, key=lambda one: one["timestamp"]):
+        stream, text = event["logStreamName"], event["message"]
+        line = json.loads(text) if text.startswith("{") else {}
+        if "level" in line:
+            waiting.append((stream, line))
+        elif "operation" in line:
+            pair = next((one for one in waiting if one[0] == stream), waiting[0])
+            waiting.remove(pair)
+            names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            found.append(Seen(pair[1], {name["Name"] for name in names}))
+    return found
+
+
+def nudge(stack: Stack) -> None:
+    """Give the worker something to do."""
+    nobody = {"username": "nobody@example.com", "client_metadata": {}}
+    body = json.dumps(Message(Task.SEND_CODE, "", "", None, nobody)._asdict())
+    stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
+
+
+def make_clients(api: Api, stack: Stack) -> list[Client]:
+    """One for each operation, each with a user of its own."""
+    made = [(api, stack, new_user(stack), operation, True) for operation in Operation]
+    with ThreadPoolExecutor(len(made)) as threads:
+        return list(threads.map(Client, *zip(*made, strict=True)))
+
+
+def send_at_once(clients: Sequence[Client]) -> list[Reply]:
+    with ThreadPoolExecutor(len(clients)) as threads:
+        return list(threads.map(Client.send, clients))
+
+
+def function(stack: Stack, name: str) -> dict[str, Any]:
+    """The configuration of the deployed function."""
+    handler = f"functions.start.{name}"
+    functions: list[dict[str, Any]] = stack.client("lambda").list_functions()["Functions"]
+    (found,) = (one for one in functions if one["Handler"] == handler)
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
+        time.sleep(0.02)
+
+
+def release(stack: Stack, fronts: Fronts, until: Callable[[], bool]) -> None:
+    """Let what the worker postponed come back at once, until something is seen to have happened."""
+    postponed: list[str] = []
+
+    def happened() -> bool:
+        taken = fronts.queue.take("ChangeMessageVisibility")
+        postponed.extend(request.body["ReceiptHandle"] for request in taken)
+        for handle in postponed:
+            # Once a message was received again, the handle is another one.
+            with suppress(ClientError):
+                stack.client("sqs").change_message_visibility(
+                    QueueUrl=stack.queue, ReceiptHandle=handle, VisibilityTimeout=0
+                )
+        return until()
+
+    wait_until(happened)
+
+
+type Script = dict[str, Any] | None
+"""The arguments of `Front.answer`, or None if nobody listens."""
+
+
+def break_down(front: Front, actions: Sequence[str], script: Script) -> None:
+    if script is None:
+        front.refuse()
+        return
+    for action in actions:
+        front.answer(action, **script)
+
+
+def processes(stack: Stack, name: str) -> list[int]:
+    """The emulator's processes that run the function."""
+    name = function(stack, name)["FunctionName"]
+    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    parents = {int(pid): int(parent) for pid, parent, *_ in rows}
+    return [
+        int(pid)
+        for pid, parent, *arguments in rows
+        if parents.get(int(parent)) == os.getpid() and f"-{name}-" in "".join(arguments)
+    ]
+
+
+def kill(stack: Stack, name: str) -> None:
+    killed = processes(stack, name)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not set(killed) & set(processes(stack, name)))

@@ -1,0 +1,66 @@
+"""Many requests at once, on functions that have yet to start.
+
+Each is a process of the emulator, so these tests need the machine for themselves.
+"""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from functions.problems import ATTEMPTS_EXCEEDED, CODE_REFUSED, SERVICE_UNAVAILABLE
+from local.stack import Stack, User
+from tests.e2e.client import CONFIRM, RESET, kill
+from tests.e2e.conftest import NEW, Api, Fronts, Reply, acted, new_user
+from tests.e2e.test_story import confirm
+
+
+def send_at_once(api: Api, operation: Operation, bodies: list[dict[str, Any]]) -> list[Reply]:
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        return list(threads.map(lambda body: api.post(operation, body), bodies))
+
+
+@pytest.mark.parametrize("reads_a_second", [5, 1])
+def test_ten_functions_that_start_at_once_fail_nobody(
+    api: Api, stack: Stack, fronts: Fronts, reads_a_second: int
+) -> None:
+    """Cognito lets five reads a second pass; the emulator's starts are slower than Lambda's."""
+    kill(stack, CONFIRM.id)
+    fronts.reset()
+    reads = ("DescribeUserPool", "DescribeUserPoolClient")
+    for action in reads:
+        fronts.cognito.answer(action, error="TooManyRequestsException", above=reads_a_second)
+    bodies = [confirm(User(f"eve{n}@example.com", ""), "000000", NEW) for n in range(10)]
+
+    replies = send_at_once(api, CONFIRM, bodies)
+
+    for reply in replies:
+        reply.check(SERVICE_UNAVAILABLE if reply.status == 503 else CODE_REFUSED)
+    fronts.reset()
+    for reply in send_at_once(api, CONFIRM, bodies):
+        reply.check(CODE_REFUSED)
+
+
+@pytest.mark.parametrize("run", [1, 2, 3])
+@pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=lambda operation: operation.id)
+def test_of_fifty_concurrent_calls_exactly_the_limit_passes(
+    api: Api, stack: Stack, fronts: Fronts, operation: Operation, run: int
+) -> None:
+    """The table throttles the first counts, and takes its time for the next ones."""
+    kill(stack, operation.id)
+    user = new_user(stack)
+    bodies = {RESET: {"username": user.username}, CONFIRM: confirm(user, "000000", NEW)}
+    fronts.reset()
+    fronts.table.answer("UpdateItem", error="ThrottlingException", times=2)
+    fronts.table.answer("UpdateItem", delay=1.0, times=50)
+
+    replies = send_at_once(api, operation, [bodies[operation]] * 50)
+
+    most = operation.attempts_per_hour
+    passed = 200 if operation is RESET else CODE_REFUSED.status
+    statuses = Counter(reply.status for reply in replies)
+    assert statuses == {passed: most, ATTEMPTS_EXCEEDED.status: 50 - most}, run
+    assert stack.settle()
+    assert acted(fronts.cognito).count(operation.action) == most

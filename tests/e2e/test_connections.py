@@ -1,0 +1,39 @@
+"""Connections that the network has dropped while a function was frozen."""
+
+import time
+
+import pytest
+
+from functions.aws.clients import IDLE
+from functions.operations import Operation
+from functions.records import SUCCESS
+from local.stack import Stack
+from tests.e2e.client import make_clients, send_at_once
+from tests.e2e.conftest import NEW, Api, Fronts, acted
+
+
+@pytest.mark.parametrize("swallow", [False, True], ids=["reset", "swallowed"])
+def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
+    api: Api, stack: Stack, fronts: Fronts, swallow: bool
+) -> None:
+    """One pause for all: each client of each function, and of the worker, has a connection."""
+    earlier, clients = make_clients(api, stack), make_clients(api, stack)
+    assert {reply.status for reply in send_at_once(earlier)} <= {200, 204}
+    assert stack.settle()
+    time.sleep(IDLE)
+    fronts.reset()
+    for front in fronts:
+        front.lose_idle(IDLE, swallow=swallow)
+
+    replies = send_at_once(clients)
+
+    assert stack.settle()
+    assert [reply.status for reply in replies] == [one.success.status for one in Operation]
+    assert [client.seen(1).metrics for client in clients] == [{SUCCESS}] * len(clients)
+    changes = {"ConfirmForgotPassword", "ChangePassword", "GetUser", "GlobalSignOut"}
+    asked = {"ForgotPassword", "AdminUserGlobalSignOut", *changes}
+    assert sorted(acted(fronts.cognito)) == sorted(asked)
+    assert [len(fronts.queue.requests), len(fronts.events.requests)] == [3, 2]
+    assert clients[0].mails == 1
+    for client in clients[1:]:
+        assert (client.passwords, client.session_lives) == ({NEW}, False)

@@ -1,0 +1,100 @@
+"""The worker: killed, given a message twice, and failing until a message is a dead letter."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from functions.aws.queue import Task
+from functions.operations import WORKER
+from functions.records import SUCCESS
+from infra.queue import ATTEMPTS
+from local.stack import Stack, User
+from tests.e2e.client import CONFIRM, RESET, Client, kill, release, wait_until
+from tests.e2e.conftest import NEW, Api, Fronts, acted
+
+
+@pytest.fixture
+def short_visibility(stack: Stack) -> Iterator[None]:
+    """A message that nobody has done in a second comes again."""
+    sqs, name = stack.client("sqs"), "VisibilityTimeout"
+    kept = sqs.get_queue_attributes(QueueUrl=stack.queue, AttributeNames=[name])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=stack.queue, Attributes={name: "1"})
+    yield
+    sqs.set_queue_attributes(QueueUrl=stack.queue, Attributes=kept)
+
+
+@pytest.mark.usefixtures("short_visibility")
+@pytest.mark.parametrize("forward", [False, True], ids=["before Cognito acts", "after it acted"])
+def test_a_worker_that_is_killed_loses_no_code(
+    api: Api, stack: Stack, user: User, fronts: Fronts, forward: bool
+) -> None:
+    client = Client(api, stack, user, RESET)
+    # The message comes back before the emulator has noticed: the first attempt alone is slow.
+    fronts.cognito.answer(RESET.action, forward=forward, delay=20.0, reset=True, times=1)
+
+    assert client.send().status == 200
+    wait_until(lambda: RESET.action in acted(fronts.cognito))
+    wait_until(lambda: client.mails == forward)
+    kill(stack, WORKER)
+
+    wait_until(lambda: client.mails > forward)
+    assert client.worked(Task.SEND_CODE).log["attempt"] > 1
+    assert stack.settle()
+
+
+def test_a_message_that_comes_twice_does_no_harm(
+    api: Api, stack: Stack, user: User, fronts: Fronts
+) -> None:
+    reset = Client(api, stack, user, RESET)
+    reset.send()
+    client = Client(api, stack, user, CONFIRM)
+    fronts.cognito.answer("AdminUserGlobalSignOut", reset=True, times=3)
+    assert client.send().status == 204
+    messages = [request.body["MessageBody"] for request in fronts.queue.take("SendMessage")]
+    assert {json.loads(message)["task"] for message in messages} == set(Task)
+    assert stack.settle()
+
+    for message in messages:
+        stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=message)
+
+    assert stack.settle()
+    for one, task in ((reset, Task.SEND_CODE), *((client, task) for task in list(Task)[1:])):
+        assert [one.worked(task, number).metrics for number in (1, 2)] == [{SUCCESS}] * 2
+    assert (client.passwords, client.session_lives) == ({NEW}, False)
+    told = [request.body["Entries"][0]["Detail"] for request in fronts.events.requests]
+    assert len([one for one in told if user.username in one]) == 2
+    # A consumer recognises the second one.
+    assert len({one for one in told if user.username in one}) == 1
+
+
+def test_what_fails_six_times_is_a_dead_letter_that_can_be_sent_again(
+    api: Api, stack: Stack, user: User, fronts: Fronts
+) -> None:
+    client, sqs = Client(api, stack, user, RESET), stack.client("sqs")
+    fronts.cognito.answer(RESET.action, error="CodeDeliveryFailureException")
+    source = {"QueueUrl": stack.queue, "AttributeNames": ["RedrivePolicy"]}
+    policy = json.loads(sqs.get_queue_attributes(**source)["Attributes"]["RedrivePolicy"])
+    arn = policy["deadLetterTargetArn"]
+    dead = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+    def is_dead() -> bool:
+        name = "ApproximateNumberOfMessages"
+        counted = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=[name])["Attributes"]
+        return int(counted[name]) == 1
+
+    assert client.send().status == 200
+    release(stack, fronts, until=is_dead)
+
+    attempts = [client.worked(Task.SEND_CODE, number + 1).log for number in range(ATTEMPTS)]
+    assert [log["attempt"] for log in attempts] == [1, 2, 3, 4, 5, 6]
+    assert [log["retry_after"] for log in attempts][:5] == [3, 9, 27, 81, 243]
+    assert {log["cause"] for log in attempts} == {"CodeDeliveryFailureException"}
+    assert client.mails == 0
+
+    fronts.cognito.reset()
+    # As StartMessageMoveTask does, which the emulator does not know.
+    (letter,) = sqs.receive_message(QueueUrl=dead)["Messages"]
+    sqs.send_message(QueueUrl=stack.queue, MessageBody=letter["Body"])
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    wait_until(lambda: client.mails == 1)

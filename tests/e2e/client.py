@@ -168,7 +168,8 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
 def nudge(stack: Stack) -> None:
     """Give the worker something to do."""
     nobody = {"username": "nobody@example.com", "client_metadata": {}}
-    body = json.dumps(Message(Task.SEND_CODE, "", "", None, nobody)._asdict())
+    message = Message(Task.SEND_CODE, "", "", None, nobody, time.time())
+    body = json.dumps(message._asdict())
     stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
 
 

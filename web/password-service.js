@@ -150,7 +150,7 @@ function pauseAfter({ type, status = 0, retryAfter = Infinity }, retries, keyed)
 function isLost(type, status) {
   switch (type) {
     case `${URN}network-error`:
-    case `${URN}dependency-failed`:
+    case `${URN}service-unavailable`:
     case `${URN}function-stopped`:
       return true;
     case `${URN}outcome-unknown`:

@@ -26,7 +26,7 @@ from functions.telemetry.traces import tracer
 
 POLICY_LIFETIME: Final = 300
 """Seconds."""
-POLICY_PAUSE: Final = 10
+POLICY_PAUSE: Final = 3
 """Seconds after a failure in which the policy is not read, so that a throttled read can recover."""
 _ALIASES: Final = ("email", "phone_number", "preferred_username")
 """The attributes that a pool can let users sign in by, beside the username."""

@@ -1,6 +1,7 @@
 """What `make` starts, and what it says where something that it needs is missing."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,9 @@ STARTED = {
     "make run": "python -m local run",
     "make test": "python -m tests",
     "make deploy STAGE=dev": "cdk deploy password-service-dev --context stage=dev",
+    "make deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
+        "cdk deploy password-service-prod --context stage=prod -c mailFrom=no-reply@example.com"
+    ),
     "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
 }
 """By the commands of the README that are too much to be run here."""
@@ -165,7 +169,7 @@ def test_a_command_of_the_readme_starts_what_it_names(
     for program in ("../.venv/bin/python", "../node_modules/.bin/cdk"):
         (clone / "bin" / program).parent.mkdir(parents=True, exist_ok=True)
         offer(clone, program, 'echo "${0##*/} $*"')
-    _, *arguments = command.split()
+    _, *arguments = shlex.split(command)
 
     result = make(clone, *arguments)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from functions import start
-from functions.operations import FUNCTIONS, Operation
+from functions.operations import FUNCTIONS, WORKER, Operation
 from tests.support import ROOT
 from tests.support.contract import ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import SETTINGS, call, make_event
+from tests.support.invocation import SETTINGS, Context, call, make_event
 
 PACKAGES = {
     "app": {"functions", "infra"},
@@ -192,3 +192,34 @@ def test_a_start_returns_a_handler_that_is_ready(
 def test_a_function_that_is_no_operation_cannot_be_started() -> None:
     with pytest.raises(AttributeError, match="no_such_operation"):
         _ = start.no_such_operation
+
+
+def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
+    cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SETTINGS.replace(user_pool_id="us-east-1_worker").environment().items():
+        monkeypatch.setenv(name, value)
+    import_module("functions.worker.handler")
+    monkeypatch.delitem(sys.modules, "functions.worker.handler")
+
+    handler = getattr(start, WORKER)
+
+    assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]
+    event = json.loads((ROOT / "events/worker_send_code.json").read_text())
+    assert handler(event, Context()) == {"batchItemFailures": []}
+    assert cognito.requests[-1].action == "ForgotPassword"
+
+
+def test_a_start_gives_up_before_lambda_does(
+    cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt takes two seconds, and none begins when three have passed."""
+    for name, value in SETTINGS.replace(user_pool_id="us-east-1_slow").environment().items():
+        monkeypatch.setenv(name, value)
+    import_module("functions.worker.handler")
+    monkeypatch.delitem(sys.modules, "functions.worker.handler")
+    cognito.answer("DescribeUserPoolClient", delay=10)
+
+    _ = getattr(start, WORKER)
+
+    assert len(cognito.requests) == 2

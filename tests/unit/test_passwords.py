@@ -223,6 +223,17 @@ def test_keeps_the_old_policy_while_it_cannot_be_read(
     assert "PolicyUnreadable" in reply.metrics
 
 
+def test_a_policy_that_cannot_be_read_is_not_asked_for_with_every_request(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    cognito.answer("DescribeUserPool", error="AccessDeniedException")
+
+    replies = [invoke(CONFIRM) for _ in range(3)]
+
+    assert all("PolicyUnreadable" in reply.metrics for reply in replies)
+    assert [one.action for one in cognito.requests].count("DescribeUserPool") == 1
+
+
 @changing
 def test_lets_cognito_judge_by_a_policy_that_was_never_readable(
     operation: Operation, cognito: CognitoFront, invoke: Invoke

@@ -1,4 +1,5 @@
 import json
+import time
 from base64 import b64encode
 
 import pytest
@@ -196,3 +197,17 @@ def test_does_not_trust_a_token_that_no_authorizer_has_seen(
 
     assert_is_problem(reply, 401, "NotAuthorizedException")
     assert cognito.requests == []
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_an_unknown_outcome_ends_sessions_only_if_asked_to_and_if_the_account_has_changed(
+    everywhere: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ChangePassword", reset=True, forward=True)
+    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": time.time() + 1})
+
+    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": everywhere}})
+    service.work()
+
+    assert reply.status == 504
+    assert (cognito.requests[-1].action == "AdminUserGlobalSignOut") == everywhere

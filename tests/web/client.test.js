@@ -307,9 +307,9 @@ const UNANSWERED = {
   'a page of a proxy that is busy': [page(503), 'Unknown', 'unexpected-response'],
   'a page of a proxy that waited': [page(504), 'Unknown', 'unexpected-response'],
   'a part of the service that could not be reached': [
-    refuse('dependency-failed'),
+    refuse('service-unavailable'),
     'InternalErrorException',
-    'dependency-failed',
+    'service-unavailable',
   ],
   'a part of the service that stopped': [
     refuse('function-stopped'),

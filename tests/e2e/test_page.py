@@ -325,7 +325,7 @@ def test_a_failure_of_cognito_is_told_with_what_it_leaves_open(
 def test_who_is_throttled_tries_again_by_itself_and_then_waits_a_second(
     page: Page, stack: Stack
 ) -> None:
-    with stack.throttled(Operation.RESET_PASSWORD, rate=0.016, burst=1):
+    with stack.throttled(Operation.RESET_PASSWORD, rate=0.05, burst=1):
         expect(submit(page, "request")).to_be_empty()
         expect(page.locator("#request .status")).to_contain_text("on its way")
 

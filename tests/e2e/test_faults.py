@@ -393,3 +393,5 @@ def test_a_function_that_starts_while_cognito_is_down_needs_no_new_start(
     assert client.send().status == 204
     assert not client.seen(2).log["cold_start"]
     assert (client.passwords, client.session_lives) == ({NEW}, False)
+    # It does not ask for the policy again yet, and the next test may need it.
+    kill(stack, CONFIRM.id)

@@ -152,6 +152,7 @@ def write_reference() -> str:
     members = get_type_hints(Record, include_extras=True)
     metrics = [
         (SUCCESS, "outcome", "The request was carried out."),
+        (CRASH, "", "An exception that nobody expected, in a request or a task."),
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
         *((one, "cause", one.description) for one in Cause),

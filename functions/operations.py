@@ -134,11 +134,15 @@ class Operation(Facts, Enum):
         """The same name in PascalCase: its request class, its schema, its construct."""
         return self.name.title().replace("_", "")
 
+    def calls_as_client(self, *, revealed: bool) -> bool:
+        """Whether the function itself proves to Cognito that it knows the client secret."""
+        return self.uses_client_secret and (revealed or not self.queued)
+
     def actions(self, *, revealed: bool) -> tuple[str, ...]:
         """Every Cognito action that the function may call; `revealed` is what the setting says."""
         if self.queued and not revealed:
             return ()
-        secret = ("DescribeUserPoolClient",) if self.uses_client_secret else ()
+        secret = ("DescribeUserPoolClient",) if self.calls_as_client(revealed=revealed) else ()
         policy = ("DescribeUserPool",) if self.changes_password else ()
         return (self.action, *secret, *policy, *self.other_actions)
 

@@ -457,7 +457,7 @@ MEANINGS: Final[tuple[tuple[str, str, str, Problem], ...]] = (
 Nothing but Cognito's text tells the meanings of one exception apart.
 """
 
-OF_NO_ACCOUNT: Final = {
+ACCOUNT_INDEPENDENT: Final = {
     "ResourceNotFoundException",
     "ThrottlingException",
     "TooManyRequestsException",

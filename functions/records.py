@@ -1,6 +1,7 @@
 """What a request leaves behind for the operator. One log line and the metrics are made from it."""
 
 import logging
+import time
 import traceback
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
@@ -12,6 +13,8 @@ SUCCESS: Final = "Success"
 """The outcome of a request that was carried out. Any other outcome is the `code` of its problem."""
 HIDDEN: Final = "Hidden"
 """The metric of a failure that the caller was not told about."""
+CRASH: Final = "Crash"
+"""The metric of an exception that nobody expected."""
 RETRIED: Final = "Retried"
 """The metric of a message whose task failed and is tried again later."""
 
@@ -147,6 +150,8 @@ class Record:
     def __init__(self, operation: str) -> None:
         self.operation = operation
         self.request_id = ""
+        self.started = time.monotonic()
+        self.padding = 0.0
 
     def succeed(self, status: int | None = None) -> None:
         """Note that the request was carried out."""
@@ -174,11 +179,12 @@ class Record:
     def metrics(self) -> set[str]:
         """The metrics that count this request, or this attempt at a task, each by one."""
         hidden = [HIDDEN] if self.hidden else []
+        crash = [CRASH] if self.stack else []
         retried = [RETRIED] if self.retry_after else []
         causes = [self.outcome, *([self.cause] if self.cause else [])]
         if self.retry_after and (self.attempt or 0) > 1:
             causes = []  # which the first attempt counted
-        return {*causes, *hidden, *retried, *(self.degradations or ())}
+        return {*causes, *hidden, *crash, *retried, *(self.degradations or ())}
 
     @property
     def level(self) -> int:

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
-from functions.records import HIDDEN, SUCCESS, Cause, Degradation
+from functions.records import CRASH, HIDDEN, SUCCESS, Cause, Degradation
 from functions.settings import Settings
 from functions.telemetry.metrics import NAMESPACE, SERVICE
 from infra.api import Api
@@ -60,6 +60,8 @@ class Observability(Construct):
             "ServerErrors": Watch([api.rest_api.metric_server_error()], FAULT),
             # A handler never raises, so this one was killed, or could not start.
             "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
+            # A version that crashes, although its function never raises.
+            "Crashes": Watch(self._count(CRASH), 1),
             "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
         }
         # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
@@ -106,7 +108,9 @@ class Observability(Construct):
                 failures | abuse | hidden | undelivered | queued | degradations
             ).items()
         }
-        self.of_deployments = [alarms["ServerErrors"], alarms["FunctionErrors"]]
+        self.of_deployments = [
+            alarms[name] for name in ("ServerErrors", "FunctionErrors", "Crashes")
+        ]
         """Those that a bad version of a function raises, whatever else is wrong with the world."""
         if settings.alarm_email:
             action = actions.SnsAction(self._add_topic(settings))

@@ -1,15 +1,11 @@
 """The queue of the worker, and the one where messages end that it could not carry out."""
 
-from typing import Final
-
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from functions.aws.queue import ATTEMPTS
 from functions.settings import Settings
-
-ATTEMPTS: Final = 6
-"""The first, and five more."""
 
 
 class Queue(Construct):

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from functions import problems
@@ -77,17 +78,16 @@ def identify(
     )
 
 
-def _authorizations(event: dict[str, Any]) -> set[str]:
-    """Return the different values of the header; only `multiValueHeaders` has those of repeats."""
-    single = {name: [value] for name, value in (event.get("headers") or {}).items()}
-    repeated = event.get("multiValueHeaders") or {}
-    return {
-        value
-        for headers in (single, repeated)
-        for name, values in headers.items()
-        for value in values
-        if name.lower() == "authorization"
-    }
+def _authorizations(event: dict[str, Any]) -> list[str]:
+    """Return the values of the header; `multiValueHeaders` has one for each time it was sent."""
+    single = _values({name: [value] for name, value in (event.get("headers") or {}).items()})
+    repeated = _values(event.get("multiValueHeaders") or {})
+    return repeated if len(repeated) > 1 else sorted({*single, *repeated})
+
+
+def _values(headers: Mapping[str, Sequence[str]]) -> list[str]:
+    named = [values for name, values in headers.items() if name.lower() == "authorization"]
+    return [value for values in named for value in values]
 
 
 def read_claims(token: str) -> dict[str, Any]:

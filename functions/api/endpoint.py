@@ -73,8 +73,7 @@ class Endpoint[R: Request]:
         """Make and read what the first request would wait for; what fails is tried again then."""
         _ = self._instrumented
         with suppress(Failure, KeyError, ValueError):
-            revealed = self.settings.reveal_user_existence
-            if "DescribeUserPoolClient" in self.operation.actions(revealed=revealed):
+            if self.operation.calls_as_client(revealed=self.settings.reveal_user_existence):
                 cognito.client_secrets.get(self.settings)
             if self.operation.changes_password:
                 cognito.describe_pool(self.settings, Record(self.operation.id))
@@ -94,24 +93,18 @@ class Endpoint[R: Request]:
 
     def handler(self, event: Event, context: "LambdaContext") -> Response:
         """Parse, identify the caller, carry out once, hide, pad, record."""
-        started = time.monotonic()
-        clients.deadline.set(started + clients.RETRY_TIME)
         record = Record(self.operation.id)
+        clients.deadline.set(record.started + clients.RETRY_TIME)
         headers: dict[str, str] = {}
-        padded = False
         try:
             response = self._respond(event, context, record, headers)
         except Failure as failure:
-            # Only Cognito's refusals take a time that depends on the account.
-            padded = self._hides and failure.action == self.operation.action
             response = _refuse(self._hide(failure, record), record, headers)
         except Exception as error:  # noqa: BLE001 - a handler never raises
             record.crash(error)
             response = _refuse(Failure(problems.INTERNAL_ERROR), record, headers)
-        record.duration = round(time.monotonic() - started, 3)
+        record.duration = round(time.monotonic() - record.started - record.padding, 3)
         self._reporter.report(record)
-        if padded:
-            pad(started, self.settings.response_interval)
         return response
 
     @property
@@ -143,14 +136,28 @@ class Endpoint[R: Request]:
         record.pool = self.settings.user_pool_id
         record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
         if self.operation.repeatable and caller.idempotency_key:
-            result = idempotency.run_once(request, partial(self.operate, request))
+            result = idempotency.run_once(request, partial(self._operate, request))
         else:
-            result = self.operate(request)
+            result = self._operate(request)
         status = self.operation.success.status
         record.succeed(status)
         if result is not None:
             headers |= {"Content-Type": "application/json"}
         return _build(status, result, headers)
+
+    def _operate(self, request: R) -> Body:
+        """Carry out the operation. Pad what Cognito refuses: only that takes an account's time.
+
+        A request with an `Idempotency-Key` stays in progress for as long, or else a second one
+        could find out when Cognito answered.
+        """
+        try:
+            return self.operate(request)
+        except Failure as failure:
+            if self._hides and failure.action == self.operation.action:
+                interval = self.settings.response_interval
+                request.record.padding = pad(request.record.started, interval)
+            raise
 
 
 def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:

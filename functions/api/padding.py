@@ -3,7 +3,11 @@
 import time
 
 
-def pad(started: float, step: float) -> None:
-    """Sleep until the next multiple of the step, in seconds of `time.monotonic`."""
-    if step:
-        time.sleep(-(time.monotonic() - started) % step)
+def pad(started: float, interval: float) -> float:
+    """Sleep until the next multiple of the interval, and return the seconds of sleep.
+
+    `started` is a time of `time.monotonic`.
+    """
+    seconds = -(time.monotonic() - started) % interval if interval else 0.0
+    time.sleep(seconds)
+    return seconds

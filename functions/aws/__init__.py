@@ -1,1 +1,1 @@
-"""The only modules that talk to AWS."""
+"""Clients of AWS, and what is called through them."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore import handlers
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ cognito: "Final[Client[CognitoIdentityProviderClient]]" = Client(
 codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
     "cognito-idp", connect=1, read=16, attempts=1
 )
-"""Cognito, for the worker's codes, whose triggers Cognito calls up to three times, 5 s each."""
+"""Cognito, for codes: it calls a trigger up to three times, for 5 s each. The worker waits, or with
+`reveal_user_existence` the caller."""
 dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=3, attempts=3)
 eventbridge: "Final[Client[EventBridgeClient]]" = Client("events", connect=1, read=2, attempts=3)
 sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
@@ -161,7 +163,11 @@ def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botoc
     )
 
 
-def name(error: BotoCoreError | ClientError) -> str:
+ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
+"""Whatever a call can raise."""
+
+
+def name(error: Exception) -> str:
     """Return what AWS or botocore calls an error."""
     return (
         error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

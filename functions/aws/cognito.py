@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from botocore import xform_name
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's own name
     HTTPClientError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -91,7 +91,7 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
     with tracer().provider.in_subsegment(name=action) as subsegment:
         try:
             response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+        except clients.ERRORS as error:
             failure = _failure(error, action, parameters)
             subsegment.put_annotation("cause", failure.cause)
         else:
@@ -165,7 +165,8 @@ def sign_in_names(request: Request) -> list[str]:
     except Failure as failure:
         if failure.problem is problems.NOT_SIGNED_IN:
             raise
-        request.record.degrade(Degradation.NAMES_UNREADABLE)
+        if not failure.account_dependent:  # which ChangePassword reports
+            request.record.degrade(Degradation.NAMES_UNREADABLE)
         return [request.caller.username]
     values = {one["Name"]: one["Value"] for one in user["UserAttributes"]}
     return [user["Username"], *(values[name] for name in _ALIASES if name in values)]
@@ -201,7 +202,7 @@ def _read_client_secret(settings: Settings) -> str:
         # Throttled or unreachable, and nothing was changed. Or else a deployment is wrong.
         raise Failure(
             problems.SERVICE_UNAVAILABLE
-            if failure.problem in _PASSING
+            if failure.problem in _TRANSIENT
             else problems.INTERNAL_ERROR,
             cause=f"{action}.{failure.cause}",
             note=failure.note,
@@ -210,7 +211,7 @@ def _read_client_secret(settings: Settings) -> str:
     return secret
 
 
-_PASSING: Final = (
+_TRANSIENT: Final = (
     problems.OUTCOME_UNKNOWN,
     problems.SERVICE_UNAVAILABLE,
     problems.TOO_MANY_REQUESTS,
@@ -232,7 +233,9 @@ _CLIENTS: Final = {
 }
 """The actions that may be done twice. Any other is asked for once."""
 
-_ON_THE_WAY: Final[dict[type[Exception], Problem]] = {
+_TRANSPORT_PROBLEMS: Final[dict[type[Exception], Problem]] = {
+    # TLS can break after the request was sent.
+    SSLError: problems.OUTCOME_UNKNOWN,
     ConnectionError: problems.SERVICE_UNAVAILABLE,
     # The request was sent, and nothing tells what came of it.
     HTTPClientError: problems.OUTCOME_UNKNOWN,
@@ -249,11 +252,13 @@ def _failure(error: Exception, action: str, parameters: dict[str, Any]) -> Failu
     account_dependent = False
     if isinstance(error, ClientError):
         cause, problem = _meaning(error, signed_in="AccessToken" in parameters)
-        no_account = cause in problems.OF_NO_ACCOUNT or problem is problems.OUTCOME_UNKNOWN
+        no_account = cause in problems.ACCOUNT_INDEPENDENT or problem is problems.OUTCOME_UNKNOWN
         account_dependent = not no_account
     else:
         cause = type(error).__name__
-        problem = next(problem for kind, problem in _ON_THE_WAY.items() if isinstance(error, kind))
+        problem = next(
+            problem for kind, problem in _TRANSPORT_PROBLEMS.items() if isinstance(error, kind)
+        )
     return Failure(
         problem, cause=cause, note=note, action=action, account_dependent=account_dependent
     )

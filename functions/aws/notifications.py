@@ -8,8 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from functions.aws import clients, queue
 from functions.aws.queue import Task
 from functions.problems import SERVICE_UNAVAILABLE, Failure
@@ -52,7 +50,7 @@ def put(settings: Settings, detail_type: str, detail: Mapping[str, str]) -> None
     }
     try:
         response = clients.eventbridge().put_events(Entries=[entry])
-    except (BotoCoreError, ClientError) as error:
+    except clients.ERRORS as error:
         raise Failure(SERVICE_UNAVAILABLE, cause=f"PutEvents.{clients.name(error)}") from None
     if response["FailedEntryCount"]:
         code = response["Entries"][0]["ErrorCode"]

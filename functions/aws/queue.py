@@ -4,9 +4,7 @@ import json
 import time
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any, Final, NamedTuple, Self
 
 from functions.aws import clients
 from functions.problems import SERVICE_UNAVAILABLE, Failure
@@ -14,6 +12,9 @@ from functions.records import Degradation
 from functions.requests import Request
 from functions.settings import Settings
 from functions.telemetry.traces import tracer
+
+ATTEMPTS: Final = 6
+"""How often the worker tries a task, before its message becomes a dead letter."""
 
 
 class Task(StrEnum):
@@ -39,9 +40,13 @@ class Message(NamedTuple):
 
     @classmethod
     def parse(cls, body: str) -> Self:
-        """Return the message, or raise what its body makes Python raise."""
+        """Return the message, or raise what its body makes Python raise.
+
+        During a deployment, it can be that of a newer version with more members.
+        """
         members = json.loads(body)
-        return cls(**members | {"task": Task(members["task"])})
+        known = {name: members[name] for name in cls._fields}
+        return cls(**known | {"task": Task(members["task"])})
 
 
 def send(request: Request, task: Task, **parameters: object) -> None:
@@ -54,7 +59,7 @@ def send(request: Request, task: Task, **parameters: object) -> None:
             clients.sqs().send_message(
                 QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
             )
-        except (BotoCoreError, ClientError) as error:
+        except clients.ERRORS as error:
             failure = Failure(SERVICE_UNAVAILABLE, cause=f"SendMessage.{clients.name(error)}")
             subsegment.put_annotation("cause", failure.cause)
         else:
@@ -75,7 +80,7 @@ def follow_up(request: Request, task: Task, **parameters: object) -> bool:
 
 def postpone(settings: Settings, receipt_handle: str, seconds: int) -> None:
     """Choose when a failed message comes again. If that fails, the queue's own time counts."""
-    with suppress(BotoCoreError, ClientError):
+    with suppress(*clients.ERRORS):
         clients.sqs().change_message_visibility(
             QueueUrl=settings.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )

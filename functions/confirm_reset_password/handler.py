@@ -1,6 +1,5 @@
 """Choose a new password with the code that was sent."""
 
-import time
 from typing import Final
 
 from functions.api.endpoint import endpoint
@@ -12,8 +11,6 @@ from functions.problems import (
     CONFIRM_CODE_MISSING,
     CONFIRM_NEW_PASSWORD_MISSING,
     CONFIRM_USERNAME_MISSING,
-    OUTCOME_UNKNOWN,
-    Failure,
 )
 from functions.protection import limits, passwords
 from functions.requests import Request
@@ -37,10 +34,8 @@ VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationEx
 def handler(request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
     passwords.check_rules(request, request.new_password, [request.username])
-    counted = limits.count(request)
-    passwords.check_breaches(request, request.new_password)
-    started = int(time.time())
-    try:
+    with limits.attempt(request), sessions.end_if_changed(request, request.username):
+        passwords.check_breaches(request, request.new_password)
         cognito.call_as_client(
             request.settings,
             request.operation.action,
@@ -50,10 +45,5 @@ def handler(request: ConfirmResetPassword) -> None:
             Password=request.new_password,
             ClientMetadata=request.client_metadata,
         )
-    except Failure as failure:
-        if failure.problem is OUTCOME_UNKNOWN:
-            sessions.end_later(request, request.username, changed_since=started)
-        raise
     sessions.end(request, request.username)
     notifications.announce(request, "Password Reset Confirmed", username=request.username)
-    limits.give_back(request, counted)

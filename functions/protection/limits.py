@@ -7,13 +7,21 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import IPv6Network, ip_address
 from typing import Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from functions.aws import clients, notifications
-from functions.problems import ATTEMPTS_EXCEEDED, NETWORK_ATTEMPTS_EXCEEDED, Failure, Problem
+from functions.problems import (
+    ATTEMPTS_EXCEEDED,
+    NETWORK_ATTEMPTS_EXCEEDED,
+    SERVICE_UNAVAILABLE,
+    TOO_MANY_REQUESTS,
+    Failure,
+    Problem,
+)
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Cause, Degradation
 from functions.requests import Request
@@ -21,8 +29,8 @@ from functions.settings import Settings
 
 WINDOW: Final = 3600
 """Seconds."""
-REPEATED: Final = 10
-"""The refused attempt for one user in a window that causes an event."""
+REFUSALS_BEFORE_EVENT: Final = 10
+"""How many refused attempts of one user in a window cause an event."""
 
 
 class _Limit(NamedTuple):
@@ -33,12 +41,28 @@ class _Limit(NamedTuple):
     problem: Problem
 
 
-def count(request: Request) -> list[str]:
+@contextmanager
+def attempt(request: Request) -> Iterator[None]:
     """Count one attempt, or raise a `Failure` that says when the next one is allowed.
 
     Signed-in users are counted per user; everyone else per user and IP address, so that nobody can
-    lock a user out from another address. Return the counts of the address, for `give_back`.
+    lock a user out from another address. Every attempt is counted before it is carried out, because
+    of many at once no more than the limit may pass. What turns out to be no attempt is given back:
+    a request that could not be carried out, and for an address a password that was changed.
     """
+    counted = _count(request)
+    try:
+        yield
+    except Failure as failure:
+        if failure.problem in (SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS):
+            _give_back(request, counted)
+        raise
+    if request.operation.changes_password:
+        _give_back(request, counted[1:])
+
+
+def _count(request: Request) -> list[str]:
+    """Count for the user, then for the address and its network; return what was counted."""
     counted: list[str] = []
     for parts, most, problem in _limits(request):
         item, seconds = _window(request, *parts)
@@ -51,14 +75,10 @@ def count(request: Request) -> list[str]:
                 _count_refusal(request)
             raise Failure(problem._replace(retry_after=seconds), cause=Cause.ATTEMPTS_LIMIT)
         counted.append(item)
-    return counted[1:]
+    return counted
 
 
-def give_back(request: Request, counted: Sequence[str]) -> None:
-    """Take a successful attempt off the address's counts, so that only refused ones add up.
-
-    Every attempt is counted first, because of many at once no more than the limit may pass.
-    """
+def _give_back(request: Request, counted: Sequence[str]) -> None:
     for item in counted:
         if _update(request, item, "attempts > :bound", amount=-1, bound=0) is None:
             return
@@ -95,7 +115,7 @@ def _networks(settings: Settings, address: str) -> list[str]:
 def _count_refusal(request: Request) -> None:
     """Count a refused attempt for a user at any address, and tell once that there are many."""
     item, _ = _window(request, "refusals", request.operation.id, request.user)
-    if _add(request, item, REPEATED) == REPEATED:
+    if _add(request, item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
         caller, name = request.caller, request.values.get("username", "")
         user = {"sub": caller.sub} if request.operation.signed_in else {"username": name}
         notifications.announce(request, "Attempts Exceeded Repeatedly", **user)
@@ -130,7 +150,7 @@ def _update(
             },
             ReturnValues="UPDATED_NEW",
         )
-    except (BotoCoreError, ClientError) as error:
+    except clients.ERRORS as error:
         if isinstance(error, ClientError) and (
             error.response["Error"]["Code"] == "ConditionalCheckFailedException"
         ):

@@ -59,18 +59,18 @@ def hide(request: ResetPassword) -> ResetPasswordOutput:
 @endpoint(ResetPassword)
 def handler(request: ResetPassword) -> ResetPasswordOutput:
     """Count the attempt, and queue it: neither the time nor the response tells of the account."""
-    limits.count(request)
     username, metadata = request.username, request.client_metadata
-    if not request.settings.reveal_user_existence:
-        queue.send(request, Task.SEND_CODE, username=username, client_metadata=metadata)
-        return hide(request)
-    response = cognito.call_as_client(
-        request.settings,
-        request.operation.action,
-        username,
-        request.caller.source_ip,
-        ClientMetadata=metadata,
-    )
+    with limits.attempt(request):
+        if not request.settings.reveal_user_existence:
+            queue.send(request, Task.SEND_CODE, username=username, client_metadata=metadata)
+            return hide(request)
+        response = cognito.call_as_client(
+            request.settings,
+            request.operation.action,
+            username,
+            request.caller.source_ip,
+            ClientMetadata=metadata,
+        )
     details = response.get("CodeDeliveryDetails", {})
     named = {name[0].lower() + name[1:]: value for name, value in details.items()}
     return _describe(cast("CodeDeliveryDetails", named))

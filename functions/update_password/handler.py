@@ -1,12 +1,10 @@
 """Change the signed-in user's password."""
 
-import time
-
 from functions.api.endpoint import endpoint
 from functions.aws import cognito, notifications, sessions
 from functions.fields import Flag, Password
 from functions.operations import Operation
-from functions.problems import OUTCOME_UNKNOWN, UPDATE_PASSWORD_MISSING, Failure
+from functions.problems import UPDATE_PASSWORD_MISSING
 from functions.protection import limits, passwords
 from functions.requests import Request
 
@@ -23,22 +21,17 @@ class UpdatePassword(Request):
 @endpoint(UpdatePassword)
 def handler(request: UpdatePassword) -> None:
     """Check the password, change it, end the sessions if asked to, and announce the change."""
-    old, new, token = request.old_password, request.new_password, request.caller.access_token
+    caller, old, new = request.caller, request.old_password, request.new_password
+    name, wanted = caller.username, request.global_sign_out
     passwords.check_rules(request, new, cognito.sign_in_names(request), old=old)
-    limits.count(request)
-    passwords.check_breaches(request, new)
-    started = int(time.time())
-    try:
+    with limits.attempt(request), sessions.end_if_changed(request, name, wanted=wanted):
+        passwords.check_breaches(request, new)
         cognito.call(
             request.operation.action,
-            AccessToken=token,
+            AccessToken=caller.access_token,
             PreviousPassword=old,
             ProposedPassword=new,
         )
-    except Failure as failure:
-        if failure.problem is OUTCOME_UNKNOWN and request.global_sign_out:
-            sessions.end_later(request, request.caller.username, changed_since=started)
-        raise
-    if request.global_sign_out:
+    if wanted:
         sessions.end_own(request)
-    notifications.announce(request, "Password Updated", sub=request.caller.sub)
+    notifications.announce(request, "Password Updated", sub=caller.sub)

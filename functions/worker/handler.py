@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions import problems
 from functions.aws import clients, cognito, queue
-from functions.aws.queue import Message
+from functions.aws.queue import ATTEMPTS, Message, Task
 from functions.operations import WORKER
 from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
@@ -36,7 +36,7 @@ FINAL_CAUSES: Final = {
     "UserNotFoundException",
     Cause.MESSAGE_EXPIRED,
 }
-"""What only the account or the time causes. Trying again would change nothing."""
+"""What only the account or the time causes when a code is sent. Trying again changes nothing."""
 
 
 class RetryLaterError(Exception):
@@ -81,10 +81,10 @@ class Worker:
 
     def process(self, record: SQSRecord) -> None:
         """Carry out one message and record what came of it; raise if it must come again."""
-        started = time.monotonic()
-        clients.deadline.set(started + clients.RETRY_TIME)
         entry = Record(WORKER)
+        clients.deadline.set(entry.started + clients.RETRY_TIME)
         entry.attempt = int(record.attributes.approximate_receive_count)
+        retried = False
         try:
             message = Message.parse(record.body)
             entry.task, entry.request_id = message.task, message.request_id
@@ -93,28 +93,30 @@ class Worker:
             carry_out(message, self.settings)
         except Failure as failure:
             entry.fail(failure)
-            if failure.cause in FINAL_CAUSES:
-                entry.hidden = True
-            else:
-                entry.retry_after = _back_off(entry.attempt)
+            retried = entry.task != Task.SEND_CODE or failure.cause not in FINAL_CAUSES
+            if not retried:
+                entry.hidden = failure.account_dependent or None
             if failure.account_dependent and not problems.is_known(failure.cause):
                 entry.degrade(Degradation.UNKNOWN_EXCEPTION)
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
             entry.crash(error)
             entry.fail(Failure(problems.INTERNAL_ERROR))
-            entry.retry_after = _back_off(entry.attempt)
+            retried = True
         else:
             entry.succeed()
-        entry.duration = round(time.monotonic() - started, 3)
+        if retried and entry.attempt < ATTEMPTS:
+            entry.retry_after = _back_off(entry.attempt)
+        entry.duration = round(time.monotonic() - entry.started, 3)
         self._reporter.report(entry)
-        if entry.retry_after:
-            queue.postpone(self.settings, record.receipt_handle, entry.retry_after)
+        if retried:
+            # After the last attempt, SQS moves it to the dead letters when it is received again.
+            queue.postpone(self.settings, record.receipt_handle, entry.retry_after or 0)
             raise RetryLaterError
 
 
 def _back_off(attempt: int) -> int:
     """Return the seconds to wait after an attempt: 3, 9, 27, 81 and 243."""
-    seconds: int = 3 ** min(attempt, 5)
+    seconds: int = 3**attempt
     return seconds
 
 

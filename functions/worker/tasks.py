@@ -6,7 +6,7 @@ from typing import Final
 from functions.aws import cognito, notifications
 from functions.aws.queue import Message, Task
 from functions.operations import Operation
-from functions.problems import CODE_NOT_DELIVERED, OUTCOME_UNKNOWN, Failure
+from functions.problems import CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
 from functions.records import Cause
 from functions.settings import Settings
 
@@ -23,7 +23,7 @@ def carry_out(message: Message, settings: Settings) -> None:
             send_code(message, settings)
         case Task.END_SESSIONS:
             end_sessions(settings, **message.parameters)
-        case Task.PUT_EVENT:
+        case _:
             notifications.put(settings, **message.parameters)
 
 
@@ -34,7 +34,7 @@ def send_code(message: Message, settings: Settings) -> None:
     queue may have leave the rest of Cognito's quota to the other operations.
     """
     if time.time() - message.requested_at > CODE_LIFETIME:
-        raise Failure(CODE_NOT_DELIVERED, cause=Cause.MESSAGE_EXPIRED)
+        raise Failure(CODE_EXPIRED, cause=Cause.MESSAGE_EXPIRED)
     started = time.monotonic()
     try:
         cognito.call_as_client(
@@ -54,8 +54,15 @@ def end_sessions(settings: Settings, username: str, changed_since: float | None)
     With `changed_since`, only if the account was changed since that time: nobody is signed out on
     the word of an anonymous request whose outcome is unknown.
     """
-    if changed_since is not None and cognito.changed_at(settings, username) < changed_since:
-        if time.time() - changed_since < CHANGE_LIFETIME:
-            raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)
+    try:
+        unchanged = changed_since is not None and (
+            cognito.changed_at(settings, username) < changed_since
+        )
+        if not unchanged:
+            cognito.sign_out(settings, username)
+    except Failure as failure:
+        if failure.cause != "UserNotFoundException":  # nobody has a session
+            raise
         return
-    cognito.sign_out(settings, username)
+    if unchanged and time.time() - (changed_since or 0) < CHANGE_LIFETIME:
+        raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from functions.aws.queue import Task
+from functions.aws.queue import ATTEMPTS, Task
 from functions.operations import WORKER
 from functions.records import SUCCESS
-from infra.queue import ATTEMPTS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, Client, kill, release, wait_until
 from tests.e2e.conftest import NEW, Api, Fronts, acted

@@ -37,7 +37,7 @@ def test_a_canary_rolls_back_on_alarms_that_ring_before_it_ends() -> None:
         names = {alarm_name(reference) for reference in references}
 
         assert group["AlarmConfiguration"]["Enabled"] is True
-        assert names == {"ServerErrors", "FunctionErrors"}
+        assert names == {"ServerErrors", "FunctionErrors", "Crashes"}
         assert all(period(ringing[name]) < 15 * 60 for name in names)
         assert group["AutoRollbackConfiguration"] == {
             "Enabled": True,

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from functions.aws.sessions import TRIGGER_CAUSES
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED
 from tests.support.front import CognitoFront
@@ -71,6 +72,19 @@ def test_an_unknown_outcome_ends_sessions_only_if_the_account_has_changed_since(
     assert (reply.status, "AdminUserGlobalSignOut" in before) == (504, False)
     assert (cognito.requests[-1].action == "AdminUserGlobalSignOut") == signed_out
     assert len(work.body["batchItemFailures"]) == again
+
+
+@pytest.mark.parametrize("error", sorted(TRIGGER_CAUSES))
+def test_a_trigger_that_fails_after_the_change_leaves_no_session(
+    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ConfirmForgotPassword", error=error)
+    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": time.time() + 1})
+
+    assert invoke(CONFIRM).body["type"] == CODE_REFUSED.type
+    service.work()
+
+    assert cognito.requests[-1].action == "AdminUserGlobalSignOut"
 
 
 def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:

@@ -203,3 +203,25 @@ def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
     expire_policies()
 
     assert repeatable(invoke, operation).status == 204
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_request_that_is_padded_is_in_progress_for_as_long(
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or else a second request would find out when Cognito answered."""
+    configure(response_interval=5.0)
+    cognito.answer(CONFIRM.action, error="UserNotFoundException")
+    meanwhile: list[int] = []
+
+    def sleep(_: float) -> None:
+        if not meanwhile:
+            meanwhile.append(repeatable(invoke, CONFIRM).status)
+
+    monkeypatch.setattr("time.sleep", sleep)
+
+    assert repeatable(invoke, CONFIRM).status == 400
+    assert meanwhile == [409]

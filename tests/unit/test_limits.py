@@ -13,7 +13,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
 from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
-from functions.protection.limits import REPEATED
+from functions.protection.limits import REFUSALS_BEFORE_EVENT
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
@@ -217,10 +217,10 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
             )
         service.work()
 
-    be_refused(REPEATED - 1)
+    be_refused(REFUSALS_BEFORE_EVENT - 1)
     assert repeated(cognito) == []
     be_refused(1)
-    be_refused(REPEATED)
+    be_refused(REFUSALS_BEFORE_EVENT)
 
     (detail,) = repeated(cognito)
     name = {"sub": SUB} if operation.signed_in else {"username": USERNAME}
@@ -235,10 +235,10 @@ def test_an_account_is_not_told_about_for_what_its_network_did(
         limits=True, event_bus_name="the-bus", attempts_per_address=1, reset_password_attempts=50
     )
 
-    statuses = [invoke(RESET).status for _ in range(REPEATED + 1)]
+    statuses = [invoke(RESET).status for _ in range(REFUSALS_BEFORE_EVENT + 1)]
     service.work()
 
-    assert statuses == [200] + [429] * REPEATED
+    assert statuses == [200] + [429] * REFUSALS_BEFORE_EVENT
     assert repeated(cognito) == []
 
 
@@ -310,7 +310,7 @@ def test_a_refusal_stands_though_the_table_cannot_count_it(
     for _ in range(5):
         invoke(RESET)
 
-    with asked(limited, refuse=str(REPEATED)) as updates:
+    with asked(limited, refuse=str(REFUSALS_BEFORE_EVENT)) as updates:
         reply = invoke(RESET)
 
     assert (reply.status, len(updates)) == (429, 2)
@@ -328,3 +328,32 @@ def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
         "EmptyConfirmResetPasswordUsername",
     )
     assert invoke(CONFIRM).status == 204
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize(
+    ("operation", "action", "error", "status"),
+    [
+        (RESET, "SendMessage", "RequestThrottled", 503),
+        (CONFIRM, CONFIRM.action, "TooManyRequestsException", 429),
+        (UPDATE, UPDATE.action, "TooManyRequestsException", 429),
+    ],
+    ids=ids,
+)
+def test_what_was_not_carried_out_is_no_attempt(
+    operation: Operation,
+    action: str,
+    error: str,
+    status: int,
+    cognito: CognitoFront,
+    invoke: Invoke,
+) -> None:
+    cognito.answer(action, error=error)
+
+    replies = [invoke(operation) for _ in range(operation.attempts_per_hour + 1)]
+    cognito.reset()
+
+    assert {(reply.status, "AttemptsLimit" in reply.metrics) for reply in replies} == {
+        (status, False)
+    }
+    assert invoke(operation).status < 300

@@ -98,14 +98,14 @@ class ConfirmSignUp(Request):
 @endpoint(ConfirmSignUp, hidden_answer=CODE_REFUSED)
 def handler(request: ConfirmSignUp) -> None:
     """Count the attempt, and let Cognito check the code."""
-    limits.count(request)
-    cognito.call_as_client(
-        request.settings,
-        request.operation.action,
-        request.username,
-        request.caller.source_ip,
-        ConfirmationCode=request.confirmation_code,
-    )
+    with limits.attempt(request):
+        cognito.call_as_client(
+            request.settings,
+            request.operation.action,
+            request.username,
+            request.caller.source_ip,
+            ConfirmationCode=request.confirmation_code,
+        )
 '''
 TESTS = """from functions.operations import Operation
 from tests.unit.conftest import Invoke

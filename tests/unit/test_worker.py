@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.aws.queue import Message, Task
+from functions.aws.queue import ATTEMPTS, Message, Task
 from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.front import CognitoFront
@@ -75,6 +75,51 @@ def test_everything_else_is_tried_again_later_and_later(
 
     assert waits == [3, 9, 27, 81, 243]
     assert sum(waits) < 600, "the last attempt comes too late for a code"
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_the_last_attempt_makes_a_dead_letter_at_once(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ForgotPassword", error="CodeDeliveryFailureException")
+    invoke(RESET)
+
+    work = service.work(attempt=ATTEMPTS)
+
+    assert len(work.body["batchItemFailures"]) == 1
+    assert cognito.requests[-1].body["VisibilityTimeout"] == 0
+    assert "retry_after" not in work.log
+    assert work.metrics == {"CodeDeliveryFailureException"}
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [("UserNotFoundException", False), ("LimitExceededException", True), ("NewException", True)],
+)
+def test_a_sign_out_is_tried_again_unless_there_is_nobody(
+    error: str, again: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminUserGlobalSignOut", error=error)
+    invoke(Operation.CONFIRM_RESET_PASSWORD)
+
+    work = service.work()
+
+    assert len(work.body["batchItemFailures"]) == again
+    assert ("Success" in work.metrics) != again
+
+
+def test_a_message_of_a_newer_version_may_have_more_members(service: Service) -> None:
+    text = (ROOT / "events/worker_send_code.json").read_text()
+    body = json.loads(json.loads(text)["Records"][0]["body"]) | {"new": "member"}
+
+    assert service.deployment.work(make_message(json.dumps(body))).metrics == {"Success"}
+
+
+def test_a_crash_has_a_metric_and_the_message_comes_again(service: Service) -> None:
+    work = service.deployment.work(make_message("{"))
+
+    assert work.metrics >= {"Crash", "Retried"}
+    assert work.log["level"] == "ERROR"
 
 
 @pytest.mark.parametrize("error", ["BrandNewException", "CodeDeliveryFailureException"])

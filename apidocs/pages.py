@@ -8,7 +8,16 @@ from functions.operations import Operation
 from functions.problems import MAX_ERRORS, PROBLEMS
 from functions.protection.limits import WINDOW
 from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
-from functions.records import ERRORS, HIDDEN, RETRIED, SUCCESS, Cause, Degradation, Record
+from functions.records import (
+    CRASH,
+    ERRORS,
+    HIDDEN,
+    RETRIED,
+    SUCCESS,
+    Cause,
+    Degradation,
+    Record,
+)
 from functions.settings import STAGES, Setting, Settings, declared
 from functions.telemetry.metrics import NAMESPACE
 

@@ -108,10 +108,9 @@ class Observability(Construct):
                 failures | abuse | hidden | undelivered | queued | degradations
             ).items()
         }
-        self.of_deployments = [
-            alarms[name] for name in ("ServerErrors", "FunctionErrors", "Crashes")
-        ]
-        """Those that a bad version of a function raises, whatever else is wrong with the world."""
+        rolled_back = ("ServerErrors", "FunctionErrors", "Crashes")
+        self.of_deployments = [alarms[name] for name in rolled_back]
+        """Those that a bad version of a function raises. An outage of Cognito raises the first."""
         if settings.alarm_email:
             action = actions.SnsAction(self._add_topic(settings))
             for alarm in alarms.values():

@@ -47,6 +47,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
     },
     "GlobalSignOut": {},
+    "PutItem": {},
     "SendMessage": {"MessageId": "1"},
     # The optional features ask these of DynamoDB and of EventBridge.
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},

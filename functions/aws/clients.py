@@ -4,6 +4,7 @@ boto3's sessions are botocore's, and importing boto3 as well for its resources a
 add a tenth to a cold start.
 """
 
+import encodings.idna  # noqa: F401 - the first connection would import it
 import os
 import time
 from contextvars import ContextVar

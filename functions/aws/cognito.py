@@ -3,9 +3,9 @@
 import hmac
 import time
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore import xform_name
 from botocore.exceptions import (
@@ -23,6 +23,9 @@ from functions.records import Cause, Degradation, Record
 from functions.requests import Request
 from functions.settings import Settings
 from functions.telemetry.traces import tracer
+
+if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 
 POLICY_LIFETIME: Final = 300
 """Seconds."""
@@ -85,9 +88,19 @@ class Cache[V]:
         return settings.user_pool_id, settings.user_pool_client_id
 
 
+def prepare(settings: Settings, actions: Collection[str]) -> None:
+    """Make the clients of these actions, and read what calling them needs."""
+    for action in actions:
+        _client(action)
+    if "DescribeUserPoolClient" in actions:
+        client_secrets.get(settings)
+    if "DescribeUserPool" in actions:
+        _pools.get(settings)
+
+
 def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
     """Return Cognito's response to an action, or raise the `Failure` that its error stands for."""
-    client = _CLIENTS.get(action, clients.changes)()
+    client = _client(action)
     with tracer().provider.in_subsegment(name=action) as subsegment:
         try:
             response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
@@ -175,6 +188,10 @@ def sign_in_names(request: Request) -> list[str]:
 def cognito_username(settings: Settings, username: str) -> str:
     """Return the username as a pool that ignores case compares it; any other pool's as typed."""
     return username.lower() if settings.lower_case_usernames and "@" in username else username
+
+
+def _client(action: str) -> "CognitoIdentityProviderClient":
+    return _CLIENTS.get(action, clients.changes)()
 
 
 def _identity(settings: Settings, username: str) -> dict[str, str]:

@@ -7,8 +7,10 @@ passwords share them. NIST SP 800-63B-4 §3.1.1.2 requires such a check.
 import hashlib
 import select
 import socket
+import ssl
 import time
 from contextlib import suppress
+from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
 from threading import Thread
 from typing import Final
@@ -37,6 +39,12 @@ def contain(request: Request, password: str) -> bool:
     # Padding lines have a count of 0.
     lines = (line.partition(":") for line in body.decode("ascii", "replace").splitlines())
     return any(tail == digest[_PREFIX:] and count.strip("0 ") for tail, _, count in lines)
+
+
+@cache
+def make_context() -> ssl.SSLContext:
+    """Return the process's one context: reading the certificates takes tens of milliseconds."""
+    return ssl.create_default_context()
 
 
 class _Lookup(Thread):
@@ -92,8 +100,9 @@ def _take_connection(endpoint: str) -> HTTPConnection:
             return connection
         connection.close()
     url = urlsplit(endpoint)
-    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    return kind(url.netloc, timeout=BUDGET)
+    if url.scheme == "https":
+        return HTTPSConnection(url.netloc, timeout=BUDGET, context=make_context())
+    return HTTPConnection(url.netloc, timeout=BUDGET)
 
 
 def _is_open(connection: HTTPConnection) -> bool:

@@ -6,13 +6,27 @@ table that fails stops nothing, and the stored key reveals nothing about the req
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    BaseError,
+    IdempotencyAlreadyInProgressError,
+)
 
 from functions.aws import clients
 from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation
 from functions.requests import Body, Request
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 LIFETIME: Final = 3600
 """Seconds for which a response is stored."""
@@ -24,17 +38,6 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
     A definite failure is not stored. If the function is killed, the request stays in progress until
     the function's time-out, and can be repeated after that.
     """
-    # Imported late: most requests have no key, and the import is slow.
-    from aws_lambda_powertools.utilities.idempotency import (  # noqa: PLC0415
-        DynamoDBPersistenceLayer,
-        IdempotencyConfig,
-        idempotent_function,
-    )
-    from aws_lambda_powertools.utilities.idempotency.exceptions import (  # noqa: PLC0415
-        BaseError,
-        IdempotencyAlreadyInProgressError,
-    )
-
     ended: list[Body | Exception] = []
 
     def run(*, key: str) -> dict[str, Any]:  # noqa: ARG001 - the utility reads the key
@@ -50,9 +53,7 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
     wrapped = idempotent_function(
         run,
         data_keyword_argument="key",
-        persistence_store=DynamoDBPersistenceLayer(
-            table_name=request.settings.table_name, boto3_client=clients.dynamodb()
-        ),
+        persistence_store=_make_layer(request.settings.table_name, clients.dynamodb()),
         config=IdempotencyConfig(
             expires_after_seconds=LIFETIME,
             hash_function="sha256",
@@ -77,6 +78,12 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
         raise Failure(OUTCOME_UNKNOWN, cause=stored["unknown"])
     body: Body = stored["body"]
     return body
+
+
+@cache
+def _make_layer(table_name: str, client: "DynamoDBClient") -> DynamoDBPersistenceLayer:
+    """Return the process's one layer: each layer adds a handler to its client, for good."""
+    return DynamoDBPersistenceLayer(table_name, boto3_client=client)
 
 
 def _key(request: Request) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools import Tracer
 from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
@@ -66,16 +66,33 @@ class Subsegment(BaseSegment):
         self.document["subsegments"].remove(subsegment.document)
 
 
+class Unsampled(BaseSegment):
+    """What stands for every part of a request whose trace is not sampled."""
+
+    def close(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+    add_subsegment = remove_subsegment = close
+    put_annotation = put_metadata = add_exception = close
+
+
+_UNSAMPLED: Final = Unsampled()
+
+
 class XRayProvider(BaseProvider):
     """Send sampled traces to Lambda's X-Ray daemon, in one packet per request."""
 
     def __init__(self) -> None:
-        self._open: list[Subsegment] = []
+        self._open: list[BaseSegment] = []
+        self._trace: dict[str, str] = {}
 
     @contextmanager
-    def in_subsegment(self, name: str = "", **_: Any) -> Iterator[Subsegment]:
+    def in_subsegment(self, name: str = "", **_: Any) -> Iterator[BaseSegment]:
         """Open a subsegment of the surrounding one, or of Lambda's own segment."""
-        subsegment = Subsegment(name)
+        if not self._open:
+            self._trace = read_trace()
+        sampled = self._trace.get("Sampled") == "1"
+        subsegment = Subsegment(name) if sampled else _UNSAMPLED
         if self._open:
             self._open[-1].add_subsegment(subsegment)
         self._open.append(subsegment)
@@ -87,8 +104,8 @@ class XRayProvider(BaseProvider):
         finally:
             self._open.pop()
             subsegment.close()
-            if not self._open:
-                _send(subsegment.document)
+            if not self._open and isinstance(subsegment, Subsegment):
+                _send(subsegment.document, self._trace)
 
     in_subsegment_async = in_subsegment  # type: ignore[assignment]  # nothing here is asynchronous
 
@@ -115,10 +132,7 @@ def read_trace() -> dict[str, str]:
     return dict(field.partition("=")[::2] for field in fields)
 
 
-def _send(document: dict[str, Any]) -> None:
-    trace = read_trace()
-    if trace.get("Sampled") != "1":
-        return
+def _send(document: dict[str, Any], trace: dict[str, str]) -> None:
     document |= {
         "type": "subsegment",
         "trace_id": trace.get("Root", ""),

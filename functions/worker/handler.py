@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from functions import problems
 from functions.aws import clients, cognito, queue
 from functions.aws.queue import ATTEMPTS, Message, Task
-from functions.operations import WORKER
+from functions.operations import WORKER, WORKER_ACTIONS
 from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
 from functions.settings import Settings
@@ -53,8 +53,10 @@ class Worker:
     def start(self) -> None:
         """Make and read what the first message would wait for; what fails is tried again then."""
         _ = self._instrumented
-        with suppress(Failure, KeyError, ValueError):
-            cognito.client_secrets.get(self.settings)
+        with suppress(Exception):
+            if self.settings.event_bus_name:
+                clients.eventbridge()
+            cognito.prepare(self.settings, WORKER_ACTIONS)
 
     @cached_property
     def settings(self) -> Settings:

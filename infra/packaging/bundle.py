@@ -37,7 +37,7 @@ def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) ->
     builds = root / ".build"
     machine = platform or sysconfig.get_platform()
     packages = builds / _name("packages", machine, requirements.read_bytes())
-    build_rules = Path(slimming.__file__).read_bytes()
+    build_rules = [Path(module).read_bytes() for module in (__file__, slimming.__file__)]
     bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version, xray_sdk)
     builds.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=builds) as name:
@@ -62,12 +62,12 @@ def archive(bundle: Path) -> Path:
     if not target.exists():
         with TemporaryDirectory(dir=bundle.parent) as name:
             draft = Path(name) / target.name
-            with ZipFile(draft, "w", ZIP_DEFLATED, compresslevel=9) as archived:
+            with ZipFile(draft, "w") as archived:
                 for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
                     member = ZipInfo(str(path.relative_to(bundle)), _EPOCH)
-                    member.compress_type = ZIP_DEFLATED
                     member.external_attr = 0o644 << 16
-                    archived.writestr(member, path.read_bytes())
+                    # What the `ZipFile` was told does not apply to a `ZipInfo`.
+                    archived.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=9)
             _publish(draft, target)
     return target
 

@@ -45,7 +45,12 @@ UNUSED: Final = (
     "aws_lambda_powertools/utilities/streaming",
     "aws_lambda_powertools/utilities/validation",
     "boto3/data",
+    "boto3/docs",
+    "boto3/ec2",
     "boto3/examples",
+    "boto3/resources",
+    "boto3/s3",
+    "s3transfer",
     "wrapt-stubs",
 )
 XRAY_SDK: Final = ("aws_xray_sdk", "wrapt")
@@ -54,6 +59,14 @@ IMPORTS: Final = {
     # What Python 3.13 has itself.
     "aws_lambda_powertools/utilities/jmespath_utils/__init__.py": {
         "from typing_extensions import deprecated": "from warnings import deprecated",
+    },
+    # For boto3's own sessions. The idempotency utility needs a deserializer and a version of boto3.
+    "boto3/__init__.py": {
+        "from boto3.compat import _warn_deprecated_python": "",
+        "from boto3.session import Session": "",
+    },
+    "boto3/dynamodb/types.py": {
+        "from boto3.compat import collections_abc": "import collections.abc as collections_abc",
     },
     # For `~/.aws/config`, which a function does not have.
     "botocore/configloader.py": {"import configparser": ""},

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -26,17 +27,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from functions.operations import Operation
+from functions.aws.queue import Message, Task
+from functions.operations import FUNCTIONS, Operation
 from infra.packaging.bundle import build
 from infra.packaging.slimming import ACTIONS
 from tests.support.contract import ids
 from tests.support.front import CognitoFront, Refusal
-from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event
+from tests.support.invocation import BODIES, SETTINGS, TOKEN, make_event, make_message
 from tests.support.runtime import Runtime
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
-MAX_MODULES: Final = 375
+MAX_MODULES: Final = 400
 ENDPOINT: Final = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
 HOST: Final = "cognito-idp.us-east-1.amazonaws.com"
 
@@ -446,16 +448,16 @@ UNWANTED: Final = {
     "asyncio",
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.data_classes",
-    "aws_lambda_powertools.utilities.idempotency",
     "aws_lambda_powertools.utilities.parser",
     "aws_lambda_powertools.utilities.validation",
     "aws_xray_sdk",
-    "boto3",
+    "boto3.session",
     "configparser",
     "fastjsonschema",
     "html.parser",
     "importlib.metadata",
     "jsonschema",
+    "multiprocessing",
     "pydantic",
     "s3transfer",
     "typing_extensions",
@@ -492,6 +494,58 @@ def test_a_start_loads_few_modules(operation: Operation, bundle: Path) -> None:
     assert {"botocore.client", "aws_lambda_powertools.logging"} <= modules
     assert modules & UNWANTED == set()
     assert len(modules) <= MAX_MODULES
+
+
+_FIRST: Final = """
+import gc, ssl, sys
+from importlib import import_module
+from types import SimpleNamespace
+from botocore.client import BaseClient
+
+def made():
+    gc.unfreeze()
+    kept = [one for one in gc.get_objects() if isinstance(one, (BaseClient, ssl.SSLContext))]
+    return {*sys.modules, *(f"{one.__class__.__name__} {id(one)}" for one in kept)}
+
+sys.stdout, out = sys.stderr, sys.stdout
+name, event = given
+handler = getattr(import_module("functions.start"), name)
+before = made()
+context = SimpleNamespace(
+    function_name="tests",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:tests:live",
+    aws_request_id="tests",
+    get_remaining_time_in_millis=lambda: 28_000,
+)
+handler(event, context)
+print(json.dumps(sorted(made() - before)), file=out)
+"""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_first_call_imports_nothing_and_makes_no_client(
+    function: str, bundle: Path, front: Recorder
+) -> None:
+    """With every feature on, a key, and a breach service that would be asked over TLS."""
+    front.reset()
+    breaches = f"https://127.0.0.1:{refusing_port()}/range"
+    variables = ENVIRONMENT | environment(front, front.url) | {"BREACH_ENDPOINT": breaches}
+    operations = [operation for operation in Operation if operation.id == function]
+    events = [make_event(one, json.dumps(BODIES[one]), KEY) for one in operations]
+    parameters = {"username": "demo@example.com", "client_metadata": {}}
+    message = Message(Task.SEND_CODE, "a-request", "192.0.2.7", None, parameters, time.time())
+    events.append({"Records": [make_message(json.dumps(message._asdict()))]})
+
+    assert run(bundle, _FIRST, [function, events[0]], variables) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_survives_a_client_that_cannot_be_made(function: str, bundle: Path) -> None:
+    script = "from functions import start\nprint(json.dumps(callable(start.start(given))))"
+    variables = ENVIRONMENT | SETTINGS.environment() | {"AWS_DEFAULTS_MODE": "nonsense"}
+
+    assert run(bundle, script, function, variables) is True
 
 
 def compiled_at_start(bundle: Path) -> list[str]:

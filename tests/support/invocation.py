@@ -139,8 +139,8 @@ class Deployment:
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
-        self._worker = copy(import_module("functions.worker.handler").handler)
-        self._worker.settings = self.settings
+        self.worker = copy(import_module("functions.worker.handler").handler)
+        self.worker.settings = self.settings
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
@@ -170,7 +170,7 @@ class Deployment:
         """Hand messages to the worker; the body has those that must come again."""
         if not messages:
             return Reply(0, {}, '{"batchItemFailures": []}', "")
-        response, printed = _invoke(self._worker, {"Records": list(messages)})
+        response, printed = _invoke(self.worker, {"Records": list(messages)})
         return Reply(0, {}, json.dumps(response), printed)
 
 

@@ -249,8 +249,9 @@ def test_the_log_knows_a_user_again_but_not_by_name(invoke: Invoke) -> None:
 
 @each_operation
 def test_a_start_reads_what_the_first_request_needs(
-    operation: Operation, cognito: CognitoFront, service: Service
+    operation: Operation, cognito: CognitoFront, configure: Configure, service: Service
 ) -> None:
+    configure(breach_endpoint="https://127.0.0.1:9/range", event_bus_name="the-bus")
     service.deployment.handler(operation).start()
 
     read = [request.action for request in cognito.requests]

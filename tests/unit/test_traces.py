@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from functions.telemetry.traces import XRayProvider
+from functions.telemetry.traces import Subsegment, XRayProvider
 from tests.support import ROOT as PROJECT
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -113,18 +114,41 @@ def test_an_exception_is_a_fault_without_its_message(daemon: socket.socket) -> N
     assert "hunter2" not in json.dumps(document)
 
 
-@pytest.mark.parametrize("header", [f"Root={ROOT};Parent={PARENT};Sampled=0", "", "nonsense"])
-def test_what_is_not_sampled_is_not_sent(
+UNSAMPLED = [f"Root={ROOT};Parent={PARENT};Sampled=0", f"Root={ROOT};Sampled=?", "", "nonsense"]
+
+
+@pytest.mark.parametrize("header", UNSAMPLED)
+def test_what_is_not_sampled_is_neither_made_nor_sent(
     header: str, daemon: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    provider = XRayProvider()
 
-    with XRayProvider().in_subsegment("ForgotPassword"):
-        pass
+    with suppress(ValueError), provider.in_subsegment("outer") as outer:
+        # Whether a trace is sampled is decided once, for all parts of a request.
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1")
+        provider.put_annotation("outcome", "Success")
+        provider.put_metadata("attempt", 1)
+        with provider.in_subsegment("ForgotPassword") as inner:
+            outer.remove_subsegment(inner)
+            raise ValueError("hunter2")
 
+    assert [part for part in (outer, inner) if isinstance(part, Subsegment)] == []
     daemon.setblocking(False)
     with pytest.raises(BlockingIOError):
         daemon.recv(1)
+
+
+def test_each_request_is_sampled_or_not_by_itself(
+    daemon: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = XRayProvider()
+    for sampled in (0, 1, 0, 1):
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled={sampled}")
+        with provider.in_subsegment(f"sampled {sampled}"):
+            pass
+
+    assert [receive(daemon)["name"] for _ in range(2)] == ["sampled 1"] * 2
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "127.0.0.1:9", "[::1]:2000"])
@@ -138,15 +162,17 @@ def test_a_daemon_that_cannot_be_reached_stops_nothing(
         subsegment.put_annotation("outcome", "Success")
 
 
-def test_outside_a_subsegment_there_is_nothing_to_annotate() -> None:
+def test_outside_a_subsegment_there_is_nothing_to_annotate(daemon: socket.socket) -> None:
     provider = XRayProvider()
     provider.put_annotation("outcome", "Success")
     provider.put_metadata("attempt", 1)
     provider.patch(["botocore"])
     provider.patch_all()
 
-    with provider.in_subsegment("## handler") as subsegment:
-        assert subsegment.document.keys() & OPTIONAL == set()
+    with provider.in_subsegment("## handler"):
+        pass
+
+    assert receive(daemon).keys() & OPTIONAL == set()
 
 
 @pytest.mark.parametrize(

@@ -235,3 +235,13 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
     assert work.body == {"batchItemFailures": []}
     action = {"send_code": "ForgotPassword", "end_sessions": "AdminUserGlobalSignOut"}
     assert cognito.requests[-1].action == action.get(task, "PutEvents")
+
+
+@pytest.mark.parametrize("bus", ["", "the-bus"])
+def test_a_start_reads_what_the_first_message_needs(
+    bus: str, cognito: CognitoFront, configure: Configure, service: Service
+) -> None:
+    configure(event_bus_name=bus)
+    service.deployment.worker.start()
+
+    assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]

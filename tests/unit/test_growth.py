@@ -1,0 +1,67 @@
+"""A process that has served many calls keeps no more than one that has served few."""
+
+import gc
+import logging
+from itertools import count
+
+import pytest
+from botocore.hooks import NodeList
+
+from functions.operations import Operation
+from functions.settings import MAX_ATTEMPTS
+from functions.telemetry.metrics import SERVICE
+from tests.support.front import CognitoFront
+from tests.support.invocation import make_message
+from tests.unit.conftest import Configure, Invoke, Service, mock_table
+
+ROUNDS = 25
+"""Of four functions: a hundred requests of every kind."""
+
+
+def test_a_hundred_requests_of_every_kind_leave_nothing_behind(
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither a handler of a client, whose next call would take longer, nor any other object."""
+    attempts = {f"{operation.id}_attempts": MAX_ATTEMPTS for operation in Operation}
+    configure(limits=True, attempts_per_address=1e4, event_bus_name="the-bus", **attempts)
+    # pytest keeps every line that reaches the root.
+    monkeypatch.setattr(logging.getLogger(SERVICE), "propagate", False)
+    names = count()
+
+    def serve() -> None:
+        for operation in Operation:
+            key = {"Idempotency-Key": f"{next(names)}"}
+            keyed, repeated = (invoke(operation, headers=key) for _ in range(2))
+            refused = invoke(operation, raw="{")
+            cognito.answer(
+                "SendMessage" if operation.queued else operation.action,
+                error="AccessDeniedException",
+            )
+            failed = invoke(operation, headers={"Idempotency-Key": f"{next(names)}"})
+            served = [one.status < 300 for one in (keyed, repeated, refused, failed)]
+            assert served == [True, True, False, False]
+            service.work()
+            service.deployment.work(make_message("{"))
+            cognito.reset()
+
+    def keep(rounds: int) -> tuple[int, int]:
+        with mock_table():
+            for _ in range(rounds):
+                serve()
+        gc.unfreeze()  # another test starts a function, which hides what there was
+        gc.collect()
+        objects = gc.get_objects()
+        nodes = [one for one in objects if isinstance(one, NodeList)]
+        return sum(len(handlers) for node in nodes for handlers in node), len(objects)
+
+    keep(2)
+
+    handlers, objects = keep(1)
+    then_handlers, then_objects = keep(ROUNDS)
+
+    assert then_handlers == handlers
+    assert then_objects < objects + ROUNDS

@@ -58,6 +58,7 @@ class _Lookup(Thread):
         self.connection = _take_connection(endpoint)
         self.path = f"{urlsplit(endpoint).path}/{prefix}"
         self.body: bytes | None = None
+        self._given_up = False
 
     def run(self) -> None:
         """Set the body if there is one. Whatever goes wrong, the password is accepted."""
@@ -68,11 +69,15 @@ class _Lookup(Thread):
             body = response.read()
             if response.status == 200:  # noqa: PLR2004 - HTTP's own number
                 self.body = body
-        if self.body is None:
+        if self.body is None or self._given_up:
             self.connection.close()
 
     def give_up(self) -> None:
-        """End the waiting of the thread, unless it has not connected yet."""
+        """End the waiting of the thread, unless it has not connected yet.
+
+        It may take the part that it has read for a whole body.
+        """
+        self._given_up = True
         if sock := self.connection.sock:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -86,11 +91,12 @@ def _read(endpoint: str, prefix: str) -> bytes | None:
     lookup = _Lookup(endpoint, prefix)
     lookup.start()
     lookup.join(BUDGET)
-    if lookup.body is None:
+    body = lookup.body
+    if body is None:
         lookup.give_up()
     else:
         _kept.append((endpoint, lookup.connection, time.time()))
-    return lookup.body
+    return body
 
 
 def _take_connection(endpoint: str) -> HTTPConnection:

@@ -334,7 +334,7 @@ def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("operation", "action", "error", "status"),
     [
-        (RESET, "SendMessage", "RequestThrottled", 503),
+        (RESET, "SendMessage", "AccessDenied", 503),
         (CONFIRM, CONFIRM.action, "TooManyRequestsException", 429),
         (UPDATE, UPDATE.action, "TooManyRequestsException", 429),
     ],

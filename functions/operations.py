@@ -63,9 +63,9 @@ class Operation(Facts, Enum):
     """The operations, a row each.
 
     Cognito allows 30 calls a second per account and region, over the actions of all three rows and
-    over all user pools. The throttles of the public rows are above that, because a throttle is for
-    all callers together: if a few of them filled it, nobody else could recover a password. What
-    keeps Cognito's quota is the count per address, which comes before Cognito is called.
+    over all user pools. The throttles are above that, because a throttle is for all callers
+    together: if a few of them filled it, nobody else could recover a password. What keeps Cognito's
+    quota is the count per address or user, which comes before Cognito is called.
     """
 
     RESET_PASSWORD = Facts(
@@ -118,7 +118,7 @@ class Operation(Facts, Enum):
         repeatable=True,
         signed_in=True,
         attempts_per_hour=10,
-        requests_per_second=5,
+        requests_per_second=50,
         success=Success(status=204, description="The password is changed."),
     )
 

@@ -55,8 +55,9 @@ class ForeignAnswerError(BotoCoreError):
     fmt = "A successful response has no request ID."
 
 
-def _refuse_foreign(parsed: dict[str, Any], **_: object) -> None:
-    if "Error" not in parsed and "RequestId" not in parsed["ResponseMetadata"]:
+def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
+    success = response_dict["status_code"] < 300  # noqa: PLR2004 - HTTP
+    if success and "x-amzn-requestid" not in response_dict["headers"]:
         raise ForeignAnswerError
 
 
@@ -76,7 +77,7 @@ _HANDLERS: Final[tuple[tuple[str, Any], ...]] = (
     ("before-call", handlers.add_recursion_detection_header),
     ("request-created", handlers.add_retry_headers),
     ("request-created", _check_deadline),
-    ("after-call", _refuse_foreign),
+    ("before-parse", _refuse_foreign),
 )
 
 

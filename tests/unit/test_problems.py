@@ -154,6 +154,7 @@ def test_tells_the_meanings_of_not_authorized_apart(
         ({"error": "ThrottlingException"}, 429, "ThrottlingException"),
         ({"status": 503, "body": b"<html>"}, 504, "503"),
         ({"body": b"<html>"}, 504, "ForeignAnswerError"),
+        ({"body": b"[]"}, 504, "ForeignAnswerError"),
         ({"reset": True}, 504, "ConnectionClosedError"),
     ],
 )

@@ -9,18 +9,22 @@ SCOPE: Final = "aws.cognito.signin.user.admin"
 
 WORKER: Final = "worker"
 """The function that carries out what was queued, by the name of its folder."""
-WORKER_ACTIONS: Final = (
-    "ForgotPassword",
-    "DescribeUserPoolClient",
-    "AdminGetUser",
-    "AdminUserGlobalSignOut",
-)
-"""The Cognito actions that the worker may call."""
+WORKER_ACTIONS: Final = {
+    "ForgotPassword": "",
+    "DescribeUserPoolClient": "",
+    "AdminGetUser": "",
+    "AdminUserGlobalSignOut": "",
+    "ListUsers": "mail_from",
+    "AdminCreateUser": "resend_invitations",
+}
+"""The Cognito actions that the worker may call, and for some the setting that they need."""
 
-# What the functions use of DynamoDB, EventBridge and SQS.
+# What the functions use of DynamoDB, EventBridge, SES and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
+CLAIM_ACTIONS: Final = ("PutItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
+MAIL_ACTIONS: Final = ("SendEmail",)
 QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 
 

@@ -63,6 +63,19 @@ class Cause(_Described):
         "DailyMailLimit",
         "Cognito's own mailer has sent all the mails that it sends in a day.",
     )
+    INVITED = (
+        "Invited",
+        "A code was not sent, because the user never signed in. They may get their invitation.",
+    )
+    FEDERATED = (
+        "Federated",
+        "A code was not sent, because the user signs in through another provider.",
+    )
+    NO_VERIFIED_ADDRESS = (
+        "NoVerifiedAddress",
+        "A code or a mail was not sent, because the user has no verified address.",
+    )
+    TASK_IN_PROGRESS = "TaskInProgress", "Another worker is at the same task."
     NOT_CHANGED_YET = (
         "NotChangedYet",
         "The outcome of a confirmation is unknown, and so far the account has not changed.",
@@ -95,11 +108,11 @@ class Degradation(_Described):
     BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
     IDEMPOTENCY_FAILED = (
         "IdempotencyFailed",
-        "The response was not stored, so a retry of this request may be carried out again.",
+        "What was done was not stored, so a retry of this request or task may do it again.",
     )
     QUEUE_FAILED = (
         "QueueFailed",
-        "The queue took no message, so the function put an event itself, or a sign-out is lost.",
+        "The queue took no message. An event was put directly, but a mail or a sign-out is lost.",
     )
     EVENT_LOST = "EventLost", "Neither the queue nor the event bus took an event."
     UNKNOWN_EXCEPTION = (

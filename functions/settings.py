@@ -11,7 +11,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from functions.operations import Operation
+from functions.operations import WORKER_ACTIONS, Operation
 
 STAGES: Final = ("local", "dev", "prod")
 
@@ -25,6 +25,7 @@ MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
 """Per hour. Above these, a limit is none: set `limits` to false instead."""
 
+_MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
 """Other keys in the context; all further ones of the CDK have colons."""
 
@@ -202,9 +203,49 @@ class Settings:
         needs="user_pool_id",
     )
     mail_from = Text(
-        "The test pool's sender: its domain must be verified in SES. `prod` needs it, or a pool.",
-        r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+",
+        "The sender of mails, of a domain verified in SES. `prod` needs it, or a pool.",
+        _MAIL_ADDRESS,
         "no-reply@example.com",
+        stages={"local": "no-reply@example.com"},
+        environment=True,
+    )
+    mail_reply_to = Text(
+        "Where answers to the service's own mails go.",
+        _MAIL_ADDRESS,
+        "help@example.com",
+        environment=True,
+        needs="mail_from",
+    )
+    mail_configuration_set = Text(
+        "The configuration set of SES for the service's own mails.",
+        r"[\w-]{1,64}",
+        "passwords",
+        environment=True,
+        needs="mail_from",
+    )
+    support_url = Text(
+        "Where a mail sends users who did not change their password: your help, or a reset page.",
+        r"https://[^\s\"'<>]+",
+        "https://example.com/help",
+        environment=True,
+        needs="mail_from",
+    )
+    mail_unknown_addresses = Flag(
+        "On a reset, mail addresses without an account that they have none.",
+        default=False,
+        environment=True,
+        needs="mail_from",
+    )
+    resend_invitations = Flag(
+        "On a reset, send invited users who never signed in their invitation again.",
+        default=False,
+        stages={"local": True},
+        environment=True,
+    )
+    force_global_sign_out = Flag(
+        "End all of a user's sessions on each update, the caller's own too.",
+        default=False,
+        environment=True,
     )
     allowed_client_ids = Names(
         "Further app clients whose access tokens `update_password` accepts.", environment=True
@@ -376,6 +417,12 @@ class Settings:
         stages={"local": False},  # the emulator speaks none
         context=False,
     )
+    restrict_sender = Flag(
+        "The worker may send mails by the identity of `mailFrom` alone.",
+        default=True,
+        stages={"local": False},  # the emulator does not see which identity sends
+        context=False,
+    )
     test_sign_in = Flag(
         "Let tools and Amplify sign users in: an app client without a secret, and admin sign-in.",
         default=False,
@@ -411,6 +458,16 @@ class Settings:
         """The defaults of a stage, with some changes."""
         defaults = {setting.name: setting.defaults[stage] for setting in declared()}
         return cls(defaults | changes)
+
+    @property
+    def worker_actions(self) -> list[str]:
+        """The Cognito actions that the worker may call with these settings."""
+        return [one for one, needed in WORKER_ACTIONS.items() if not needed or self.values[needed]]
+
+    @property
+    def claims(self) -> bool:
+        """Whether the worker does what must not be done twice."""
+        return bool(self.mail_from or self.resend_invitations)
 
     def attempts_per_hour(self, operation: Operation) -> float:
         """The operation's own setting."""

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 import botocore.session
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -17,10 +17,10 @@ from botocore.model import ServiceModel
 from constructs import Construct
 
 from functions.operations import (
+    CLAIM_ACTIONS,
     COUNT_ACTIONS,
     IDEMPOTENCY_ACTIONS,
     WORKER,
-    WORKER_ACTIONS,
     Operation,
 )
 from functions.settings import Settings
@@ -96,7 +96,11 @@ class Functions(Construct):
                 event_bus.grant_put_events_to(function)
             self.by_operation[operation] = function.add_alias(ALIAS)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
-        _grant_cognito(worker, user_pool, WORKER_ACTIONS)
+        _grant_cognito(worker, user_pool, settings.worker_actions)
+        if settings.claims:
+            table.grant(worker, *(f"dynamodb:{action}" for action in CLAIM_ACTIONS))
+        if settings.mail_from:
+            _grant_mail(worker, settings)
         if event_bus:
             event_bus.grant_put_events_to(worker)
         self.worker = worker.add_alias(ALIAS)
@@ -173,6 +177,25 @@ def _grant_cognito(function: lambda_.Function, user_pool: UserPool, actions: Ite
     signed = [f"cognito-idp:{action}" for action in actions if _is_signed(action)]
     if signed:
         user_pool.pool.grant(function, *signed)
+
+
+def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
+    """Let a function send mails from one address, by the identity of its domain."""
+    if not settings.restrict_sender:
+        function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
+        return
+    stack, domain = Stack.of(function), settings.mail_from.partition("@")[2]
+    names = {"identity": domain}
+    if settings.mail_configuration_set:
+        names["configuration-set"] = settings.mail_configuration_set
+    arns = [stack.format_arn(service="ses", resource=r, resource_name=n) for r, n in names.items()]
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=["ses:SendEmail"],
+            resources=arns,
+            conditions={"StringEquals": {"ses:FromAddress": settings.mail_from}},
+        )
+    )
 
 
 @cache

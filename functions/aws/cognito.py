@@ -3,7 +3,7 @@
 import hmac
 import time
 from base64 import b64encode
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,6 +31,9 @@ POLICY_LIFETIME: Final = 300
 """Seconds."""
 POLICY_PAUSE: Final = 3
 """Seconds after a failure in which the policy is not read, so that a throttled read can recover."""
+INVITED: Final = "FORCE_CHANGE_PASSWORD"
+FEDERATED: Final = "EXTERNAL_PROVIDER"
+"""Cognito's names for the status of users who have no password of their own yet, or never."""
 _ALIASES: Final = ("email", "phone_number", "preferred_username")
 """The attributes that a pool can let users sign in by, beside the username."""
 
@@ -41,6 +44,33 @@ class Pool(NamedTuple):
     policy: dict[str, Any]
     username_attributes: Sequence[str]
     """The attributes that users sign in by, if they have no other username."""
+
+
+class User(NamedTuple):
+    """What the service reads of a user."""
+
+    username: str
+    status: str
+    enabled: bool
+    changed_at: float
+    """When the account was last changed, in seconds since the epoch."""
+    attributes: dict[str, str]
+
+    @property
+    def verified_email(self) -> str:
+        """The user's email address, or nothing if nobody has verified it."""
+        verified = self.attributes.get("email_verified") == "true"
+        return self.attributes.get("email", "") if verified else ""
+
+    @property
+    def locale(self) -> str:
+        """The user's language, and maybe their region."""
+        return self.attributes.get("locale", "")
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether Cognito has a verified address for a code."""
+        return "true" in map(self.attributes.get, ("email_verified", "phone_number_verified"))
 
 
 class Cache[V]:
@@ -147,15 +177,43 @@ def sign_out(settings: Settings, username: str) -> None:
     )
 
 
-def changed_at(settings: Settings, username: str) -> float:
-    """Return when a user's account was last changed, in seconds since the epoch."""
-    user = call(
-        "AdminGetUser",
-        UserPoolId=settings.user_pool_id,
-        Username=cognito_username(settings, username),
+def find_user(settings: Settings, username: str) -> User | None:
+    """Return the user who signs in by a name, or None if there is nobody."""
+    name = cognito_username(settings, username)
+    try:
+        user = call("AdminGetUser", UserPoolId=settings.user_pool_id, Username=name)
+    except Failure as failure:
+        if failure.cause != "UserNotFoundException":
+            raise
+        return None
+    return _read_user(user, user.get("UserAttributes", ()))
+
+
+def find_federated_user(settings: Settings, email: str) -> User | None:
+    """Return a user of another identity provider, who cannot sign in here by that address."""
+    if '"' in email or "\\" in email:  # which the filter would need to escape
+        return None
+    found = call(
+        "ListUsers", UserPoolId=settings.user_pool_id, Filter=f'email = "{email}"', Limit=10
     )
-    changed: float = user["UserLastModifiedDate"].timestamp()
-    return changed
+    users = [_read_user(user, user.get("Attributes", ())) for user in found["Users"]]
+    return next((user for user in users if user.status == FEDERATED), None)
+
+
+def invite(settings: Settings, user: User, username: str) -> None:
+    """Send a user their invitation again, with a new temporary password.
+
+    A pool whose users have no names of their own wants the one that the user typed.
+    """
+    nameless = user.username == user.attributes.get("sub")
+    call(
+        "AdminCreateUser",
+        UserPoolId=settings.user_pool_id,
+        Username=cognito_username(settings, username) if nameless else user.username,
+        MessageAction="RESEND",
+        # Without this, Cognito would send a text message.
+        DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
+    )
 
 
 def describe_pool(settings: Settings, record: Record) -> Pool:
@@ -188,6 +246,16 @@ def sign_in_names(request: Request) -> list[str]:
 def cognito_username(settings: Settings, username: str) -> str:
     """Return the username as a pool that ignores case compares it; any other pool's as typed."""
     return username.lower() if settings.lower_case_usernames and "@" in username else username
+
+
+def _read_user(user: dict[str, Any], attributes: Iterable[dict[str, str]]) -> User:
+    return User(
+        user.get("Username", ""),
+        user.get("UserStatus", ""),
+        user.get("Enabled", True),
+        user["UserLastModifiedDate"].timestamp(),
+        {one["Name"]: one["Value"] for one in attributes},
+    )
 
 
 def _client(action: str) -> "CognitoIdentityProviderClient":
@@ -243,7 +311,7 @@ _CLIENTS: Final = {
     **dict.fromkeys(
         (
             *("DescribeUserPool", "DescribeUserPoolClient", "AdminGetUser"),
-            *("GetUser", "AdminUserGlobalSignOut", "GlobalSignOut"),
+            *("ListUsers", "GetUser", "AdminUserGlobalSignOut", "GlobalSignOut"),
         ),
         clients.cognito,
     ),
@@ -285,7 +353,10 @@ def _redact(text: str, parameters: dict[str, Any]) -> str:
     """Remove every value that was sent, because Cognito's messages can echo them."""
     sent: set[str] = set()
     for value in parameters.values():
-        sent |= set(value.values()) if isinstance(value, dict) else {value}
+        if isinstance(value, dict):
+            sent |= set(value.values())
+        elif isinstance(value, str):
+            sent.add(value)
     for value in sorted(sent, key=len, reverse=True):
         text = text.replace(value, "***") if value else text
     return text

@@ -23,15 +23,9 @@ SOURCE: Final = "password-service"
 
 def announce(request: Request, detail_type: str, **user: str) -> None:
     """Have the worker put an event; if the queue fails, put it here and now."""
-    settings, caller = request.settings, request.caller
+    settings, detail = request.settings, describe(request, user)
     if not settings.event_bus_name:
         return
-    detail = user | {
-        "userPoolId": settings.user_pool_id,
-        "requestId": caller.request_id,
-        "sourceIp": caller.source_ip,
-        "userAgent": caller.user_agent,
-    }
     if queue.follow_up(request, Task.PUT_EVENT, detail_type=detail_type, detail=detail):
         return
     try:
@@ -41,7 +35,9 @@ def announce(request: Request, detail_type: str, **user: str) -> None:
 
 
 def put(settings: Settings, detail_type: str, detail: Mapping[str, str]) -> None:
-    """Put one event, or raise a `Failure`."""
+    """Put one event if there is a bus, or raise a `Failure`."""
+    if not settings.event_bus_name:
+        return
     entry: PutEventsRequestEntryTypeDef = {
         "EventBusName": settings.event_bus_name,
         "Source": SOURCE,
@@ -55,3 +51,15 @@ def put(settings: Settings, detail_type: str, detail: Mapping[str, str]) -> None
     if response["FailedEntryCount"]:
         code = response["Entries"][0]["ErrorCode"]
         raise Failure(SERVICE_UNAVAILABLE, cause=f"PutEvents.{code}")
+
+
+def describe(request: Request, user: Mapping[str, str]) -> dict[str, str]:
+    """Return the detail of an event about a request."""
+    caller = request.caller
+    return {
+        **user,
+        "userPoolId": request.settings.user_pool_id,
+        "requestId": caller.request_id,
+        "sourceIp": caller.source_ip,
+        "userAgent": caller.user_agent,
+    }

@@ -1,4 +1,4 @@
-"""The queue of what the worker does after a response: send codes, end sessions, put events."""
+"""The queue of what the worker does after a response, such as to send a code."""
 
 import json
 import time
@@ -22,7 +22,9 @@ class Task(StrEnum):
 
     SEND_CODE = "send_code"
     END_SESSIONS = "end_sessions"
+    CHECK_CHANGE = "check_change"
     PUT_EVENT = "put_event"
+    MAIL_CHANGE = "mail_change"
 
 
 class Message(NamedTuple):

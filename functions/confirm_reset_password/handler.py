@@ -3,7 +3,8 @@
 from typing import Final
 
 from functions.api.endpoint import endpoint
-from functions.aws import cognito, notifications, sessions
+from functions.aws import cognito, sessions
+from functions.aws.changes import Change
 from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
 from functions.operations import Operation
 from functions.problems import (
@@ -33,17 +34,21 @@ VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationEx
 @endpoint(ConfirmResetPassword, hidden_answer=CODE_REFUSED, visible_causes=VERDICTS)
 def handler(request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
-    passwords.check_rules(request, request.new_password, [request.username])
-    with limits.attempt(request), sessions.end_if_changed(request, request.username):
+    username = request.username
+    change = Change(
+        request, "Password Reset Confirmed", username, {"username": username}, signs_out=True
+    )
+    passwords.check_rules(request, request.new_password, [username])
+    with limits.attempt(request), change.attempt():
         passwords.check_breaches(request, request.new_password)
         cognito.call_as_client(
             request.settings,
             request.operation.action,
-            request.username,
+            username,
             request.caller.source_ip,
             ConfirmationCode=request.confirmation_code,
             Password=request.new_password,
             ClientMetadata=request.client_metadata,
         )
-    sessions.end(request, request.username)
-    notifications.announce(request, "Password Reset Confirmed", username=request.username)
+    sessions.end(request, username)
+    change.announce()

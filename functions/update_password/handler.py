@@ -1,7 +1,8 @@
 """Change the signed-in user's password."""
 
 from functions.api.endpoint import endpoint
-from functions.aws import cognito, notifications, sessions
+from functions.aws import cognito, sessions
+from functions.aws.changes import Change
 from functions.fields import Flag, Password
 from functions.operations import Operation
 from functions.problems import UPDATE_PASSWORD_MISSING
@@ -22,9 +23,12 @@ class UpdatePassword(Request):
 def handler(request: UpdatePassword) -> None:
     """Check the password, change it, end the sessions if asked to, and announce the change."""
     caller, old, new = request.caller, request.old_password, request.new_password
-    name, wanted = caller.username, request.global_sign_out
+    signs_out = request.global_sign_out or request.settings.force_global_sign_out
+    change = Change(
+        request, "Password Updated", caller.username, {"sub": caller.sub}, signs_out=signs_out
+    )
     passwords.check_rules(request, new, cognito.sign_in_names(request), old=old)
-    with limits.attempt(request), sessions.end_if_changed(request, name, wanted=wanted):
+    with limits.attempt(request), change.attempt():
         passwords.check_breaches(request, new)
         cognito.call(
             request.operation.action,
@@ -32,6 +36,6 @@ def handler(request: UpdatePassword) -> None:
             PreviousPassword=old,
             ProposedPassword=new,
         )
-    if wanted:
+    if signs_out:
         sessions.end_own(request)
-    notifications.announce(request, "Password Updated", sub=caller.sub)
+    change.announce()

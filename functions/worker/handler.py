@@ -1,7 +1,7 @@
 """Carry out what was queued. A task that fails is tried again later, up to five times."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from functions import problems
 from functions.aws import clients, cognito, queue
 from functions.aws.queue import ATTEMPTS, Message, Task
-from functions.operations import WORKER, WORKER_ACTIONS
+from functions.operations import WORKER
 from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
 from functions.settings import Settings
@@ -26,17 +26,24 @@ from functions.worker.tasks import carry_out
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-FINAL_CAUSES: Final = {
-    "InvalidParameterException",
-    "LimitExceededException",
-    "NotAuthorizedException",
-    "PasswordResetRequiredException",
-    "UserLambdaValidationException",
-    "UserNotConfirmedException",
-    "UserNotFoundException",
-    Cause.MESSAGE_EXPIRED,
+FINAL_CAUSES: Final[Mapping[str, Collection[str]]] = {
+    Task.SEND_CODE: {
+        "InvalidParameterException",
+        "LimitExceededException",
+        "NotAuthorizedException",
+        "PasswordResetRequiredException",
+        "UserLambdaValidationException",
+        "UserNotConfirmedException",
+        "UserNotFoundException",
+        Cause.FEDERATED,
+        Cause.INVITED,
+        Cause.MESSAGE_EXPIRED,
+        Cause.NO_VERIFIED_ADDRESS,
+    },
+    Task.CHECK_CHANGE: {Cause.NO_VERIFIED_ADDRESS},
+    Task.MAIL_CHANGE: {Cause.NO_VERIFIED_ADDRESS},
 }
-"""What only the account or the time causes when a code is sent. Trying again changes nothing."""
+"""What only the account or the time causes, for each task. Trying again changes nothing."""
 
 
 class RetryLaterError(Exception):
@@ -56,7 +63,11 @@ class Worker:
         with suppress(Exception):
             if self.settings.event_bus_name:
                 clients.eventbridge()
-            cognito.prepare(self.settings, WORKER_ACTIONS)
+            if self.settings.mail_from:
+                clients.ses()
+            if self.settings.claims:
+                clients.dynamodb()
+            cognito.prepare(self.settings, self.settings.worker_actions)
 
     @cached_property
     def settings(self) -> Settings:
@@ -92,13 +103,13 @@ class Worker:
             entry.task, entry.request_id = message.task, message.request_id
             entry.source_ip, entry.user = message.source_ip, message.user
             entry.pool = self.settings.user_pool_id
-            carry_out(message, self.settings)
+            carry_out(message, self.settings, entry)
         except Failure as failure:
             entry.fail(failure)
-            retried = entry.task != Task.SEND_CODE or failure.cause not in FINAL_CAUSES
+            retried = failure.cause not in FINAL_CAUSES.get(entry.task or "", ())
             if not retried:
                 entry.hidden = failure.account_dependent or None
-            if failure.account_dependent and not problems.is_known(failure.cause):
+            elif failure.account_dependent and not problems.is_known(failure.cause):
                 entry.degrade(Degradation.UNKNOWN_EXCEPTION)
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
             entry.crash(error)

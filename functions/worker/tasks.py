@@ -1,14 +1,19 @@
 """The worker's tasks. Each may be done twice, because a message may come twice."""
 
 import time
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from functions.aws import cognito, notifications
 from functions.aws.queue import Message, Task
 from functions.operations import Operation
-from functions.problems import CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
-from functions.records import Cause
+from functions.problems import ACCOUNT_NOT_ALLOWED, CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
+from functions.records import Cause, Record
 from functions.settings import Settings
+from functions.worker import mails
+from functions.worker.claims import once
+from functions.worker.dead_ends import help_instead
+from functions.worker.mails import Mail
 
 CODE_LIFETIME: Final = 600
 """Seconds after a request in which its code still helps the user."""
@@ -16,18 +21,26 @@ CHANGE_LIFETIME: Final = 60
 """Seconds after a request in which a change that Cognito did not confirm may still show."""
 
 
-def carry_out(message: Message, settings: Settings) -> None:
+MAIL_MEMORY: Final = 24 * 3600
+"""Seconds in which one change is mailed about once."""
+
+
+def carry_out(message: Message, settings: Settings, record: Record) -> None:
     """Do what a message asks for, or raise the `Failure` that says why it could not be done."""
     match message.task:
         case Task.SEND_CODE:
-            send_code(message, settings)
+            send_code(message, settings, record)
         case Task.END_SESSIONS:
             end_sessions(settings, **message.parameters)
-        case _:
+        case Task.CHECK_CHANGE:
+            check_change(message, settings, record, **message.parameters)
+        case Task.PUT_EVENT:
             notifications.put(settings, **message.parameters)
+        case Task.MAIL_CHANGE:
+            mail_change(message, settings, record, **message.parameters)
 
 
-def send_code(message: Message, settings: Settings) -> None:
+def send_code(message: Message, settings: Settings, record: Record) -> None:
     """Have Cognito send a code, unless its user has long since given up.
 
     The call takes its share of a second however quick Cognito is, so that as many workers as the
@@ -37,32 +50,68 @@ def send_code(message: Message, settings: Settings) -> None:
         raise Failure(CODE_EXPIRED, cause=Cause.MESSAGE_EXPIRED)
     started = time.monotonic()
     try:
-        cognito.call_as_client(
-            settings,
-            Operation.RESET_PASSWORD.action,
-            message.parameters["username"],
-            message.source_ip,
-            ClientMetadata=message.parameters["client_metadata"],
-        )
+        with help_instead(message, settings, record):
+            cognito.call_as_client(
+                settings,
+                Operation.RESET_PASSWORD.action,
+                message.parameters["username"],
+                message.source_ip,
+                ClientMetadata=message.parameters["client_metadata"],
+            )
     finally:
         time.sleep(max(0.0, settings.code_interval - (time.monotonic() - started)))
 
 
-def end_sessions(settings: Settings, username: str, changed_since: float | None) -> None:
-    """Revoke every session that was opened with the old password.
-
-    With `changed_since`, only if the account was changed since that time: nobody is signed out on
-    the word of an anonymous request whose outcome is unknown.
-    """
+def end_sessions(settings: Settings, username: str) -> None:
+    """Revoke every session that was opened with the old password."""
     try:
-        unchanged = changed_since is not None and (
-            cognito.changed_at(settings, username) < changed_since
-        )
-        if not unchanged:
-            cognito.sign_out(settings, username)
+        cognito.sign_out(settings, username)
     except Failure as failure:
         if failure.cause != "UserNotFoundException":  # nobody has a session
             raise
-        return
-    if unchanged and time.time() - (changed_since or 0) < CHANGE_LIFETIME:
+
+
+def check_change(
+    message: Message,
+    settings: Settings,
+    record: Record,
+    *,
+    username: str,
+    since: float,
+    signs_out: bool,
+    detail_type: str,
+    detail: dict[str, Any],
+) -> None:
+    """Do what follows a change, if the account was changed since that time.
+
+    Nobody is signed out or told on the word of an anonymous request whose outcome is unknown.
+    """
+    user = cognito.find_user(settings, username)
+    if user and user.changed_at >= since:
+        if signs_out:
+            end_sessions(settings, username)
+        notifications.put(settings, detail_type, detail)
+        if settings.mail_from:
+            mail_change(message, settings, record, username=username)
+    elif user and time.time() - since < CHANGE_LIFETIME:
         raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)
+
+
+def mail_change(message: Message, settings: Settings, record: Record, *, username: str) -> None:
+    """Tell a user by mail that their password was changed, when, and from where."""
+    user = cognito.find_user(settings, username)
+    if not user:
+        return
+    if not user.verified_email:
+        raise Failure(ACCOUNT_NOT_ALLOWED, cause=Cause.NO_VERIFIED_ADDRESS)
+    send = partial(
+        mails.send,
+        settings,
+        Mail.CHANGED,
+        user.verified_email,
+        user.locale,
+        account=user.verified_email,
+        time=mails.format_time(message.requested_at),
+        address=message.source_ip,
+    )
+    once(settings, record, ("mail", message.request_id), MAIL_MEMORY, send)

@@ -23,6 +23,10 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip can hold."""
 
 
+SOURCES: Final = (".py", ".json")
+"""What of `functions/` goes into the bundle: the modules, and the texts of the mails."""
+
+
 def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
     """A folder with what is used of `functions/requirements.txt`, and the modules of `functions/`.
 
@@ -32,7 +36,8 @@ def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) ->
     requirements = root / "functions" / "requirements.txt"
     modules = {
         str(path.relative_to(root)): path.read_bytes()
-        for path in sorted((root / "functions").rglob("*.py"))
+        for path in sorted((root / "functions").rglob("*"))
+        if path.suffix in SOURCES
     }
     builds = root / ".build"
     machine = platform or sysconfig.get_platform()

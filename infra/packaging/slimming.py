@@ -18,6 +18,7 @@ from functions.operations import (
     COUNT_ACTIONS,
     EVENT_ACTIONS,
     IDEMPOTENCY_ACTIONS,
+    MAIL_ACTIONS,
     QUEUE_ACTIONS,
     WORKER_ACTIONS,
     Operation,
@@ -30,6 +31,7 @@ ACTIONS: Final = {
     },
     "dynamodb": {*COUNT_ACTIONS, *IDEMPOTENCY_ACTIONS},
     "events": set(EVENT_ACTIONS),
+    "sesv2": set(MAIL_ACTIONS),
     "sqs": set(QUEUE_ACTIONS),
 }
 """All that the functions ask AWS."""
@@ -121,10 +123,13 @@ def _reduce_data(data: Path) -> None:
     models = {
         service: _reduce_model(data / service, actions) for service, actions in ACTIONS.items()
     }
+    prefixes = {model["metadata"]["endpointPrefix"] for _, model in models.values()}
     endpoints = json.loads((data / "endpoints.json").read_text())
     for partition in endpoints["partitions"]:
         services = partition["services"]
-        partition["services"] = {name: services[name] for name in ACTIONS if name in services}
+        partition["services"] = {
+            name: services[name] for name in sorted(prefixes & services.keys())
+        }
     for path in data.iterdir():
         if path.name not in _SHARED_DATA:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

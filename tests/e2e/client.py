@@ -81,8 +81,14 @@ class Client:
         wait_until(lambda: not self.session_lives)
 
     @property
-    def mails(self) -> int:
-        return [mail.to for mail in self.stack.mails()].count(self.user.username)
+    def codes(self) -> int:
+        """How many codes were mailed to the user."""
+        return [mail.to for mail in self.stack.mails() if mail.code].count(self.user.username)
+
+    @property
+    def notices(self) -> int:
+        """How many mails without a code the user got."""
+        return [mail.to for mail in self.stack.mails() if not mail.code].count(self.user.username)
 
     def seen(self, number: int) -> Seen:
         """Of the request with this number, which begins with 1."""

@@ -97,6 +97,7 @@ class Fronts(NamedTuple):
     cognito: CognitoFront
     table: Front
     events: Front
+    mail: Front
     queue: Front
     breaches: Front
 
@@ -116,6 +117,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
         CognitoFront(endpoint) as cognito,
         Front(endpoint) as table,
         Front(endpoint) as events,
+        Front(endpoint) as mail,
         Front(endpoint) as queue,
         Front(breaches) as breach_front,
     ):
@@ -125,6 +127,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": cognito.url,
             "AWS_ENDPOINT_URL_DYNAMODB": table.url,
             "AWS_ENDPOINT_URL_EVENTBRIDGE": events.url,
+            "AWS_ENDPOINT_URL_SESV2": mail.url,
             "AWS_ENDPOINT_URL_SQS": queue.url,
         }
         with local_stack(
@@ -133,7 +136,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             functions=reach_fronts,
             breach_endpoint=f"{breach_front.url}/range",
         ) as stack:
-            yield stack, Fronts(cognito, table, events, queue, breach_front)
+            yield stack, Fronts(cognito, table, events, mail, queue, breach_front)
 
 
 @pytest.fixture(scope="package")

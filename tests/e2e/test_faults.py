@@ -16,6 +16,7 @@ from functions.operations import (
     COUNT_ACTIONS,
     EVENT_ACTIONS,
     IDEMPOTENCY_ACTIONS,
+    MAIL_ACTIONS,
     QUEUE_ACTIONS,
     Operation,
 )
@@ -129,14 +130,14 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
         if fault.acted:
             client.wait_for_sign_out()
         elif fault.problem is OUTCOME_UNKNOWN:
-            assert_retried(client.worked(Task.END_SESSIONS), Cause.NOT_CHANGED_YET)
+            assert_retried(client.worked(Task.CHECK_CHANGE), Cause.NOT_CHANGED_YET)
         assert client.session_lives is not fault.acted
     assert queued.status == 200
     assert reset.seen(1).metrics == {SUCCESS}
     # The worker waits for longer than the callers do.
     cause = "ConnectionClosedError" if fault.cause == "ReadTimeoutError" else fault.cause
     assert_retried(reset.worked(Task.SEND_CODE), cause)
-    assert reset.mails == fault.acted
+    assert reset.codes == fault.acted
 
     fronts.cognito.reset()
     replies = send_at_once(changes)
@@ -150,7 +151,7 @@ def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
             assert reply.status == 204
             assert "repeated" not in client.seen(2).log
             assert (client.passwords, client.session_lives) == ({NEW}, False)
-    release(stack, fronts, until=lambda: reset.mails > fault.acted)
+    release(stack, fronts, until=lambda: reset.codes > fault.acted)
 
 
 def assert_retried(seen: Seen, cause: str) -> None:
@@ -175,6 +176,7 @@ class Outage(NamedTuple):
 ACTIONS = {
     "table": COUNT_ACTIONS + IDEMPOTENCY_ACTIONS,
     "events": EVENT_ACTIONS,
+    "mail": MAIL_ACTIONS,
     "queue": QUEUE_ACTIONS[:1],
     "breaches": ("",),
 }
@@ -222,6 +224,14 @@ OUTAGES = {
         {"body": {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}},
         cause="PutEvents.ThrottlingException",
     ),
+    "SES throttles": Outage(
+        "mail", {"error": "TooManyRequestsException"}, cause="SendEmail.TooManyRequestsException"
+    ),
+    "SES is slow": Outage(
+        "mail", {"delay": 4.5, "reset": True}, cause="SendEmail.ReadTimeoutError"
+    ),
+    "SES refuses connections": Outage("mail", None, cause="SendEmail.EndpointConnectionError"),
+    "SES resets after it acted": Outage("mail", LOST, cause="SendEmail.ConnectionClosedError"),
     "the list throttles": Outage("breaches", {"status": 429, "body": b""}, LIST),
     "the list is slow": Outage("breaches", SLOW, LIST),
     "the list refuses connections": Outage("breaches", None, LIST),
@@ -244,6 +254,8 @@ def test_an_outage_beside_cognito_stops_no_change_and_loses_nothing(
         assert (client.passwords, client.session_lives) == ({NEW}, False)
         if outage.service == "events":
             assert_retried(client.worked(Task.PUT_EVENT), outage.cause)
+        if outage.service == "mail":
+            assert_retried(client.worked(Task.MAIL_CHANGE), outage.cause)
     log, metrics = reset.seen(1)
     if outage.service == "queue":
         queued.check(SERVICE_UNAVAILABLE)
@@ -272,7 +284,8 @@ def test_an_outage_beside_cognito_stops_no_change_and_loses_nothing(
 
     def is_done() -> bool:
         told = str([*put, *fronts.events.requests])
-        return reset.mails > 0 and all(one in told for one in announced)
+        mailed = outage.service == "queue" or all(client.notices for client in changes)
+        return mailed and reset.codes > 0 and all(one in told for one in announced)
 
     release(stack, fronts, until=is_done)
 

@@ -269,9 +269,16 @@ def test_no_two_functions_share_a_role_or_a_log(find: Find) -> None:
     assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(functions)
 
 
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
-    template: dict[str, Any],
+    stage: str,
 ) -> None:
+    template = synthesize_stage(stage)
+    features = {
+        "dev": [],
+        "prod": ["ListUsers"],
+        "local": ["ListUsers", "AdminCreateUser"],
+    }[stage]
     granted = {
         (action, json.dumps(statement["Resource"]))
         for statement in statements(template)
@@ -285,6 +292,7 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
         "DescribeUserPoolClient",
         "AdminGetUser",
         "AdminUserGlobalSignOut",
+        *features,
     }
     assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
 
@@ -300,12 +308,12 @@ def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
             assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
 
 
-def role_actions(template: Mapping[str, Any], operation: Operation) -> set[str]:
+def role_actions(template: Mapping[str, Any], name: str) -> set[str]:
     """What a function's role may do. It must name the resources where AWS allows that."""
     (function,) = (
         f
         for f in find_in(template, "AWS::Lambda::Function")
-        if f["Handler"] == f"functions.start.{operation.id}"
+        if f["Handler"] == f"functions.start.{name}"
     )
     role = function["Role"]["Fn::GetAtt"][0]
     allowed = set()
@@ -322,6 +330,7 @@ LOG_AND_TRACE = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
+CLAIM = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
 KEEP_ANSWERS = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"}
 
 
@@ -339,7 +348,47 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     used = operation.actions(revealed=False)
     expected |= {f"cognito-idp:{action}" for action in used if is_signed(action)}
 
-    assert role_actions(template, operation) == expected
+    assert role_actions(template, operation.id) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        ({}, set()),
+        (
+            {"mailFrom": "no-reply@example.com"},
+            {"cognito-idp:ListUsers", "ses:SendEmail", *CLAIM},
+        ),
+        ({"resendInvitations": "true"}, {"cognito-idp:AdminCreateUser", *CLAIM}),
+    ],
+    ids=["neither", "mails", "invitations"],
+)
+def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
+    settings: dict[str, str], more: set[str]
+) -> None:
+    template = synthesize(stage="dev", **settings)
+    queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
+    queue |= {"GetQueueAttributes", "GetQueueUrl"}
+    cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
+
+    assert role_actions(template, "worker") == more | {
+        "events:PutEvents",
+        *LOG_AND_TRACE,
+        *(f"sqs:{action}" for action in queue),
+        *(f"cognito-idp:{action}" for action in cognito_actions),
+    }
+
+
+def test_a_mail_leaves_from_one_address_by_the_identity_of_its_domain() -> None:
+    template = synthesize(
+        stage="dev", mailFrom="no-reply@example.com", mailConfigurationSet="passwords"
+    )
+    (grant,) = (one for one in statements(template) if "ses:SendEmail" in actions(one))
+
+    assert grant["Condition"] == {"StringEquals": {"ses:FromAddress": "no-reply@example.com"}}
+    assert [
+        json.dumps(arn).partition(":ses:")[2].rpartition(":")[2] for arn in grant["Resource"]
+    ] == ['configuration-set/passwords"]]}', 'identity/example.com"]]}']
 
 
 def test_without_an_event_bus_nobody_may_put_an_event() -> None:
@@ -347,7 +396,7 @@ def test_without_an_event_bus_nobody_may_put_an_event() -> None:
 
     assert find_in(template, "AWS::Events::EventBus") == []
     for operation in Operation:
-        assert "events:PutEvents" not in role_actions(template, operation)
+        assert "events:PutEvents" not in role_actions(template, operation.id)
         assert function_of(template)["Environment"]["Variables"]["EVENT_BUS_NAME"] == ""
 
 
@@ -686,6 +735,13 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
             "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day.",
         ),
         ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
+        ({"mailReplyTo": "help@example.com"}, "mailReplyTo is set, so set mailFrom as well."),
+        ({"mailReplyTo": "help"}, "mailReplyTo must be like help@example.com, not 'help'."),
+        ({"mailConfigurationSet": "a/b"}, "mailConfigurationSet must be like passwords, not 'a/b'"),
+        ({"supportUrl": "http://example.com"}, "supportUrl must be like https://example.com/help"),
+        ({"mailUnknownAddresses": "true"}, "mailUnknownAddresses is set, so set mailFrom as"),
+        ({"resendInvitations": "1"}, "resendInvitations must be true or false, not '1'."),
+        ({"forceGlobalSignOut": "yes"}, "forceGlobalSignOut must be true or false, not 'yes'."),
         ({"firewall": "on"}, "firewall must be one of off, count, block, not 'on'."),
         ({"firewall": ["off"]}, "firewall must be one of off, count, block, not"),
         ({"domainName": "https://passwords.example/"}, "domainName must be like passwords.example"),

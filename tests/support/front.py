@@ -32,6 +32,27 @@ _DELIVERY: Final = {
     "DeliveryMedium": "EMAIL",
     "AttributeName": "email",
 }
+
+
+def make_user(
+    status: str = "CONFIRMED",
+    *,
+    enabled: bool = True,
+    changed_at: float = 0.0,
+    **attributes: str,
+) -> dict[str, Any]:
+    """AdminGetUser's answer: a user with a verified address, unless the attributes say more."""
+    sub = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
+    attributes = {"sub": sub, "email": "demo@example.com", "email_verified": "true"} | attributes
+    return {
+        "Username": sub,
+        "UserStatus": status,
+        "Enabled": enabled,
+        "UserLastModifiedDate": changed_at,
+        "UserAttributes": [{"Name": n, "Value": v} for n, v in attributes.items()],
+    }
+
+
 _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     "DescribeUserPool": {
         "UserPool": {
@@ -47,6 +68,9 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
         }
     },
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
+    "AdminGetUser": make_user(),
+    "ListUsers": {"Users": []},
+    "SendEmail": {"MessageId": "a-mail"},
     "SendMessage": {"MessageId": "a-message"},
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
     "GetUser": {
@@ -91,6 +115,8 @@ class _Call:
     @property
     def action(self) -> str:
         """Empty for what is no action, such as a download of the pool's public keys."""
+        if self.path == "/v2/email/outbound-emails":
+            return "SendEmail"
         return self.headers.get("x-amz-target", "").rpartition(".")[2]
 
 

@@ -63,6 +63,7 @@ def cognito() -> Iterator[CognitoFront]:
     with CognitoFront() as front, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", front.url)
         environment.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", front.url)
+        environment.setenv("AWS_ENDPOINT_URL_SESV2", front.url)
         environment.setenv("AWS_ENDPOINT_URL_SQS", front.url)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_REGION", "us-east-1")

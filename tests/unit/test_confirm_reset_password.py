@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from functions.aws.sessions import TRIGGER_CAUSES
+from functions.aws.changes import TRIGGER_CAUSES
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED
-from tests.support.front import CognitoFront
+from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES
 from tests.unit.conftest import Invoke, Service
 
@@ -62,7 +62,7 @@ def test_an_unknown_outcome_ends_sessions_only_if_the_account_has_changed_since(
 ) -> None:
     now = time.time()
     cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": now + changed})
+    cognito.answer("AdminGetUser", body=make_user(changed_at=now + changed))
 
     reply = invoke(CONFIRM)
     before = {request.action for request in cognito.requests}
@@ -79,7 +79,7 @@ def test_a_trigger_that_fails_after_the_change_leaves_no_session(
     error: str, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("ConfirmForgotPassword", error=error)
-    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": time.time() + 1})
+    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
 
     assert invoke(CONFIRM).body["type"] == CODE_REFUSED.type
     service.work()

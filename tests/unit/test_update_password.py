@@ -6,7 +6,7 @@ import pytest
 
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem
-from tests.support.front import CognitoFront
+from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import (
     BODIES,
     CLIENT_ID,
@@ -34,21 +34,21 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
     }
 
 
-@pytest.mark.parametrize(
-    ("options", "actions"),
-    [
-        ({}, ["GetUser", "ChangePassword"]),
-        ({"globalSignOut": False}, ["GetUser", "ChangePassword"]),
-        ({"globalSignOut": True}, ["GetUser", "ChangePassword", "GlobalSignOut"]),
-    ],
-)
-def test_lets_the_caller_choose_whether_sessions_end(
-    options: dict[str, bool], actions: list[str], cognito: CognitoFront, invoke: Invoke
+@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize("options", [{}, {"globalSignOut": False}, {"globalSignOut": True}])
+def test_lets_the_caller_choose_whether_sessions_end_unless_the_operator_has(
+    options: dict[str, bool],
+    forced: bool,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
 ) -> None:
+    configure(force_global_sign_out=forced)
     invoke(UPDATE, BODIES[UPDATE] | {"options": options})
 
     done = [request.action for request in cognito.requests if "Describe" not in request.action]
-    assert done == actions
+    ends = forced or options.get("globalSignOut", False)
+    assert done == ["GetUser", "ChangePassword", *(["GlobalSignOut"] if ends else [])]
 
 
 def test_counts_the_new_password_even_if_the_sessions_live_on(
@@ -204,7 +204,7 @@ def test_an_unknown_outcome_ends_sessions_only_if_asked_to_and_if_the_account_ha
     everywhere: bool, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("ChangePassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body={"UserLastModifiedDate": time.time() + 1})
+    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
 
     reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": everywhere}})
     service.work()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.aws.queue import ATTEMPTS, Message, Task
 from functions.operations import Operation
 from tests.support import ROOT
-from tests.support.front import CognitoFront
+from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import REQUEST_ID, make_message
 from tests.unit.conftest import Configure, Invoke, Service
 
@@ -220,11 +220,13 @@ def test_cognito_hears_the_address_of_the_one_who_asked(
     assert cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
 
 
+@pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize("task", Task)
 def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
     task: Task, cognito: CognitoFront, configure: Configure, service: Service
 ) -> None:
-    configure(event_bus_name="the-bus")
+    configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
+    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time()))
     text = (ROOT / "events" / f"worker_{task}.json").read_text()
     (message,) = json.loads(text)["Records"]
 
@@ -233,15 +235,23 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
     assert message["md5OfBody"] == hashlib.md5(message["body"].encode()).hexdigest()
     assert (work.log["task"], work.metrics) == (task, {"Success"})
     assert work.body == {"batchItemFailures": []}
-    action = {"send_code": "ForgotPassword", "end_sessions": "AdminUserGlobalSignOut"}
-    assert cognito.requests[-1].action == action.get(task, "PutEvents")
+    assert (
+        cognito.requests[-1].action
+        == {
+            Task.SEND_CODE: "ForgotPassword",
+            Task.END_SESSIONS: "AdminUserGlobalSignOut",
+            Task.CHECK_CHANGE: "SendEmail",
+            Task.PUT_EVENT: "PutEvents",
+            Task.MAIL_CHANGE: "SendEmail",
+        }[task]
+    )
 
 
-@pytest.mark.parametrize("bus", ["", "the-bus"])
+@pytest.mark.parametrize("features", [{}, {"event_bus_name": "b", "mail_from": "a@example.com"}])
 def test_a_start_reads_what_the_first_message_needs(
-    bus: str, cognito: CognitoFront, configure: Configure, service: Service
+    features: dict[str, str], cognito: CognitoFront, configure: Configure, service: Service
 ) -> None:
-    configure(event_bus_name=bus)
+    configure(**features)
     service.deployment.worker.start()
 
     assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]

@@ -1,0 +1,102 @@
+"""The service's own mails, each in the language of its user."""
+
+import json
+import time
+from enum import StrEnum
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from functions.aws import clients
+from functions.aws.clients import ForeignAnswerError
+from functions.problems import CODE_NOT_DELIVERED, Failure
+from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2.type_defs import ContentTypeDef
+
+LANGUAGES: Final = Path(__file__).with_name("languages")
+"""A file for each language, with the same texts."""
+_DEFAULT: Final = "en"
+
+
+class Mail(StrEnum):
+    """The mails, by the names of their texts."""
+
+    CHANGED = "passwordChanged"
+    FEDERATED = "federated"
+    NO_ACCOUNT = "noAccount"
+
+
+def send(settings: Settings, mail: Mail, to: str, locale: str = "", **values: str) -> None:
+    """Send a mail by SES, or raise a `Failure`."""
+    subject, *paragraphs = compose(settings, mail, locale, **values)
+    optional: dict[str, Any] = {}
+    if settings.mail_reply_to:
+        optional["ReplyToAddresses"] = [settings.mail_reply_to]
+    if settings.mail_configuration_set:
+        optional["ConfigurationSetName"] = settings.mail_configuration_set
+    try:
+        response = clients.ses().send_email(
+            FromEmailAddress=settings.mail_from,
+            Destination={"ToAddresses": [to]},
+            Content={
+                "Simple": {
+                    "Subject": _content(subject),
+                    "Body": {
+                        "Text": _content("\n\n".join(paragraphs) + "\n"),
+                        "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
+                    },
+                }
+            },
+            **optional,
+        )
+        if not response.get("MessageId"):
+            raise ForeignAnswerError
+    except clients.ERRORS as error:
+        raise Failure(CODE_NOT_DELIVERED, cause=f"SendEmail.{clients.name(error)}") from None
+
+
+def compose(settings: Settings, mail: Mail, locale: str, **values: str) -> list[str]:
+    """Return the subject and the paragraphs of a mail."""
+    texts = _texts(_language(locale))
+    help_ = texts["help" if settings.support_url else "noHelp"]
+    endings = [help_] if mail is Mail.CHANGED else [texts["ignore"]]
+    return [text.format(**values, url=settings.support_url) for text in texts[mail] + endings]
+
+
+def format_time(seconds: float) -> str:
+    """Return a time since the epoch as a reader of any language understands it."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def _language(locale: str) -> str:
+    """Return the language of a locale such as `pt-BR`, if there are texts in it."""
+    language = locale.replace("_", "-").partition("-")[0].lower()
+    return language if language in _languages() else _DEFAULT
+
+
+@cache
+def _languages() -> set[str]:
+    return {file.stem for file in LANGUAGES.glob("*.json")}
+
+
+@cache
+def _texts(language: str) -> dict[str, Any]:
+    texts: dict[str, Any] = json.loads((LANGUAGES / f"{language}.json").read_text("utf-8"))
+    return texts
+
+
+def _format(settings: Settings, language: str, subject: str, paragraphs: list[str]) -> str:
+    body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
+    if url := escape(settings.support_url):
+        body = body.replace(url, f'<a href="{url}">{url}</a>')
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        f"<title>{escape(subject)}</title></head><body>{body}</body></html>"
+    )
+
+
+def _content(text: str) -> "ContentTypeDef":
+    return {"Data": text, "Charset": "UTF-8"}

@@ -1,0 +1,71 @@
+"""The mails after a change, and those for users to whom Cognito sends no code."""
+
+from typing import Any
+
+import pytest
+
+from functions.operations import Operation
+from local.stack import Mail, Stack, User
+from tests.e2e.client import CONFIRM, RESET, UPDATE, Client, wait_until
+from tests.e2e.conftest import OLD, Api, Fronts
+from tests.support.front import make_user
+
+
+def last_mail(stack: Stack, user: User) -> Mail:
+    """The latest mail to a user, once the worker has done what is queued."""
+    assert stack.settle()
+    return [mail for mail in stack.mails() if mail.to == user.username][-1]
+
+
+@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda one: one.id)
+def test_a_user_reads_that_their_password_was_changed(
+    api: Api, stack: Stack, user: User, operation: Operation
+) -> None:
+    client = Client(api, stack, user, operation)
+
+    assert client.send().status == 204
+
+    wait_until(lambda: client.notices == 1)
+    assert last_mail(stack, user).subject == "Your password was changed"
+
+
+def test_an_invited_user_gets_the_invitation_again(api: Api, stack: Stack) -> None:
+    user = User("invited@example.com", OLD)
+    attributes = {"email": user.username, "email_verified": "true"}
+    stack.client("cognito-idp").admin_create_user(
+        UserPoolId=stack.user_pool_id,
+        Username=user.username,
+        TemporaryPassword=OLD,
+        UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+        DesiredDeliveryMediums=["EMAIL"],
+    )
+    invitation = last_mail(stack, user)
+
+    assert api.post(RESET, {"username": user.username}).status == 200
+
+    again = last_mail(stack, user)
+    assert (again.subject, again.code) == (invitation.subject, None)
+    assert again.id != invitation.id
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (make_user("EXTERNAL_PROVIDER", email="eve@example.com"), "mail"),
+        (make_user(email_verified="false"), "event"),
+    ],
+    ids=["federated", "unverified"],
+)
+def test_who_can_get_no_code_gets_help(
+    api: Api, stack: Stack, user: User, fronts: Fronts, found: dict[str, Any], told: str
+) -> None:
+    fronts.cognito.answer("AdminGetUser", body=found)
+
+    assert api.post(RESET, {"username": user.username}).status == 200
+    assert stack.settle()
+
+    events = str(fronts.events.requests)
+    assert ("Password Reset Undeliverable" in events) == (told == "event")
+    how = (found["UserAttributes"][1]["Value"], "How to sign in")
+    assert (how in {(mail.to, mail.subject) for mail in stack.mails()}) == (told == "mail")
+    assert RESET.action not in {request.action for request in fronts.cognito.requests}

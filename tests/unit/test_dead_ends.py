@@ -1,0 +1,252 @@
+"""Users for whom Cognito has no code get what helps them, and no caller sees a difference."""
+
+import json
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from functions.operations import Operation
+from tests.support.front import CognitoFront, make_user
+from tests.support.invocation import USERNAME
+from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.test_mails import FROM, mails
+
+RESET = Operation.RESET_PASSWORD
+INVITED = make_user("FORCE_CHANGE_PASSWORD")
+FEDERATED = make_user("EXTERNAL_PROVIDER")
+UNVERIFIED = make_user(email_verified="false")
+NOBODY = {"error": "UserNotFoundException"}
+ON = {"event_bus_name": "the-bus", "mail_from": FROM, "resend_invitations": True}
+
+
+def acts(cognito: CognitoFront) -> list[str]:
+    """What was done for the user."""
+    looks = {"AdminGetUser", "ListUsers", "DescribeUserPoolClient"}
+    return [one.action for one in cognito.requests if one.action not in looks]
+
+
+def reason(cognito: CognitoFront) -> str:
+    (request,) = (one for one in cognito.requests if one.action == "PutEvents")
+    (entry,) = request.body["Entries"]
+    assert entry["DetailType"] == "Password Reset Undeliverable"
+    detail = json.loads(entry["Detail"])
+    assert detail["username"] == USERNAME
+    name: str = detail["reason"]
+    return name
+
+
+def found(user: dict[str, Any]) -> dict[str, Any]:
+    """The answer of ListUsers with one user."""
+    return {"Users": [user | {"Attributes": user["UserAttributes"]}]}
+
+
+@pytest.fixture(autouse=True)
+def helping(configure: Configure, dynamodb: DynamoDBClient) -> None:
+    configure(**ON)
+
+
+@pytest.mark.parametrize(
+    ("user", "act", "cause"),
+    [
+        (INVITED, "AdminCreateUser", "Invited"),
+        (FEDERATED, "SendEmail", "Federated"),
+        (UNVERIFIED, "PutEvents", "NoVerifiedAddress"),
+    ],
+    ids=["invited", "federated", "unverified"],
+)
+def test_who_would_get_no_code_gets_what_helps(
+    user: dict[str, Any],
+    act: str,
+    cause: str,
+    cognito: CognitoFront,
+    invoke: Invoke,
+    service: Service,
+) -> None:
+    usual = invoke(RESET)
+    service.work()
+    cognito.reset()
+    cognito.answer("AdminGetUser", body=user)
+
+    reply = invoke(RESET)
+    work = service.work()
+
+    assert (reply.status, reply.text) == (usual.status, usual.text)
+    assert acts(cognito) == [act]
+    assert work.body["batchItemFailures"] == []
+    assert work.metrics >= {cause, "Hidden"}
+    assert work.log["level"] == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [(INVITED, USERNAME), (INVITED | {"Username": "demo"}, "demo")],
+    ids=["a pool with addresses alone", "a pool with usernames"],
+)
+def test_an_invitation_names_the_user_as_the_pool_does(
+    user: dict[str, Any], name: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=user)
+    invoke(RESET)
+    service.work()
+
+    assert cognito.requests[-1].body == {
+        "UserPoolId": service.deployment.settings.user_pool_id,
+        "Username": name,
+        "MessageAction": "RESEND",
+        "DesiredDeliveryMediums": ["EMAIL"],
+    }
+
+
+@pytest.mark.parametrize("user", [INVITED, FEDERATED], ids=["invited", "federated"])
+def test_one_name_gets_one_mail_in_ten_minutes(
+    user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=user)
+    for _ in range(3):
+        invoke(RESET)
+        service.work()
+
+    assert len(acts(cognito)) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "off", "cause"),
+    [
+        (INVITED, {"resend_invitations": False}, "Invited"),
+        (FEDERATED, {"mail_from": ""}, "Federated"),
+        (make_user("EXTERNAL_PROVIDER", email_verified="false"), {}, "Federated"),
+    ],
+    ids=["invited", "federated", "federated without a verified address"],
+)
+def test_who_cannot_be_helped_is_told_to_an_operator(
+    user: dict[str, Any],
+    off: dict[str, Any],
+    cause: str,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
+) -> None:
+    configure(**ON | off)
+    cognito.answer("AdminGetUser", body=user)
+    invoke(RESET)
+    service.work()
+
+    assert (acts(cognito), reason(cognito)) == (["PutEvents"], cause)
+
+
+def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer(RESET.action, error="InvalidParameterException")
+    invoke(RESET)
+
+    assert "InvalidParameterException" in service.work().metrics
+    assert reason(cognito) == "NoVerifiedAddress"
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        make_user(),
+        make_user("RESET_REQUIRED"),
+        make_user(email_verified="false", phone_number_verified="true"),
+        make_user("FORCE_CHANGE_PASSWORD", enabled=False),
+    ],
+    ids=["confirmed", "to be reset", "with a telephone", "disabled"],
+)
+def test_everybody_else_is_left_to_cognito(
+    user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=user)
+    invoke(RESET)
+
+    assert service.work().metrics == {"Success"}
+    assert acts(cognito) == [RESET.action]
+
+
+@pytest.mark.parametrize("hidden", [True, False], ids=["Cognito hides it", "Cognito says it"])
+@pytest.mark.parametrize("told", [True, False])
+def test_an_unknown_address_is_told_only_if_the_setting_says_so(
+    hidden: bool,
+    told: bool,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
+) -> None:
+    configure(**ON, mail_unknown_addresses=told)
+    cognito.answer("AdminGetUser", **NOBODY)
+    if not hidden:
+        cognito.answer(RESET.action, **NOBODY)
+    invoke(RESET)
+    work = service.work()
+
+    assert work.metrics == {"UserNotFoundException", "Hidden"}
+    assert acts(cognito) == [RESET.action, *(["SendEmail"] if told else [])]
+
+
+def test_a_user_whom_a_trigger_brings_from_elsewhere_gets_a_code_alone(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(**ON, mail_unknown_addresses=True)
+    cognito.answer("AdminGetUser", **NOBODY, times=1)
+    cognito.answer("AdminGetUser", body=make_user())
+    invoke(RESET)
+
+    assert service.work().metrics == {"Success"}
+    assert acts(cognito) == [RESET.action]
+
+
+@pytest.mark.parametrize(
+    ("user", "mailed"),
+    [
+        (FEDERATED, True),
+        (make_user(), False),
+        (make_user("EXTERNAL_PROVIDER", enabled=False), False),
+    ],
+    ids=["federated", "local", "disabled"],
+)
+def test_a_federated_user_is_found_by_the_address(
+    user: dict[str, Any], mailed: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", **NOBODY)
+    cognito.answer("ListUsers", body=found(user))
+    invoke(RESET)
+    service.work()
+
+    assert len(mails(cognito)) == mailed
+    (search,) = (one.body for one in cognito.requests if one.action == "ListUsers")
+    assert search["Filter"] == 'email = "demo@example.com"'
+
+
+@pytest.mark.parametrize("name", ["demo", '"@example.com', "\\@example.com"])
+def test_a_name_that_is_no_plain_address_is_searched_for_nowhere(
+    name: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", **NOBODY)
+    invoke(RESET, {"username": name})
+    service.work()
+
+    assert "ListUsers" not in {one.action for one in cognito.requests}
+
+
+def test_nobody_is_looked_up_where_nothing_would_come_of_it(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure()
+    invoke(RESET)
+    service.work()
+
+    assert "AdminGetUser" not in {one.action for one in cognito.requests}
+
+
+def test_a_look_up_that_fails_is_made_again(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", error="InternalErrorException", status=500)
+    invoke(RESET)
+
+    assert len(service.work().body["batchItemFailures"]) == 1
+    assert acts(cognito)[0] != RESET.action

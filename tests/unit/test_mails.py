@@ -1,0 +1,238 @@
+"""The mail after a change, once, in the user's language, and to a verified address alone."""
+
+import json
+import string
+import time
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from functions.operations import Operation
+from functions.worker.mails import LANGUAGES
+from tests.support.front import CognitoFront, make_user
+from tests.support.invocation import SETTINGS
+from tests.unit.conftest import Configure, Invoke, Service
+
+CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
+FROM = "no-reply@example.com"
+SECRETS = ("482916", "quiet", "header.")
+TEXTS = {file.stem: json.loads(file.read_text("utf-8")) for file in LANGUAGES.glob("*.json")}
+
+changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda one: one.id)
+
+
+def mails(cognito: CognitoFront) -> list[dict[str, Any]]:
+    """What SES got."""
+    return [request.body for request in cognito.requests if request.action == "SendEmail"]
+
+
+def text(mail: dict[str, Any]) -> str:
+    body: str = mail["Content"]["Simple"]["Body"]["Text"]["Data"]
+    return body
+
+
+def forget_the_end_of_tasks(table: DynamoDBClient) -> None:
+    """Leave the table as a worker does that is killed in the middle of a task."""
+    for item in table.scan(TableName=SETTINGS.table_name)["Items"]:
+        table.update_item(
+            TableName=SETTINGS.table_name,
+            Key={"id": item["id"]},
+            UpdateExpression="REMOVE done",
+        )
+
+
+@pytest.fixture(autouse=True)
+def mailing(configure: Configure, dynamodb: DynamoDBClient) -> None:
+    configure(mail_from=FROM)
+
+
+@changing
+def test_a_change_is_mailed_to_its_user_after_the_response(
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    before = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    reply = invoke(operation)
+    assert (reply.status, mails(cognito)) == (204, [])
+
+    work = service.work()
+
+    after = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    (mail,) = mails(cognito)
+    assert (work.metrics, work.log["task"]) == ({"Success"}, "mail_change")
+    assert mail["FromEmailAddress"] == FROM
+    assert mail["Destination"] == {"ToAddresses": ["demo@example.com"]}
+    assert "192.0.2.7" in text(mail)
+    assert before in text(mail) or after in text(mail)
+    assert not any(secret in json.dumps(mail) for secret in SECRETS)
+
+
+@changing
+def test_no_mail_is_sent_for_a_change_that_was_refused_or_without_a_sender(
+    operation: Operation,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
+) -> None:
+    cognito.answer(operation.action, error="NotAuthorizedException", times=1)
+    invoke(operation)
+    service.work()
+    configure()
+    invoke(operation)
+    service.work()
+
+    assert mails(cognito) == []
+
+
+def test_a_change_of_unknown_outcome_is_mailed_once_it_shows(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("ChangePassword", reset=True, forward=True)
+    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
+    invoke(UPDATE)
+    service.work()
+
+    assert len(mails(cognito)) == 1
+
+
+def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
+    invoke(UPDATE)
+
+    work = service.work()
+
+    assert (mails(cognito), work.body["batchItemFailures"]) == ([], [])
+    assert "NoVerifiedAddress" in work.metrics
+
+
+def test_a_user_who_is_gone_gets_no_mail(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", error="UserNotFoundException")
+    invoke(UPDATE)
+
+    assert service.work().metrics == {"Success"}
+    assert mails(cognito) == []
+
+
+def test_a_message_that_comes_twice_mails_once(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    for _ in range(2):  # with the request ID of the tests, as SQS repeats a message
+        invoke(UPDATE)
+        assert service.work().metrics == {"Success"}
+
+    assert len(mails(cognito)) == 1
+
+
+def test_a_mail_that_failed_is_sent_later(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("SendEmail", error="TooManyRequestsException", times=1)
+    invoke(UPDATE)
+    failed = service.work()
+    invoke(UPDATE)
+    service.work()
+
+    assert failed.metrics >= {"SendEmail.TooManyRequestsException", "Retried"}
+    assert len(mails(cognito)) == 2
+
+
+def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
+    cognito: CognitoFront,
+    dynamodb: DynamoDBClient,
+    invoke: Invoke,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    invoke(UPDATE)
+    service.work()
+    forget_the_end_of_tasks(dynamodb)
+    invoke(UPDATE)
+    assert "TaskInProgress" in service.work().metrics
+    invoke(UPDATE)
+    late = time.time() + 2 * 86400
+    monkeypatch.setattr("time.time", lambda: late)
+    service.work()
+
+    assert len(mails(cognito)) == 2
+
+
+def test_a_table_that_fails_stops_no_mail(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(mail_from=FROM, table_name="a-table-that-is-not-there")
+    invoke(UPDATE)
+    work = service.work()
+
+    assert len(mails(cognito)) == 1
+    assert work.metrics == {"Success", "IdempotencyFailed"}
+
+
+def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
+    cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke, service: Service
+) -> None:
+    def respond(action: str, _: object) -> dict[str, Any]:
+        if action == "SendEmail":
+            dynamodb.delete_table(TableName=SETTINGS.table_name)
+        return make_user() | {"MessageId": "a-mail"}
+
+    invoke(UPDATE)
+    cognito.respond = respond
+
+    assert service.work().metrics == {"Success", "IdempotencyFailed"}
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("de-AT", "de"), ("pt_BR", "pt"), ("JA", "ja"), ("xx", "en"), ("../en", "en"), ("", "en")],
+)
+def test_a_mail_is_in_the_users_language(
+    locale: str, language: str, cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=make_user(locale=locale))
+    invoke(UPDATE)
+    service.work()
+
+    (mail,) = mails(cognito)
+    simple = mail["Content"]["Simple"]
+    assert simple["Subject"]["Data"] == TEXTS[language]["passwordChanged"][0]
+    assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
+
+
+def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
+    def shape(value: object) -> object:
+        if isinstance(value, str):
+            return sorted(name for _, name, _, _ in string.Formatter().parse(value) if name)
+        if isinstance(value, list):
+            return [shape(one) for one in value]
+        assert isinstance(value, dict)
+        return {key: shape(one) for key, one in value.items()}
+
+    assert set(TEXTS) == {"en", "de", "fr", "es", "pt", "ja"}
+    assert [texts for texts in TEXTS.values() if shape(texts) != shape(TEXTS["en"])] == []
+
+
+def test_a_mail_says_where_help_is_and_its_settings_reach_ses(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    url = "https://example.com/help?a=1&b=2"
+    configure(
+        mail_from=FROM,
+        mail_reply_to="help@example.com",
+        mail_configuration_set="passwords",
+        support_url=url,
+    )
+    invoke(UPDATE)
+    service.work()
+
+    (mail,) = mails(cognito)
+    assert mail["ReplyToAddresses"] == ["help@example.com"]
+    assert mail["ConfigurationSetName"] == "passwords"
+    assert url in text(mail)
+    html = mail["Content"]["Simple"]["Body"]["Html"]["Data"]
+    assert '<a href="https://example.com/help?a=1&amp;b=2">' in html
+    assert html.count("http") == 2, "nothing else is remote"

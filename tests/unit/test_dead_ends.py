@@ -16,8 +16,8 @@ RESET = Operation.RESET_PASSWORD
 INVITED = make_user("FORCE_CHANGE_PASSWORD")
 FEDERATED = make_user("EXTERNAL_PROVIDER")
 UNVERIFIED = make_user(email_verified="false")
-NOBODY = {"error": "UserNotFoundException"}
-ON = {"event_bus_name": "the-bus", "mail_from": FROM, "resend_invitations": True}
+NOBODY: dict[str, Any] = {"error": "UserNotFoundException"}
+ON: dict[str, Any] = {"event_bus_name": "the-bus", "mail_from": FROM, "resend_invitations": True}
 
 
 def acts(cognito: CognitoFront) -> list[str]:

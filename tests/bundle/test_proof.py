@@ -125,6 +125,14 @@ _QUEUE: Final = {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a
 
 CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
     "cognito-idp": {
+        "AdminCreateUser": [
+            {
+                "UserPoolId": "us-east-1_a",
+                "Username": "demo@example.com",
+                "MessageAction": "RESEND",
+                "DesiredDeliveryMediums": ["EMAIL"],
+            }
+        ],
         "AdminGetUser": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
         "AdminUserGlobalSignOut": [{"UserPoolId": "us-east-1_a", "Username": "demo@example.com"}],
         "ChangePassword": [
@@ -147,6 +155,9 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
         ],
         "GetUser": [{"AccessToken": TOKEN}],
         "GlobalSignOut": [{"AccessToken": TOKEN}],
+        "ListUsers": [
+            {"UserPoolId": "us-east-1_a", "Filter": 'email = "ä@example.com"', "Limit": 10}
+        ],
     },
     "dynamodb": {
         "DeleteItem": [_KEY],
@@ -184,6 +195,22 @@ CALLS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
             }
         ]
     },
+    "sesv2": {
+        "SendEmail": [
+            {
+                "FromEmailAddress": "no-reply@example.com",
+                "ReplyToAddresses": ["help@example.com"],
+                "ConfigurationSetName": "passwords",
+                "Destination": {"ToAddresses": ["demo@example.com"]},
+                "Content": {
+                    "Simple": {
+                        "Subject": {"Data": "Ä", "Charset": "UTF-8"},
+                        "Body": {"Text": {"Data": "ä\n"}, "Html": {"Data": "<p>ä</p>"}},
+                    }
+                },
+            }
+        ]
+    },
     "sqs": {
         "ChangeMessageVisibility": [_QUEUE | {"ReceiptHandle": "a", "VisibilityTimeout": 3}],
         "SendMessage": [_QUEUE | {"MessageBody": '{"username": "ä"}'}],
@@ -212,7 +239,7 @@ def sent(front: Recorder, bundle: Path | None) -> list[tuple[str, str, dict[str,
     endpoints = dict.fromkeys(
         [
             ENDPOINT,
-            *(f"AWS_ENDPOINT_URL_{name}" for name in ("DYNAMODB", "EVENTBRIDGE", "SQS")),
+            *(f"AWS_ENDPOINT_URL_{name}" for name in ("DYNAMODB", "EVENTBRIDGE", "SESV2", "SQS")),
         ],
         front.url,
     )

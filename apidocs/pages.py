@@ -77,10 +77,10 @@ together.
 {rules}
 
 `minLength`, `usedBefore` and the rules that begin with `require` follow the pool's own policy.
-`forbiddenWord` and `breached` follow the [settings](settings.md). `GET /password-policy` lists the rules
-of a deployment. `maxLength`, `pattern` and `replacementCharacter` make a request invalid, and the
-others are then not checked. Only Cognito knows about `usedBefore`, which it reports by the problem
-`password-used-before`.
+`forbiddenWord` and `breached` follow the [settings](settings.md). `GET /password-policy` lists the
+rules of a deployment. `maxLength`, `pattern` and `replacementCharacter` make a request invalid, and
+the others are then not checked. Only Cognito knows whether a password was used before, and the
+problem is then `password-used-before`.
 
 ## The log line
 

@@ -71,9 +71,10 @@ class Operation(Facts, Enum):
     """The operations, a row each.
 
     Cognito allows 30 calls a second per account and region, over the actions of the first three
-    rows and over all user pools. The throttles are above that, because a throttle is for all callers
-    together: if a few of them filled it, nobody else could recover a password. What keeps Cognito's
-    quota is the count per address or user, which comes before Cognito is called.
+    rows and over all user pools. The throttles are above that, because a throttle is for all
+    callers together: if a few of them filled it, nobody else could recover a password. What keeps
+    Cognito's quota is the count per address or user, which comes before Cognito is called. A
+    process reads the policy once in five minutes, however often it is asked.
     """
 
     RESET_PASSWORD = Facts(

@@ -106,12 +106,8 @@ RULES: Final = (
     ),
     Rule("pattern", f"The password must not contain {Password.refused_are}."),
     Rule("replacementCharacter", "The password must not contain U+FFFD."),
-    _characters(
-        "requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"
-    ),
-    _characters(
-        "requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"
-    ),
+    _characters("requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"),
+    _characters("requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"),
     _characters("requireNumbers", "RequireNumbers", "[0-9]", "a digit"),
     _characters(
         "requireSymbols",

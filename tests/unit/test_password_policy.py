@@ -130,7 +130,8 @@ def judge() -> Iterator[Judge]:
 
 
 CLOSE = [
-    *("ßẞsſ", "İıiI\u0307", "ςΣσΑ", "ﬁfiFI", "Åée\u0301A\u030a", "ᾳαΙ\u0345", "ŉǅꭰᏸ", "🔑a\U0001e921"),
+    *("ß\u1e9es\u017f", "İ\u0131iI\u0307", "ςΣσΑ", "ﬁfiFI", "Åée\u0301A\u030a"),
+    *("ᾳαΙ\u0345", "ŉǅꭰᏸ", "🔑a\U0001e921"),
     *("aA4@", "8bB", "0oO", "1l!|iI", "3eE", "5sS$", "7tT"),
 ]
 """Letters that are the same to one way of comparing and not to another."""
@@ -163,7 +164,7 @@ REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
     operation=st.sampled_from([CONFIRM, UPDATE]),
     data=st.data(),
 )
-def test_the_client_judges_as_the_service_does(  # noqa: PLR0913 - of Hypothesis
+def test_the_client_judges_as_the_service_does(
     policy: dict[str, Any],
     words: list[str],
     name: str,
@@ -199,6 +200,4 @@ def test_the_client_judges_as_the_service_does(  # noqa: PLR0913 - of Hypothesis
     judged = {one["rule"] for one in broken}
     assert refused == (judged & REFUSED_FIRST or judged)
     numbers = {one["rule"]: one["params"] for one in errors if "params" in one}
-    assert numbers == {
-        one["rule"]: one["params"] for one in broken if one["rule"] in numbers
-    }
+    assert numbers == {one["rule"]: one["params"] for one in broken if one["rule"] in numbers}

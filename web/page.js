@@ -13,7 +13,7 @@ import { logRequests } from './request-log.js';
 
 const config = await (await fetch('/config.json')).json();
 
-/** What a rule asks for. One without a text is shown only while it is broken. */
+/** What a rule asks for. One without a text is shown only after the service has refused it. */
 const RULES = {
   minLength: ({ minimum }) => `At least ${minimum} characters`,
   requireLowercase: () => 'A lowercase letter (a to z)',
@@ -40,6 +40,9 @@ const OUTCOME_UNKNOWN = 'If you chose a new password, try to sign in with it fir
 
 /** Only in memory, because any script of the page can read a storage and send it away. */
 let session = { username: '', accessToken: '' };
+
+/** Until it has come, or if it does not come, only the service judges. */
+let policy = { rules: [] };
 
 /** What each form does. It returns a message and the field that is needed next. */
 const ACTIONS = {
@@ -95,9 +98,6 @@ element('demo-password').textContent = config.demoUser.password;
 
 let mails = [];
 readMails();
-
-/** Until it has come, or if it does not come, only the service judges. */
-let policy = { rules: [] };
 readPolicy();
 
 /** Add to a field a place for its errors, and to a password a button that shows it. */

@@ -466,6 +466,7 @@ def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
 
     assert pool["Policies"]["PasswordPolicy"] == {
         "MinimumLength": 15,
+        "PasswordHistorySize": 5,
         "RequireLowercase": False,
         "RequireNumbers": False,
         "RequireSymbols": False,
@@ -677,6 +678,10 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"revealUserExistence": "yes"}, "revealUserExistence must be true or false, not 'yes'."),
         ({"cloudWatchRole": ["true"]}, "cloudWatchRole must be true or false, not"),
         ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
+        (
+            {"forbiddenWords": "Acme,io"},
+            "forbiddenWords must be words of 3 to 64 characters with commas between them, like",
+        ),
         ({"allowedClientIds": 1}, "allowedClientIds must be names with commas between them, like"),
         (
             {"allowedOrigins": "https://app.example/"},

@@ -351,7 +351,7 @@ def _schema_of(kind: Any) -> Document:  # noqa: ANN401 - any type of a response
         return _schema_of(*get_args(kind))
     if get_origin(kind) is Annotated:
         base, narrower = get_args(kind)
-        return _schema_of(base) | narrower
+        return {**_schema_of(base), **narrower}
     if get_origin(kind) is list:
         return {"type": "array", "items": _schema_of(*get_args(kind))}
     if get_origin(kind) is Literal:

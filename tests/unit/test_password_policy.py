@@ -117,16 +117,17 @@ def judge() -> Iterator[Judge]:
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as node:
-        assert node.stdin
-        assert node.stdout
+        questions, answers = node.stdin, node.stdout
+        assert questions
+        assert answers
 
         def ask(*question: object) -> list[dict[str, Any]]:
-            print(json.dumps(question), file=node.stdin, flush=True)
-            answer: list[dict[str, Any]] = json.loads(node.stdout.readline())
+            print(json.dumps(question), file=questions, flush=True)
+            answer: list[dict[str, Any]] = json.loads(answers.readline())
             return answer
 
         yield ask
-        node.stdin.close()
+        questions.close()
 
 
 CLOSE = [
@@ -144,15 +145,13 @@ names = st.builds(
     st.sampled_from(["", "+", "++"]),
     st.lists(texts, min_size=1, max_size=3),
 )
-written = st.sampled_from(
-    [
-        *(str, str.upper, str.lower, str.casefold, str.swapcase),
-        lambda text: unicodedata.normalize("NFD", text),
-        lambda text: text.translate(str.maketrans("ileoastb", "1!304$78")),
-        lambda text: text.rpartition("@")[0],
-        lambda text: text.lstrip("+"),
-    ]
-)
+WRITTEN: list[Callable[[str], str]] = [
+    *(str, str.upper, str.lower, str.casefold, str.swapcase),
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: text.translate(str.maketrans("ileoastb", "1!304$78")),
+    lambda text: text.rpartition("@")[0],
+    lambda text: text.lstrip("+"),
+]
 REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
 
 
@@ -174,7 +173,7 @@ def test_the_client_judges_as_the_service_does(
     service: Service,
     judge: Judge,
 ) -> None:
-    part = data.draw(written)(data.draw(st.sampled_from([name, *words])))
+    part = data.draw(st.sampled_from(WRITTEN))(data.draw(st.sampled_from([name, *words])))
     before, after = data.draw(texts | st.sampled_from(ODD)), data.draw(texts | st.sampled_from(ODD))
     password = (before + part + after) * data.draw(st.sampled_from([1, 1, 1, 1, 40]))
     assume(password)

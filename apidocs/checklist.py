@@ -22,9 +22,10 @@ def find_missing(operation: Operation, root: Path) -> Iterator[str]:
         f"functions/{name}/__init__.py": "make the folder a package",
         f"functions/{name}/handler.py": f"write what {name} does",
         f"events/{name}.json": "add an event that succeeds",
-        f"events/{name}.*.json": "add an event that fails",
         f"tests/unit/test_{name}.py": f"test what {name} does",
     }
+    if operation.has_body:  # or else nothing can be wrong with a request
+        needed[f"events/{name}.*.json"] = "add an event that fails"
     for file, advice in needed.items():
         if not list(root.glob(file)):
             yield f"{file} is missing: {advice}."

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from itertools import groupby
 from typing import (
+    Annotated,
     Any,
     Final,
     Literal,
@@ -26,7 +27,7 @@ from functions.api.endpoint import Endpoint
 from functions.fields import BODY
 from functions.operations import Operation
 from functions.problems import COGNITO, GATEWAY, JSON, MAX_ERRORS, MEANINGS, FieldError, Problem
-from functions.protection.passwords import PASSWORD_RULES, SIGN_IN_NAME, describe_min_length
+from functions.protection.passwords import MIN_LENGTH, RULES, SIGN_IN_NAME
 from functions.requests import Request
 from functions.settings import Settings
 
@@ -53,7 +54,7 @@ _ERROR_MEMBERS: Final = {
     "rule": (
         "JSON Schema's name of the rule, or `charset`, `json`, `replacementCharacter`,"
         f" `{SIGN_IN_NAME}` or `uniqueNames`, or a password rule: "
-        + ", ".join(f"`{rule}`" for rule in PASSWORD_RULES)
+        + ", ".join(f"`{rule.name}`" for rule in RULES)
         + "."
     ),
     "detail": "A sentence about it.",
@@ -63,7 +64,7 @@ _ERROR_MEMBERS: Final = {
 
 def _problem() -> Document:
     """Return the schema of every failure, with an example that has all members."""
-    example = problems.PASSWORD_REFUSED.document(_REQUEST_ID, [describe_min_length(15)])
+    example = problems.PASSWORD_REFUSED.document(_REQUEST_ID, [MIN_LENGTH.error({"minimum": 15})])
     return {
         "description": "RFC 9457, with the members that Amplify reads. Switch on `type`.",
         "type": "object",
@@ -174,7 +175,11 @@ def build() -> Document:
         },
         "components": {
             "schemas": {
-                **{f"{operation.type_name}Input": _request(operation) for operation in Operation},
+                **{
+                    f"{operation.type_name}Input": _request(operation)
+                    for operation in Operation
+                    if operation.has_body
+                },
                 **_outputs(),
                 "Problem": _problem(),
             },
@@ -219,10 +224,13 @@ def possible_problems(operation: Operation) -> list[Problem]:
         *(field.empty for field in handler.request_type.fields.values() if field.empty),
         *(COGNITO[name] for name in declared_errors(operation) if name in COGNITO),
         *GATEWAY.values(),
-        problems.ACCOUNT_NOT_ALLOWED,
-        problems.ATTEMPTS_EXCEEDED,
         problems.SERVICE_UNAVAILABLE,
     } - {problems.NOT_FOUND}
+    if operation.about_user:
+        found |= {problems.ACCOUNT_NOT_ALLOWED}
+    if operation.attempts_per_hour:
+        found |= {problems.ATTEMPTS_EXCEEDED}
+        found |= set() if operation.signed_in else {problems.NETWORK_ATTEMPTS_EXCEEDED}
     if handler.hidden_answer:
         found |= {handler.hidden_answer}
     if operation.changes_password:
@@ -232,14 +240,14 @@ def possible_problems(operation: Operation) -> list[Problem]:
     if operation.signed_in:
         found |= {problem for *_, problem in MEANINGS}
     else:
-        found |= {problems.NETWORK_ATTEMPTS_EXCEEDED}
         found -= {problems.NOT_SIGNED_IN}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))
 
 
 def _describe() -> str:
     limits = "\n".join(
-        f"| `{operation.path}` | {operation.requests_per_second} | {operation.attempts_per_hour} |"
+        f"| `{operation.path}` | {operation.requests_per_second}"
+        f" | {operation.attempts_per_hour or 'not counted'} |"
         for operation in Operation
     )
     elsewhere = "\n\n".join(
@@ -275,16 +283,19 @@ def _describe_operation(operation: Operation) -> Document:
         "description": (import_module(handler.request_type.__module__).__doc__ or "").strip(),
         "security": [{"accessToken": []}] if operation.signed_in else [],
         "parameters": parameters if operation.repeatable else [],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{operation.type_name}Input"},
-                    "example": _example(operation),
-                }
-            },
-        },
         "responses": _success(operation) | _failures(operation),
+    } | ({"requestBody": _body(operation)} if operation.has_body else {})
+
+
+def _body(operation: Operation) -> Document:
+    return {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": f"#/components/schemas/{operation.type_name}Input"},
+                "example": _example(operation),
+            }
+        },
     }
 
 
@@ -311,6 +322,12 @@ def _success(operation: Operation) -> Document:
         "description": success.description,
         "headers": _refer_to_headers(_COMMON),
     }
+    if success.max_age:
+        response["headers"]["Cache-Control"] = {
+            "description": "Anyone may keep the response for so many seconds.",
+            "required": True,
+            "schema": {"const": f"public, max-age={success.max_age}"},
+        }
     if success.example is not None:
         schema = {"$ref": f"#/components/schemas/{operation.type_name}Output"}
         response["content"] = {"application/json": {"schema": schema, "example": success.example}}
@@ -332,6 +349,11 @@ def _schema_of(kind: Any) -> Document:  # noqa: ANN401 - any type of a response
     """Return the schema of a type that a handler returns."""
     if get_origin(kind) is NotRequired:
         return _schema_of(*get_args(kind))
+    if get_origin(kind) is Annotated:
+        base, narrower = get_args(kind)
+        return {**_schema_of(base), **narrower}
+    if get_origin(kind) is list:
+        return {"type": "array", "items": _schema_of(*get_args(kind))}
     if get_origin(kind) is Literal:
         return {"enum": list(get_args(kind))}
     if is_typeddict(kind):

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 from functions.operations import Operation
 from functions.problems import MAX_ERRORS, PROBLEMS
 from functions.protection.limits import WINDOW
-from functions.protection.passwords import CHARACTERS, OWN_RULES, describe_min_length
+from functions.protection.passwords import RULES
 from functions.records import (
     CRASH,
     ERRORS,
@@ -76,7 +76,11 @@ together.
 
 {rules}
 
-`minLength` and the rules that begin with `require` follow the pool's own policy.
+`minLength`, `usedBefore` and the rules that begin with `require` follow the pool's own policy.
+`forbiddenWord` and `breached` follow the [settings](settings.md). `GET /password-policy` lists the
+rules of a deployment. `maxLength`, `pattern` and `replacementCharacter` make a request invalid, and
+the others are then not checked. Only Cognito knows whether a password was used before, and the
+problem is then `password-used-before`.
 
 ## The log line
 
@@ -146,18 +150,16 @@ def write_reference() -> str:
             str(o.attempts_per_hour),
             str(o.requests_per_second),
         )
+        if o.attempts_per_hour
+        else (f"`{o.id}`", "nobody", "", str(o.requests_per_second))
         for o in Operation
     ] + [
         (f"`{o.id}`", network, str(most), "")
         for network, most in networks.items()
         for o in Operation
-        if not o.signed_in
+        if o.attempts_per_hour and not o.signed_in
     ]
-    rules = [
-        ("minLength", describe_min_length(15).detail),
-        *((rule.rule, rule.detail) for rule in CHARACTERS.values()),
-        *OWN_RULES.items(),
-    ]
+    rules = ((f"`{rule.name}`", rule.detail) for rule in RULES)
     members = get_type_hints(Record, include_extras=True)
     metrics = [
         (SUCCESS, "outcome", "The request was carried out."),
@@ -171,7 +173,7 @@ def write_reference() -> str:
         limits=_table(
             ("operation", "counted for", f"attempts per {WINDOW} s", "throttle per second"), limits
         ),
-        rules=_table(("rule", "sentence"), ((f"`{rule}`", text) for rule, text in rules)),
+        rules=_table(("rule", "sentence"), rules),
         members=_table(
             ("member", "type", "present", "meaning"),
             (_describe_member(name, kind) for name, kind in members.items()),

@@ -31,6 +31,7 @@ from infra.packaging.bundle import ROOT
 from local import emulator
 from local.deployment import local_stack
 from local.stack import Stack, User
+from tests.support.invocation import BODIES
 
 FOLDER: Final = Path(__file__).parent
 START: Final = 60
@@ -84,7 +85,7 @@ def measure(stack: Stack, phases: Sequence[Phase]) -> dict[str, Any]:
     with ThreadPoolExecutor(ABREAST) as pool, ExitStack() as throttles:
         plan = _prepare(stack, phases, pool)
         _start_processes(plan)
-        for operation in Operation:
+        for operation in BODIES:
             limit = throttle(operation)
             throttles.enter_context(stack.throttled(operation, rate=limit, burst=limit))
         came = _send(plan, sum(phase.seconds for phase in phases))
@@ -96,7 +97,7 @@ def measure(stack: Stack, phases: Sequence[Phase]) -> dict[str, Any]:
             {
                 "share": phase.share,
                 "seconds": phase.seconds,
-                "operations": [_sum_up(phase, operation, one) for operation in Operation],
+                "operations": [_sum_up(phase, operation, one) for operation in BODIES],
             }
             for phase, one in zip(phases, came["phases"], strict=True)
         ],
@@ -110,11 +111,9 @@ def _prepare(stack: Stack, phases: Sequence[Phase], pool: ThreadPoolExecutor) ->
     """Users for every request that can succeed, and some who are under way."""
     spare = {
         operation: math.ceil(MARGIN * max(phase.rate(operation) for phase in phases))
-        for operation in Operation
+        for operation in BODIES
     }
-    passing = {
-        operation: sum(phase.passing(operation) for phase in phases) for operation in Operation
-    }
+    passing = {operation: sum(phase.passing(operation) for phase in phases) for operation in BODIES}
     # Each user resets once, or updates as often as the limits allow.
     numbers = {
         "fresh": passing[RESET] + spare[RESET],
@@ -140,7 +139,7 @@ def _prepare(stack: Stack, phases: Sequence[Phase], pool: ThreadPoolExecutor) ->
         "url": stack.url,
         # The emulator has one for everybody, and so no mail needs to be read meanwhile.
         "code": codes.pop(),
-        "phases": [{o.id: (phase.rate(o), phase.count(o)) for o in Operation} for phase in phases],
+        "phases": [{o.id: (phase.rate(o), phase.count(o)) for o in BODIES} for phase in phases],
         "fresh": [(*user, "") for user in users["fresh"]],
         "coded": [(*user, "") for user in users["coded"]],
         "signed_in": [
@@ -165,7 +164,7 @@ def _start_processes(plan: dict[str, Any]) -> None:
         },
         UPDATE: {"oldPassword": "no-quiet-harbour", "newPassword": "a-warm-quiet-harbour"},
     }
-    for operation in Operation:
+    for operation in BODIES:
         count = throttle(operation)
         with ThreadPoolExecutor(count) as pool, urllib3.PoolManager(maxsize=count) as http:
             for number, (*_, token) in zip(range(count), cycle(plan["signed_in"]), strict=False):
@@ -317,7 +316,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     emulator.isolate()
     with local_stack(emulator.free_port(), say=lambda line: print(line, file=sys.stderr)) as stack:
-        number = sum(phase.count(operation) for phase in phases for operation in Operation)
+        number = sum(phase.count(operation) for phase in phases for operation in BODIES)
         print(f"creating users for {number:,} requests, and sending them", file=sys.stderr)
         load = measure(stack, phases)
     print(tabulate(load))

@@ -17,6 +17,7 @@ from benchmarks.execution import Figures
 from benchmarks.variants import BOTO3, COOKBOOK, FEATURES, HTTP, OURS, PLAIN_COOKBOOK, RIVALS
 from functions.operations import Operation
 from infra.packaging.bundle import ROOT
+from tests.support.invocation import BODIES
 
 FOLDER: Final = Path(__file__).parent
 WAITS: Final = FOLDER / "waits.json"
@@ -91,7 +92,7 @@ def write(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> str:
         operation.id: {
             name: round(_ratio(rounds, operation, ratio)[1], 3) for name, ratio in RATIOS.items()
         }
-        for operation in Operation
+        for operation in BODIES
     }
     results |= sizes
     results["cold_start_ms"] = {
@@ -128,9 +129,9 @@ def _document(rounds: list[Round], counts: Round, sizes: dict[str, int]) -> Iter
         else "none: no valgrind here",
     )
     yield from ("## Ratios", "")
-    header = ["", "at most", *(operation.id for operation in Operation)]
+    header = ["", "at most", *(operation.id for operation in BODIES)]
     yield from table(header, (_ratio_cells(rounds, ratio) for ratio in RATIOS.values()))
-    for operation in Operation:
+    for operation in BODIES:
         yield from ("", f"## {operation.id}", "")
         names = [name for name, of in rounds[0] if of in (operation, None) and name not in FEATURES]
         yield from _figures(rounds, counts, operation, names)
@@ -228,7 +229,7 @@ def _ratio(rounds: list[Round], operation: Operation, ratio: Ratio) -> tuple[flo
 
 def _ratio_cells(rounds: list[Round], ratio: Ratio) -> list[str]:
     cells = [ratio.text, f"{ratio.bar:.2f}"]
-    for operation in Operation:
+    for operation in BODIES:
         low, middle, high = _ratio(rounds, operation, ratio)
         missed = " **missed**" if middle > ratio.bar else ""
         cells.append(f"{middle:.2f} [{low:.2f}-{high:.2f}]{missed}")

@@ -144,7 +144,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
     }
     own = shared | {"AWS_CA_BUNDLE": str(trust(bundles.ours, authority))}
     variants = []
-    for operation in Operation:
+    for operation in invocation.BODIES:
         handler = f"functions.start.{operation.id}"
         cookbook = f"{operation.id}.lambda_handler"
         http = f"http_client.{operation.id}"

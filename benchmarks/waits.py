@@ -39,7 +39,7 @@ def measure(bundle: Path, requests: int) -> dict[str, float]:
             environment = _environment(bundle, url, folder)
             return {
                 function: _measure(bundle, client, function, environment, requests)
-                for function in (*(operation.id for operation in Operation), WORKER)
+                for function in (*(operation.id for operation in invocation.BODIES), WORKER)
                 if (bundle / "functions" / function).exists()
             }
 

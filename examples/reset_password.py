@@ -8,7 +8,11 @@ from pathlib import Path
 import httpx
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "openapi.json").read_text())
-PATHS = {methods["post"]["operationId"]: path for path, methods in DOCUMENT["paths"].items()}
+PATHS = {
+    operation["operationId"]: path
+    for path, methods in DOCUMENT["paths"].items()
+    for operation in methods.values()
+}
 
 
 def call(operation: str, **body: str) -> httpx.Response:

@@ -34,6 +34,8 @@ class Success(NamedTuple):
     status: int
     description: str
     example: Mapping[str, Any] | None = None
+    max_age: int = 0
+    """Seconds for which anyone may keep the response; 0 if nobody may."""
 
 
 class Facts(NamedTuple):
@@ -52,10 +54,16 @@ class Facts(NamedTuple):
     signed_in: bool
     """The caller sends an access token, which the gateway's authorizer verifies."""
     attempts_per_hour: int
-    """For one user. The default of a setting."""
+    """For one user. The default of a setting; 0 if attempts are not counted."""
     requests_per_second: int
     """For all callers together: the gateway's throttle, and its burst."""
     success: Success
+    about_user: bool = True
+    """The request names a user, or its caller is one, whose hash is in the log."""
+    has_body: bool = True
+    """A request has a body, which must be JSON. Otherwise, one that comes is ignored."""
+    uses_queue: bool = True
+    """The worker gets what the operation leaves to it: codes, events, and sign-outs that failed."""
     queued: bool = False
     """While user existence is hidden, the worker calls Cognito."""
     other_actions: tuple[str, ...] = ()
@@ -66,10 +74,11 @@ class Facts(NamedTuple):
 class Operation(Facts, Enum):
     """The operations, a row each.
 
-    Cognito allows 30 calls a second per account and region, over the actions of all three rows and
-    over all user pools. The throttles are above that, because a throttle is for all callers
-    together: if a few of them filled it, nobody else could recover a password. What keeps Cognito's
-    quota is the count per address or user, which comes before Cognito is called.
+    Cognito allows 30 calls a second per account and region, over the actions of the first three
+    rows and over all user pools. The throttles are above that, because a throttle is for all
+    callers together: if a few of them filled it, nobody else could recover a password. What keeps
+    Cognito's quota is the count per address or user, which comes before Cognito is called. A
+    process reads the policy once in five minutes, however often it is asked.
     """
 
     RESET_PASSWORD = Facts(
@@ -124,6 +133,33 @@ class Operation(Facts, Enum):
         attempts_per_hour=10,
         requests_per_second=50,
         success=Success(status=204, description="The password is changed."),
+    )
+    PASSWORD_POLICY = Facts(
+        method="GET",
+        path="/password-policy",
+        action="DescribeUserPool",
+        about_user=False,
+        has_body=False,
+        uses_queue=False,
+        uses_client_secret=False,
+        changes_password=False,
+        repeatable=False,
+        signed_in=False,
+        attempts_per_hour=0,
+        requests_per_second=100,
+        success=Success(
+            status=200,
+            description="The rules that this deployment enforces.",
+            example={
+                "rules": [
+                    {"rule": "minLength", "params": {"minimum": 15}},
+                    {"rule": "maxLength", "params": {"maximum": 256}},
+                    {"rule": "edgeSpace"},
+                    {"rule": "forbiddenWord", "params": {"words": ["Acme"]}},
+                ]
+            },
+            max_age=300,
+        ),
     )
 
     __hash__ = Enum.__hash__  # a row's own hash would need an example that is hashable

@@ -430,6 +430,7 @@ COGNITO: Final[dict[str, Problem]] = {
     "ServiceUnavailable": OUTCOME_UNKNOWN,
     "ServiceUnavailableException": OUTCOME_UNKNOWN,
     "ThrottlingException": TOO_MANY_REQUESTS,
+    "UserPoolTaggingException": INTERNAL_ERROR,
 }
 """Cognito's exceptions by name. `NotAuthorizedException` has several meanings: see `MEANINGS`."""
 

@@ -152,7 +152,8 @@ class Names(Setting[tuple[str, ...]]):
         self, sentence: str, pattern: str = ".*", example: str = "a,b", **options: Any
     ) -> None:
         self._pattern = pattern
-        self.expected = f"names with commas between them, like {example}"
+        kind = options.pop("kind", "names")
+        self.expected = f"{kind} with commas between them, like {example}"
         super().__init__(sentence, options.pop("default", ()), **options)
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -311,6 +312,7 @@ class Settings:
                 environment=True,
             )
             for operation in Operation
+            if operation.attempts_per_hour
         }
     )
     attempts_per_address = Number(
@@ -351,6 +353,14 @@ class Settings:
         "https://api.pwnedpasswords.com/range",
         default="https://api.pwnedpasswords.com/range",
         stages={"local": ""},
+        environment=True,
+    )
+    forbidden_words = Names(
+        "Words that no new password may contain, such as your product's and your company's names.",
+        r"[^\x00-\x1f\x7f-\x9f]{3,64}",
+        "Acme,Acme Rockets",
+        kind="words of 3 to 64 characters",
+        stages={"local": ("Acme",)},
         environment=True,
     )
     snap_start = Flag(

@@ -89,11 +89,14 @@ class Functions(Construct):
             function = self._add(operation.id, sentence)
             revealed = settings.reveal_user_existence
             _grant_cognito(function, user_pool, operation.actions(revealed=revealed))
+            counted = COUNT_ACTIONS if operation.attempts_per_hour else ()
             stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
-            table.grant(function, *(f"dynamodb:{action}" for action in (*COUNT_ACTIONS, *stored)))
-            self.queue.queue.grant(function, "sqs:SendMessage")
-            if event_bus:
-                event_bus.grant_put_events_to(function)
+            if counted or stored:
+                table.grant(function, *(f"dynamodb:{action}" for action in (*counted, *stored)))
+            if operation.uses_queue:
+                self.queue.queue.grant(function, "sqs:SendMessage")
+                if event_bus:
+                    event_bus.grant_put_events_to(function)
             self.by_operation[operation] = function.add_alias(ALIAS)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
         _grant_cognito(worker, user_pool, settings.worker_actions)

@@ -14,6 +14,11 @@ MESSAGE: Final = (
 )
 """Cognito has one text for resets, sign-ups and new addresses alike, and puts the code into it."""
 
+HISTORY: Final = 5
+"""Earlier passwords that Cognito refuses, in the plans Essentials and Plus. PCI DSS 8.3.7 asks for
+four. NIST and OWASP ask for none, since nobody has to change a password regularly: it is enough
+that somebody whose password was stolen does not go back to it soon."""
+
 
 class UserPool(Construct):
     """The pool and the app client that the functions use."""
@@ -47,6 +52,7 @@ class UserPool(Construct):
             # NIST SP 800-63B-4 §3.1.1.2: long, and no rules about kinds of characters.
             password_policy=cognito.PasswordPolicy(
                 min_length=15,
+                password_history_size=HISTORY,
                 require_digits=False,
                 require_lowercase=False,
                 require_symbols=False,

@@ -4,42 +4,30 @@ import {
   AuthError,
   configure,
   confirmResetPassword,
+  getPasswordPolicy,
   resetPassword,
   updatePassword,
+  validatePassword,
 } from './password-service.js';
 import { logRequests } from './request-log.js';
 
 const config = await (await fetch('/config.json')).json();
 
-/** The rules of a new password. Only the service can check one that has no `met`. */
-const RULES = [
-  {
-    rule: 'minLength',
-    text: `At least ${config.minLength} characters`,
-    met: ({ newPassword }) => [...newPassword].length >= config.minLength,
-  },
-  {
-    rule: 'edgeSpace',
-    text: 'No space at the beginning or end',
-    met: ({ newPassword }) => newPassword === newPassword.trim(),
-  },
-  {
-    rule: 'containsUsername',
-    forms: ['confirm'],
-    text: 'Does not contain your username',
-    met: ({ newPassword, username }) =>
-      ![username, username.replace(/@[^@]*$/, '')].some(
-        (part) => part.length >= 3 && plain(newPassword).includes(plain(part)),
-      ),
-  },
-  {
-    rule: 'sameAsOld',
-    forms: ['update'],
-    text: 'Differs from the current password',
-    met: ({ newPassword, oldPassword }) => newPassword !== oldPassword,
-  },
-  { rule: 'breached', text: 'Not found in known data breaches (checked when you submit)' },
-];
+/** What a rule asks for. One without a text is shown only after the service has refused it. */
+const RULES = {
+  minLength: ({ minimum }) => `At least ${minimum} characters`,
+  requireLowercase: () => 'A lowercase letter (a to z)',
+  requireUppercase: () => 'An uppercase letter (A to Z)',
+  requireNumbers: () => 'A digit',
+  requireSymbols: () => 'A special character, such as a hyphen',
+  edgeSpace: () => 'No space at the beginning or end',
+  containsUsername: () => 'Does not contain your username',
+  sameAsOld: () => 'Differs from the current password',
+  forbiddenWord: ({ words }) => `Does not contain ${words.join(' or ')}`,
+  usedBefore: ({ size }) => `Not among your last ${size} passwords (checked when you submit)`,
+  breached: () => 'Not found in known data breaches (checked when you submit)',
+};
+const BY_SERVICE = ['usedBefore', 'breached'];
 
 /** By type, for errors without advice of their own: those that do not come from the service. */
 const ADVICE = {
@@ -52,6 +40,9 @@ const OUTCOME_UNKNOWN = 'If you chose a new password, try to sign in with it fir
 
 /** Only in memory, because any script of the page can read a storage and send it away. */
 let session = { username: '', accessToken: '' };
+
+/** Until it has come, or if it does not come, only the service judges. */
+let policy = { rules: [] };
 
 /** What each form does. It returns a message and the field that is needed next. */
 const ACTIONS = {
@@ -107,6 +98,7 @@ element('demo-password').textContent = config.demoUser.password;
 
 let mails = [];
 readMails();
+readPolicy();
 
 /** Add to a field a place for its errors, and to a password a button that shows it. */
 function prepare(input) {
@@ -229,10 +221,14 @@ function showRules(form) {
   const { newPassword } = values;
   const refused = form.refused?.newPassword === newPassword ? form.refused.errors : [];
   const broken = refused.filter(({ pointer }) => pointer === '#/newPassword');
-  const known = RULES.filter(({ forms }) => !forms || forms.includes(form.id));
-  const states = known.map(({ rule, text, met }) => {
-    const judged = newPassword && met ? (met(values) ? 'Met' : 'Not met') : 'Not known yet';
-    return [text, broken.some((one) => one.rule === rule) ? 'Not met' : judged];
+  const unmetHere = newPassword ? validatePassword(policy, newPassword, values) : [];
+  const known = policy.rules.filter(
+    ({ rule }) => rule in RULES && (rule !== 'sameAsOld' || form.elements.oldPassword),
+  );
+  const states = known.map(({ rule, params }) => {
+    const judged = newPassword && !BY_SERVICE.includes(rule) ? 'Met' : 'Not known yet';
+    const unmet = [...unmetHere, ...broken].some((one) => one.rule === rule);
+    return [RULES[rule](params), unmet ? 'Not met' : judged];
   });
   const others = broken.filter(({ rule }) => !known.some((one) => one.rule === rule));
   states.push(...others.map(({ detail }) => [detail, 'Not met']));
@@ -296,6 +292,15 @@ function enter(username, accessToken) {
   element('update-username').value = username;
 }
 
+async function readPolicy() {
+  try {
+    policy = await getPasswordPolicy();
+    for (const form of document.forms) showRules(form);
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+  }
+}
+
 async function readMails() {
   try {
     const response = await fetch('/local/inbox');
@@ -332,10 +337,6 @@ function drawMail({ id, subject, code }) {
     item.append(make('code', { textContent: code }), button);
   }
   return item;
-}
-
-function plain(text) {
-  return text.normalize('NFC').toLowerCase();
 }
 
 function element(id) {

@@ -38,6 +38,21 @@ export type UpdatePasswordInput = {
   options?: { globalSignOut?: boolean };
 };
 
+/** A rule for new passwords. Translate by `rule` and `params`; more rules may be added later. */
+export type PasswordRule = {
+  rule: string;
+  params?: {
+    minimum?: number;
+    maximum?: number;
+    /** How many earlier passwords are refused. */
+    size?: number;
+    /** None of which a password may contain. */
+    words?: string[];
+  };
+};
+
+export type PasswordPolicy = { rules: PasswordRule[] };
+
 /** What is wrong with one member of the request. */
 export type FieldError = {
   /** A URI fragment, for example `#/newPassword`, or the name of a header. */
@@ -94,3 +109,16 @@ export declare function resetPassword(input: ResetPasswordInput): Promise<ResetP
 export declare function confirmResetPassword(input: ConfirmResetPasswordInput): Promise<void>;
 
 export declare function updatePassword(input: UpdatePasswordInput): Promise<void>;
+
+/** Browsers keep the policy for five minutes. */
+export declare function getPasswordPolicy(): Promise<PasswordPolicy>;
+
+/**
+ * Returns the rules that a new password breaks, as far as they can be checked here. `breached` and
+ * `usedBefore` never are among them, nor another name than `username` that the user signs in with.
+ */
+export declare function validatePassword(
+  policy: PasswordPolicy,
+  password: string,
+  user?: { username?: string; oldPassword?: string },
+): PasswordRule[];

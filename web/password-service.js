@@ -42,7 +42,7 @@ export function configure(options) {
 
 /** @type {typeof import('./password-service.d.ts').resetPassword} */
 export async function resetPassword({ username, options }) {
-  const output = await post('/reset-password', 200, {
+  const output = await retry('POST', '/reset-password', 200, {
     username,
     options: options && { clientMetadata: options.clientMetadata },
   });
@@ -58,7 +58,8 @@ export async function confirmResetPassword({ username, newPassword, confirmation
     confirmationCode,
     options: options && { clientMetadata: options.clientMetadata },
   };
-  await post('/confirm-reset-password', 204, body, { 'Idempotency-Key': crypto.randomUUID() });
+  const headers = { 'Idempotency-Key': crypto.randomUUID() };
+  await retry('POST', '/confirm-reset-password', 204, body, headers);
 }
 
 /** @type {typeof import('./password-service.d.ts').updatePassword} */
@@ -85,10 +86,67 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
     newPassword,
     options: options && { globalSignOut: options.globalSignOut },
   };
-  await post('/update-password', 204, body, {
+  await retry('POST', '/update-password', 204, body, {
     Authorization: `Bearer ${token}`,
     'Idempotency-Key': crypto.randomUUID(),
   });
+}
+
+/** @type {typeof import('./password-service.d.ts').getPasswordPolicy} */
+export async function getPasswordPolicy() {
+  return await retry('GET', '/password-policy', 200);
+}
+
+/**
+ * What each rule forbids. The service has the same rules, and others that only it can check.
+ *
+ * @type {Record<string, (password: string, rule: any) => boolean>}
+ */
+const BROKEN = {
+  minLength: (password, { minimum }) => [...password].length < minimum,
+  maxLength: (password, { maximum }) => [...password].length > maximum,
+  pattern: (password) => /[\p{Cc}\p{Cs}]/u.test(password),
+  replacementCharacter: (password) => password.includes('\ufffd'),
+  requireLowercase: (password) => !/[a-z]/.test(password),
+  requireUppercase: (password) => !/[A-Z]/.test(password),
+  requireNumbers: (password) => !/[0-9]/.test(password),
+  requireSymbols: (password) => !/[-^$*.[\]{}()?!@#%&/,><:;|_~`=+ "'\\]/.test(password),
+  edgeSpace: (password) => /^\p{Z}|\p{Z}$/u.test(password),
+  containsUsername: (password, { username }) =>
+    [username.replace(/^\++/, ''), username.replace(/@[^@]*$|^[^@]*$/, '')].some(
+      (part) => [...fold(part)].length >= 3 && fold(password).includes(fold(part)),
+    ),
+  sameAsOld: (password, { oldPassword }) => password === oldPassword,
+  forbiddenWord: (password, { words }) =>
+    words.some((/** @type {string} */ word) => reveal(password).includes(reveal(word))),
+};
+
+/** What people write in the place of a letter, from the service. @type {Record<string, string>} */
+const LOOK_ALIKES = {
+  ...{ 0: 'o', 1: 'l', '!': 'l', '|': 'l', i: 'l', 3: 'e', 4: 'a' },
+  ...{ '@': 'a', 5: 's', $: 's', 7: 't', 8: 'b' },
+};
+
+/** @type {typeof import('./password-service.d.ts').validatePassword} */
+export function validatePassword({ rules }, password, { username = '', oldPassword } = {}) {
+  return rules.filter(({ rule, params }) =>
+    BROKEN[rule]?.(password, { username, oldPassword, ...params }),
+  );
+}
+
+/**
+ * Return text to compare by, as the service makes it: letter by letter, because a sigma at the end
+ * of a word would become another letter.
+ *
+ * @param {string} text
+ */
+function fold(text) {
+  return Array.from(text.normalize('NFC').toUpperCase(), (one) => one.toLowerCase()).join('');
+}
+
+/** @param {string} text */
+function reveal(text) {
+  return Array.from(fold(text), (one) => LOOK_ALIKES[one] ?? one).join('');
 }
 
 function configured() {
@@ -104,20 +162,21 @@ function configured() {
 /**
  * Return the body of a success. Retry the request, with the same headers, as long as that is safe.
  *
+ * @param {'GET' | 'POST'} method
  * @param {string} path
  * @param {number} success
- * @param {object} body
+ * @param {object} [body]
  * @param {Record<string, string>} headers
  * @returns {Promise<any>}
  */
-async function post(path, success, body, headers = {}) {
-  const keyed = 'Idempotency-Key' in headers;
+async function retry(method, path, success, body, headers = {}) {
+  const repeatable = method === 'GET' || 'Idempotency-Key' in headers;
   const retries = { refused: 0, lost: 0, inProgress: 0 };
   for (;;) {
     try {
-      return await send(path, success, body, headers);
+      return await send(method, path, success, body, headers);
     } catch (error) {
-      const pause = error instanceof AuthError ? pauseAfter(error, retries, keyed) : undefined;
+      const pause = error instanceof AuthError ? pauseAfter(error, retries, repeatable) : undefined;
       if (pause === undefined) throw error;
       // Clients that were refused together should not come back together.
       const milliseconds = 1000 * pause * (1 + Math.random() / 2);
@@ -131,12 +190,12 @@ async function post(path, success, body, headers = {}) {
  *
  * @param {AuthError} error
  * @param {{ refused: number, lost: number, inProgress: number }} retries so far
- * @param {boolean} keyed whether the service recognises a retry and carries the request out once
+ * @param {boolean} repeatable whether a retry changes nothing that the first request has changed
  */
-function pauseAfter({ type, status = 0, retryAfter = Infinity }, retries, keyed) {
+function pauseAfter({ type, status = 0, retryAfter = Infinity }, retries, repeatable) {
   // Nothing was done. Retry only once, because a retry may use up one of the user's few attempts.
   if (status === 429 && retryAfter <= SHORT && !retries.refused++) return retryAfter;
-  if (!keyed) return undefined;
+  if (!repeatable) return undefined;
   if (type === `${URN}request-in-progress`) return PAUSES.inProgress[retries.inProgress++];
   return isLost(type, status) ? PAUSES.lost[retries.lost++] : undefined;
 }
@@ -163,21 +222,23 @@ function isLost(type, status) {
 }
 
 /**
+ * @param {'GET' | 'POST'} method
  * @param {string} path
  * @param {number} success
- * @param {object} body
+ * @param {object | undefined} body
  * @param {Record<string, string>} headers
  */
-async function send(path, success, body, headers) {
+async function send(method, path, success, body, headers) {
   const { endpoint, timeout = 30_000 } = configured();
   const signal = AbortSignal.timeout(timeout);
   let response;
   let text;
   try {
     response = await fetch(endpoint.replace(/\/+$/, '') + path, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...headers },
-      body: JSON.stringify(body),
+      method,
+      // A GET without headers of its own needs no preflight.
+      headers: body ? { 'Content-Type': 'application/json', ...headers } : headers,
+      body: body && JSON.stringify(body),
       credentials: 'omit',
       redirect: 'error', // otherwise it could take the passwords elsewhere
       signal,
@@ -202,7 +263,9 @@ async function send(path, success, body, headers) {
   }
   const { status } = response;
   const document = parse(text);
-  if (status === success && (status === 204 || document?.nextStep)) return document;
+  if (status === success && (status === 204 || document?.nextStep || document?.rules)) {
+    return document;
+  }
   const retryAfter = response.headers.get('Retry-After');
   throw new AuthError({
     ...(isProblem(document)

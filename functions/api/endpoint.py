@@ -78,7 +78,7 @@ class Endpoint[R: Request]:
             revealed = settings.reveal_user_existence
             if operation.repeatable:
                 import_module("functions.protection.idempotency")
-            if operation.repeatable or settings.limits:
+            if operation.repeatable or (operation.attempts_per_hour and settings.limits):
                 clients.dynamodb()
             announces = operation.changes_password and settings.event_bus_name
             if announces or (operation.queued and not revealed):
@@ -139,11 +139,12 @@ class Endpoint[R: Request]:
         record.source_ip, record.user_agent = caller.source_ip, caller.user_agent
         sent = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
         headers |= cors_headers(sent, self.settings)
-        body = read_body(event, sent)
+        body = read_body(event, sent) if self.operation.has_body else {}
         caller = identify(caller, event, sent, self.operation, self.settings)
         request = self.request_type(body, caller, self.settings, record)
         record.pool = self.settings.user_pool_id
-        record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
+        if self.operation.about_user:
+            record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
         if self.operation.repeatable and caller.idempotency_key:
             # The import takes milliseconds, and not every operation needs it.
             from functions.protection import idempotency  # noqa: PLC0415
@@ -151,11 +152,13 @@ class Endpoint[R: Request]:
             result = idempotency.run_once(request, partial(self._operate, request))
         else:
             result = self._operate(request)
-        status = self.operation.success.status
-        record.succeed(status)
+        success = self.operation.success
+        record.succeed(success.status)
         if result is not None:
             headers |= {"Content-Type": "application/json"}
-        return _build(status, result, headers)
+        if success.max_age:
+            headers |= {"Cache-Control": f"public, max-age={success.max_age}"}
+        return _build(success.status, result, headers)
 
     def _operate(self, request: R) -> Body:
         """Carry out the operation. Pad what Cognito refuses: only that takes an account's time.

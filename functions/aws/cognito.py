@@ -39,7 +39,7 @@ _ALIASES: Final = ("email", "phone_number", "preferred_username")
 
 
 class Pool(NamedTuple):
-    """What the service reads of a user pool, in Cognito's terms; empty if that never worked."""
+    """What the service reads of a user pool, in Cognito's terms."""
 
     policy: dict[str, Any]
     username_attributes: Sequence[str]
@@ -216,13 +216,16 @@ def invite(settings: Settings, user: User, username: str) -> None:
     )
 
 
-def describe_pool(settings: Settings, record: Record) -> Pool:
-    """Return what was read of the pool, at most five minutes ago unless Cognito fails."""
+def describe_pool(settings: Settings, record: Record) -> Pool | None:
+    """Return what was read of the pool, at most five minutes ago unless Cognito fails.
+
+    Return None if it never could be read.
+    """
     try:
         return _pools.get(settings)
     except Failure:
         record.degrade(Degradation.POLICY_UNREADABLE)
-        return _pools.last(settings) or Pool({}, ())
+        return _pools.last(settings)
 
 
 def sign_in_names(request: Request) -> list[str]:

@@ -2,55 +2,160 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from functions.aws import cognito
+from functions.fields import Password
 from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, Failure, FieldError
 from functions.protection import breaches
 from functions.records import Cause
 from functions.requests import Request
+from functions.settings import Settings
+
+type Params = Mapping[str, Any]
+type Policy = Mapping[str, Any]
+"""A pool's policy in Cognito's terms."""
 
 _MIN_NAME: Final = 3
 """Characters. Too many good passwords contain a shorter name by chance."""
+_LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
+"""What people write in the place of a letter; the client has the same table."""
+_SYMBOLS: Final = "^$*.[]{}()?!@#%&/,><:;|_~`=+- " + "\"'" + chr(92)
+
+
+class NewPassword(NamedTuple):
+    """A new password, and what it must not repeat."""
+
+    text: str
+    names: Collection[str]
+    old: str
 
 
 class Rule(NamedTuple):
-    """A rule of Cognito's policies about the characters of a password."""
+    """A rule by the name that `errors`, the policy's response and the client have for it."""
 
-    rule: str
-    pattern: str
+    name: str
     detail: str
+    """A sentence for people; what is in braces is one of the `params`."""
+    params: Callable[[Policy, Settings], Params | None] = lambda *_: {}
+    """The function that returns those of a deployment, or None if it does not have the rule."""
+    is_broken: Callable[..., bool] | None = None
+    """Whether a `NewPassword` breaks it, given the params; None if that is checked elsewhere."""
+
+    def error(self, params: Params) -> FieldError:
+        """Return the error of a password that breaks the rule. It repeats no forbidden word."""
+        numbers = {name: value for name, value in params.items() if isinstance(value, int)}
+        return FieldError("#/newPassword", self.name, self.detail.format(**numbers), numbers)
 
 
-CHARACTERS: Final = {
-    "RequireLowercase": Rule(
-        "requireLowercase", "[a-z]", "The password must contain a lowercase letter (a to z)."
+def _number(name: str, member: str) -> Callable[[Policy, Settings], Params | None]:
+    """Return the params of a rule that a policy sets by a number."""
+    return lambda policy, _: {name: policy[member]} if policy.get(member) else None
+
+
+def _characters(name: str, member: str, pattern: str, predicate: str) -> Rule:
+    """Return a rule of Cognito's about characters. Those of other alphabets do not count."""
+    return Rule(
+        name,
+        f"The password must contain {predicate}.",
+        lambda policy, _: {} if policy.get(member) else None,
+        lambda new: not re.search(pattern, new.text),
+    )
+
+
+def _contains_name(new: NewPassword) -> bool:
+    # A phone number begins with a plus, which few people type.
+    names = {part for name in new.names for part in (name.lstrip("+"), name.rpartition("@")[0])}
+    return any(part in _fold(new.text) for part in map(_fold, names) if len(part) >= _MIN_NAME)
+
+
+def _contains_word(new: NewPassword, words: Collection[str]) -> bool:
+    text = _fold(new.text).translate(_LOOK_ALIKES)
+    return any(_fold(word).translate(_LOOK_ALIKES) in text for word in words)
+
+
+def _fold(text: str) -> str:
+    """Return text to compare by. A password itself is never changed (ASVS 6.2.8).
+
+    JavaScript has no `casefold`, but the same upper and lower case. Each letter is lowered alone,
+    because a sigma at the end of a word would become another letter.
+    """
+    upper = unicodedata.normalize("NFC", text).upper()
+    return "".join(character.lower() for character in upper)
+
+
+MIN_LENGTH: Final = Rule(
+    "minLength",
+    "The password must have at least {minimum} characters.",
+    _number("minimum", "MinimumLength"),
+    lambda new, minimum: len(new.text) < minimum,
+)
+BREACHED: Final = Rule(
+    "breached",
+    "This password has appeared in a data breach. Choose a different one.",
+    lambda _, settings: {} if settings.breach_endpoint else None,
+)
+RULES: Final = (
+    MIN_LENGTH,
+    # A request with such a password is refused before the others are checked.
+    Rule(
+        "maxLength",
+        "The password must have at most {maximum} characters.",
+        lambda *_: {"maximum": Password.max_length},
     ),
-    "RequireUppercase": Rule(
-        "requireUppercase", "[A-Z]", "The password must contain an uppercase letter (A to Z)."
-    ),
-    "RequireNumbers": Rule("requireNumbers", "[0-9]", "The password must contain a digit."),
-    "RequireSymbols": Rule(
+    Rule("pattern", f"The password must not contain {Password.refused_are}."),
+    Rule("replacementCharacter", "The password must not contain U+FFFD."),
+    _characters("requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"),
+    _characters("requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"),
+    _characters("requireNumbers", "RequireNumbers", "[0-9]", "a digit"),
+    _characters(
         "requireSymbols",
-        rf"""[{re.escape("^$*.[]{}()?!@#%&/,><:;|_~`=+- " + "\"'" + chr(92))}]""",
-        "The password must contain a special character, such as a hyphen or a full stop.",
+        "RequireSymbols",
+        f"[{re.escape(_SYMBOLS)}]",
+        "a special character, such as a hyphen or a full stop",
     ),
-}
-"""By Cognito's names. Letters and digits of other alphabets do not count."""
-MIN_LENGTH: Final = "minLength"
-OWN_RULES: Final = {
-    "edgeSpace": "The password must not begin or end with a space.",
-    "containsUsername": "The password must not contain a name that you sign in with.",
-    "sameAsOld": "The password must differ from the old one.",
-    "breached": "This password has appeared in a data breach. Choose a different one.",
-}
-"""The rules that Cognito does not have; the last one is checked if no other is broken."""
+    Rule(
+        "edgeSpace",
+        "The password must not begin or end with a space.",
+        is_broken=lambda new: new.text != new.text.strip(),
+    ),
+    Rule(
+        "containsUsername",
+        "The password must not contain a name that you sign in with.",
+        is_broken=_contains_name,
+    ),
+    Rule(
+        "sameAsOld",
+        "The password must differ from the old one.",
+        is_broken=lambda new: new.text == new.old,
+    ),
+    Rule(
+        "forbiddenWord",
+        "The password must not contain a word that is easy to guess, such as our name.",
+        lambda _, settings: {"words": words} if (words := settings.forbidden_words) else None,
+        _contains_word,
+    ),
+    # Only if no other rule is broken.
+    BREACHED,
+    # Only Cognito knows; the problem `password-used-before` stands for it.
+    Rule(
+        "usedBefore",
+        "The password must differ from the last {size}.",
+        _number("size", "PasswordHistorySize"),
+    ),
+)
+"""Every rule. The first and those that begin with `require` are of the pool, as is the last."""
 SIGN_IN_NAME: Final = "signInName"
 """The rule about the username of a caller who is not signed in."""
 
 
-PASSWORD_RULES: Final = (MIN_LENGTH, *(rule.rule for rule in CHARACTERS.values()), *OWN_RULES)
+def enforced_rules(policy: Policy, settings: Settings) -> Iterator[tuple[Rule, Params]]:
+    """Yield each rule that a deployment has, with its params."""
+    for rule in RULES:
+        params = rule.params(policy, settings)
+        if params is not None:
+            yield rule, params
 
 
 def check_rules(request: Request, password: str, names: Collection[str], *, old: str = "") -> None:
@@ -59,10 +164,12 @@ def check_rules(request: Request, password: str, names: Collection[str], *, old:
     `names` are those that the user signs in by. If the pool cannot be read, Cognito applies its
     policy later.
     """
-    pool = cognito.describe_pool(request.settings, request.record)
+    pool = cognito.describe_pool(request.settings, request.record) or cognito.Pool({}, ())
+    new = NewPassword(password, names, old)
     errors = [
-        *_break_policy(pool.policy, password),
-        *(_own(rule) for rule in _break_own_rules(password, names, old)),
+        rule.error(params)
+        for rule, params in enforced_rules(pool.policy, request.settings)
+        if rule.is_broken and rule.is_broken(new, **params)
     ]
     if not request.operation.signed_in and pool.username_attributes and any(map(_is_sub, names)):
         # A cause of its own, because Cognito's error of the same code is hidden.
@@ -75,16 +182,9 @@ def check_rules(request: Request, password: str, names: Collection[str], *, old:
 def check_breaches(request: Request, password: str) -> None:
     """Raise a `Failure` if the password appeared in a data breach."""
     if breaches.contain(request, password):
-        raise Failure(PASSWORD_REFUSED, [_own("breached")])
+        raise Failure(PASSWORD_REFUSED, [BREACHED.error({})])
 
 
-def describe_min_length(minimum: int) -> FieldError:
-    """Return the error of a password that is too short."""
-    detail = f"The password must have at least {minimum} characters."
-    return FieldError(_POINTER, MIN_LENGTH, detail, {"minimum": minimum})
-
-
-_POINTER: Final = "#/newPassword"
 _NOT_A_SIGN_IN_NAME: Final = FieldError(
     "#/username",
     SIGN_IN_NAME,
@@ -92,34 +192,6 @@ _NOT_A_SIGN_IN_NAME: Final = FieldError(
 )
 
 
-def _break_policy(policy: dict[str, Any], password: str) -> Iterator[FieldError]:
-    if len(password) < policy.get("MinimumLength", 0):
-        yield describe_min_length(policy["MinimumLength"])
-    for name, (rule, pattern, detail) in CHARACTERS.items():
-        if policy.get(name) and not re.search(pattern, password):
-            yield FieldError(_POINTER, rule, detail)
-
-
-def _break_own_rules(password: str, names: Collection[str], old: str) -> Iterator[str]:
-    if password != password.strip():
-        yield "edgeSpace"
-    # A phone number begins with a plus, which few people type.
-    parts = {_plain(p) for name in names for p in (name.lstrip("+"), name.rpartition("@")[0])}
-    if any(part in _plain(password) for part in parts if len(part) >= _MIN_NAME):
-        yield "containsUsername"
-    if password == old:
-        yield "sameAsOld"
-
-
 def _is_sub(name: str) -> bool:
     """Return whether a name is formed like the ID that Cognito gives to each user."""
     return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name, re.IGNORECASE))
-
-
-def _own(rule: str) -> FieldError:
-    return FieldError(_POINTER, rule, OWN_RULES[rule])
-
-
-def _plain(text: str) -> str:
-    """Return text to compare by. A password itself is never changed (ASVS 6.2.8)."""
-    return unicodedata.normalize("NFC", text).casefold()

@@ -559,7 +559,7 @@ def test_a_first_call_imports_nothing_and_makes_no_client(
     breaches = f"https://127.0.0.1:{refusing_port()}/range"
     variables = ENVIRONMENT | environment(front, front.url) | {"BREACH_ENDPOINT": breaches}
     operations = [operation for operation in Operation if operation.id == function]
-    events = [make_event(one, json.dumps(BODIES[one]), KEY) for one in operations]
+    events = [make_event(one, json.dumps(BODIES.get(one)), KEY) for one in operations]
     parameters = {"username": "demo@example.com", "client_metadata": {}}
     message = Message(Task.SEND_CODE, "a-request", "192.0.2.7", None, parameters, time.time())
     events.append({"Records": [make_message(json.dumps(message._asdict()))]})

@@ -18,6 +18,7 @@ from functions.operations import WORKER, Operation
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, new_user
 from tests.e2e.test_story import confirm
+from tests.support.contract import WITH_BODY
 from tests.support.front import Front
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -181,7 +182,7 @@ def nudge(stack: Stack) -> None:
 
 def make_clients(api: Api, stack: Stack) -> list[Client]:
     """One for each operation, each with a user of its own."""
-    made = [(api, stack, new_user(stack), operation, True) for operation in Operation]
+    made = [(api, stack, new_user(stack), operation, True) for operation in WITH_BODY]
     with ThreadPoolExecutor(len(made)) as threads:
         return list(threads.map(Client, *zip(*made, strict=True)))
 

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from functions.aws.clients import IDLE
-from functions.operations import Operation
 from functions.records import SUCCESS
 from local.stack import Stack
 from tests.e2e.client import make_clients, send_at_once
 from tests.e2e.conftest import NEW, Api, Fronts, acted
+from tests.support.contract import WITH_BODY
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["reset", "swallowed"])
@@ -28,7 +28,7 @@ def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
     replies = send_at_once(clients)
 
     assert stack.settle()
-    assert [reply.status for reply in replies] == [one.success.status for one in Operation]
+    assert [reply.status for reply in replies] == [one.success.status for one in WITH_BODY]
     assert [client.seen(1).metrics for client in clients] == [{SUCCESS}] * len(clients)
     changes = {"ConfirmForgotPassword", "ChangePassword", "GetUser", "GlobalSignOut"}
     asked = {"ForgotPassword", "AdminUserGlobalSignOut", *changes}

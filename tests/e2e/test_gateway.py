@@ -19,10 +19,12 @@ from functions.problems import (
 from functions.settings import Settings
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
+from tests.support.contract import WITH_BODY, ids
 from tests.support.front import CognitoFront
 
 ORIGIN = Settings.of_stage("local").allowed_origins[0]
 FOREIGN = "https://attacker.example"
+with_body = pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
 def test_another_method_is_told_which_one_there_is(
     api: Api, operation: Operation, method: str
 ) -> None:
@@ -50,7 +52,7 @@ def test_another_method_is_told_which_one_there_is(
 def test_a_browser_may_ask_before_it_sends(api: Api, operation: Operation) -> None:
     headers = {
         "Origin": ORIGIN,
-        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Method": operation.method,
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
 
@@ -115,7 +117,7 @@ MALFORMED: dict[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize(("content", "rule"), MALFORMED.values(), ids=MALFORMED)
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+@with_body
 def test_a_malformed_body_is_a_problem(
     api: Api, front: CognitoFront, token: str, operation: Operation, content: bytes, rule: str
 ) -> None:
@@ -126,7 +128,7 @@ def test_a_malformed_body_is_a_problem(
     assert acted(front) == []
 
 
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+@with_body
 def test_every_field_that_is_wrong_is_named(
     api: Api, front: CognitoFront, token: str, operation: Operation
 ) -> None:
@@ -149,7 +151,7 @@ def test_every_field_that_is_wrong_is_named(
     assert acted(front) == []
 
 
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+@with_body
 def test_a_body_of_megabytes_is_a_problem(
     api: Api, front: CognitoFront, token: str, operation: Operation
 ) -> None:
@@ -164,7 +166,7 @@ def test_a_body_of_megabytes_is_a_problem(
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/json5"]
 )
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+@with_body
 def test_only_json_is_taken_since_other_posts_need_no_preflight(
     api: Api, front: CognitoFront, token: str, operation: Operation, media_type: str
 ) -> None:

@@ -78,6 +78,7 @@ def page(browser: Browser, stack: Stack, user: User, said: list[str]) -> Iterato
 def visit(page: Page, user: User) -> None:
     page.goto(ORIGIN)
     expect(page.locator("#demo-username")).not_to_be_empty()
+    expect(page.locator("#confirm .rules li")).not_to_have_count(0)
     page.locator("#request-username").fill(user.username)
 
 

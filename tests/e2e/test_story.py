@@ -7,6 +7,7 @@ from functions.operations import Operation
 from functions.problems import CODE_REFUSED, PASSWORD_REFUSED, WRONG_PASSWORD
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api
+from tests.support import contract
 from tests.support.front import CognitoFront
 
 THIRD = "a-third-quiet-harbour-53"
@@ -137,3 +138,18 @@ def test_client_metadata_reaches_cognito(
         for request in front.requests
         if "ClientMetadata" in request.body
     } == {"ForgotPassword": metadata, "ConfirmForgotPassword": metadata}
+
+
+def test_what_the_policy_says_is_what_the_deployed_service_refuses(api: Api, user: User) -> None:
+    policy = api.send("GET", Operation.PASSWORD_POLICY.path)
+    contract.check(Operation.PASSWORD_POLICY, *policy)
+    listed = {one["rule"]: one.get("params") for one in policy.body["rules"]}
+    password = f" ACM3{user.username}"[:14]
+
+    refused = api.post(Operation.CONFIRM_RESET_PASSWORD, confirm(user, "000000", password))
+
+    assert policy.headers["Cache-Control"] == "public, max-age=300"
+    assert (listed["minLength"], listed["usedBefore"]) == ({"minimum": 15}, {"size": 5})
+    broken = {error["rule"] for error in refused.check(PASSWORD_REFUSED)["errors"]}
+    assert broken == {"minLength", "edgeSpace", "forbiddenWord", "containsUsername"}
+    assert broken < {*listed}

@@ -212,6 +212,7 @@ def test_it_takes_hundreds_of_addresses_to_use_up_the_throttle_of_a_public_metho
         ("/v1/reset%2Dpass%77ord", True),
         ("/v1/confirm-reset-password", True),
         ("/v1/confirm%2Dreset-password", True),
+        ("/v1/password-policy", True),
         ("/v1/update-password", False),
     ],
 )

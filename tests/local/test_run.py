@@ -32,6 +32,7 @@ STATUSES = {
     "update_password": 204,
     "update_password.wrong_old_password": 403,
     "update_password.dead_token": 401,
+    "password_policy": 200,
 }
 """What each sample event is answered with."""
 MESSAGES = ("worker_send_code", "worker_end_sessions", "worker_put_event")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from jsonschema_rs import Draft202012Validator
 
@@ -11,6 +11,9 @@ from apidocs.openapi import build
 from functions.operations import Operation
 from functions.problems import JSON, PROBLEMS
 from tests.support.invocation import Reply
+
+WITH_BODY: Final = [operation for operation in Operation if operation.has_body]
+"""The operations whose requests can be wrong, and which act for a user."""
 
 _document = cache(build)
 

@@ -79,9 +79,11 @@ def read_event(operation: Operation) -> dict[str, Any]:
 
 
 BODIES: Final[dict[Operation, dict[str, Any]]] = {
-    operation: json.loads(read_event(operation)["body"]) for operation in Operation
+    operation: json.loads(read_event(operation)["body"])
+    for operation in Operation
+    if operation.has_body
 }
-"""A valid body for each operation."""
+"""A valid body for each operation that has one."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ class Deployment:
         **changes: Any,
     ) -> Reply:
         """Invoke a handler with a body, as API Gateway would."""
-        text = json.dumps(BODIES[operation] if body is None else body) if raw is None else raw
+        sent = BODIES.get(operation) if body is None else body
+        text = json.dumps(sent) if raw is None else raw
         pool = self.settings.user_pool_id
         return call(
             self.handler(operation), make_event(operation, text, headers, claims, pool) | changes

@@ -186,7 +186,7 @@ def test_a_start_returns_a_handler_that_is_ready(
     actions = operation.actions(revealed=False)
     assert read == {action for action in actions if action.startswith("Describe")}
     assert gc.isenabled()
-    assert call(handler, make_event(operation, "{")).status == 400
+    assert call(handler, make_event(operation, "{", {"Idempotency-Key": "k" * 256})).status == 400
 
 
 def test_a_function_that_is_no_operation_cannot_be_started() -> None:

@@ -23,6 +23,7 @@ from tests.infra.test_observability import (
     shown_anywhere,
     watched,
 )
+from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, SUB, Reply
 from tests.unit.conftest import Service
@@ -196,7 +197,7 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
     reset_cold_start_flag()  # type: ignore[no-untyped-call]
     scenarios = [*SCENARIOS.values()]
-    for operation in Operation:
+    for operation in WITH_BODY:
         possible = possible_problems(operation)
         scenarios += [
             partial(

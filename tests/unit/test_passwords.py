@@ -1,5 +1,6 @@
 """The pool's own policy and the user's context, before Cognito is asked, all rules at once."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from functions.operations import Operation
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SUB, TOKEN, Reply
-from tests.unit.conftest import Expire, Invoke, sent
+from tests.unit.conftest import Configure, Expire, Invoke, sent
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
@@ -188,6 +189,28 @@ def test_refuses_the_old_password_as_the_new_one(cognito: CognitoFront, invoke: 
 
     assert reply.rules == {("#/newPassword", "sameAsOld")}
     assert sent(cognito, UPDATE) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "refused"),
+    [
+        ("we work at acme rockets", True),
+        ("the 4(me 8ook of rules!", False),
+        ("the @CM3 book of rules", True),
+        ("all 8i11ing departments", True),
+        ("a quiet harbour in May", False),
+    ],
+)
+def test_refuses_a_forbidden_word_by_its_look_and_does_not_repeat_it(
+    password: str, refused: bool, configure: Configure, invoke: Invoke
+) -> None:
+    configure(forbidden_words=("Acme", "Billing"))
+
+    reply = choose(invoke, CONFIRM, password)
+
+    assert (reply.status == 400) == refused
+    assert not refused or reply.rules == {("#/newPassword", "forbiddenWord")}
+    assert not {"acme", "billing"} & set(re.findall(r"\w+", (reply.text + reply.printed).lower()))
 
 
 def test_answers_a_weak_password_alike_for_every_user(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.operations import Operation
-from tests.support.contract import assert_is_problem, ids
+from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, call, make_event
 from tests.unit.conftest import Configure, Invoke, Service, sent
@@ -16,6 +16,7 @@ from tests.unit.conftest import Configure, Invoke, Service, sent
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
+with_body = pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 
 MISSING = object()
 EMPTY = [
@@ -210,7 +211,7 @@ def test_refuses_the_option_of_another_operation(
     assert [rule for _, rule in reply.rules] == ["additionalProperties"]
 
 
-@each_operation
+@with_body
 @pytest.mark.parametrize("options", [None, {}], ids=str)
 def test_takes_empty_options_for_none(
     operation: Operation, options: object, invoke: Invoke
@@ -218,7 +219,7 @@ def test_takes_empty_options_for_none(
     assert invoke(operation, BODIES[operation] | {"options": options}).status < 300
 
 
-@each_operation
+@with_body
 @pytest.mark.parametrize(
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
@@ -246,7 +247,7 @@ def test_reads_the_media_type_as_http_defines_it(headers: dict[str, str], invoke
     assert invoke(RESET, headers=headers).status == 200
 
 
-@each_operation
+@with_body
 @pytest.mark.parametrize(
     "parameters",
     ["charset=latin-1", 'CHARSET="utf-16"', "charset=utf-8; charset=ascii", "charset="],
@@ -270,7 +271,7 @@ def test_answers_an_event_that_lacks_a_part(missing: str, status: int, service: 
     assert call(service.deployment.handler(RESET), event).status == status
 
 
-@each_operation
+@with_body
 def test_refuses_megabytes_before_it_reads_them(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
@@ -356,7 +357,7 @@ odd = json_values | st.dictionaries(
 )
 
 
-@each_operation
+@with_body
 @given(event=odd)
 def test_gives_any_event_a_problem(operation: Operation, service: Service, event: object) -> None:
     reply = call(service.deployment.handler(operation), event)

@@ -12,7 +12,7 @@ from functions.operations import Operation
 from functions.problems import Failure
 from functions.records import Record
 from functions.requests import Caller
-from tests.support.contract import ids
+from tests.support.contract import WITH_BODY, ids
 from tests.support.invocation import BODIES, SETTINGS
 
 NAMES = ["clientMetadata", "confirmationCode", "globalSignOut", "newPassword", "oldPassword"]
@@ -31,7 +31,7 @@ def accepts(operation: Operation, body: object) -> bool:
     return True
 
 
-@pytest.mark.parametrize("operation", Operation, ids=ids)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 @given(changes=OBJECTS, options=st.one_of(SCALARS, OBJECTS), other=SCALARS)
 @example(changes={}, options=None, other=None)
 @example(changes={}, options={}, other=None)

@@ -8,6 +8,7 @@ import {
   AuthError,
   configure,
   confirmResetPassword,
+  getPasswordPolicy,
   resetPassword,
   updatePassword,
 } from '../../web/password-service.js';
@@ -49,7 +50,7 @@ const server = createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const { method, url, headers } = request;
-  requests.push({ method, url, headers, body: JSON.parse(Buffer.concat(chunks)) });
+  requests.push({ method, url, headers, body: JSON.parse(String(Buffer.concat(chunks)) || 'null') });
   // The last answer is given to whatever comes after it.
   const step = script.length > 1 ? script.shift() : script[0];
   step(response, request);
@@ -168,6 +169,19 @@ test('what Amplify ignores is not sent, since the service would refuse it', asyn
       { ...UPDATE, options: { globalSignOut: true } },
     ],
   );
+});
+
+test('the policy is asked for without a preflight, and again if the answer is lost', async () => {
+  const policy = { rules: [{ rule: 'minLength', params: { minimum: 15 } }] };
+  script = [hangUp, refuse('service-unavailable'), answer(200, policy)];
+
+  assert.deepEqual(await getPasswordPolicy(), policy);
+
+  assert.equal(requests.length, 3);
+  for (const { method, url, headers, body } of requests) {
+    assert.deepEqual([method, url, body], ['GET', '/v1/password-policy', null]);
+    assert.ok(!('content-type' in headers || 'authorization' in headers));
+  }
 });
 
 test('a base URL may end with a slash', async () => {

@@ -48,3 +48,10 @@ ours.resetPassword({ username: '' }).then((output) => output.nextStep.resetPassw
 ours.confirmResetPassword({ username: '', newPassword: '' });
 // @ts-expect-error: as with Amplify, a value that is no string
 ours.resetPassword({ username: '', options: { clientMetadata: { attempt: 1 } } });
+
+ours
+  .getPasswordPolicy()
+  .then((policy) => ours.validatePassword(policy, '', { username: '', oldPassword: '' }))
+  .then((broken): (number | undefined)[] => broken.map(({ params }) => params?.minimum));
+// @ts-expect-error: what would pass if a rule were of any type
+ours.validatePassword({ rules: [{ name: 'minLength' }] }, '');

@@ -1,0 +1,1 @@
+"""The operation `password_policy`."""

@@ -1,0 +1,202 @@
+"""What the policy says is what the service enforces, and what its client judges by."""
+
+import json
+import os
+import subprocess
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from functions.operations import Operation
+from tests.support import ROOT
+from tests.support.contract import assert_is_problem
+from tests.support.front import CognitoFront
+from tests.support.invocation import BODIES, Reply
+from tests.unit.conftest import Configure, Expire, Invoke, Service
+
+POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
+CONFIRM = Operation.CONFIRM_RESET_PASSWORD
+STRICT = {
+    "MinimumLength": 12,
+    "PasswordHistorySize": 5,
+    "RequireLowercase": True,
+    "RequireNumbers": True,
+    "RequireSymbols": True,
+    "RequireUppercase": True,
+}
+ALWAYS: dict[str, dict[str, Any]] = {
+    "maxLength": {"maximum": 256},
+    **{rule: {} for rule in ("pattern", "replacementCharacter", "edgeSpace")},
+    **{rule: {} for rule in ("containsUsername", "sameAsOld")},
+}
+
+
+def set_policy(cognito: CognitoFront, policy: dict[str, Any]) -> None:
+    cognito.answer("DescribeUserPool", body={"UserPool": {"Policies": {"PasswordPolicy": policy}}})
+
+
+def rules(reply: Reply) -> dict[str, dict[str, Any]]:
+    return {one["rule"]: one.get("params", {}) for one in reply.body["rules"]}
+
+
+def test_lists_every_rule_of_a_strict_deployment(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    set_policy(cognito, STRICT)
+    configure(forbidden_words=("Acme", "Rocket"), breach_endpoint="https://127.0.0.1:9/range")
+
+    assert rules(invoke(POLICY)) == ALWAYS | {
+        "minLength": {"minimum": 12},
+        **{f"require{kind}": {} for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols")},
+        "forbiddenWord": {"words": ["Acme", "Rocket"]},
+        "breached": {},
+        "usedBefore": {"size": 5},
+    }
+
+
+def test_lists_no_rule_that_a_deployment_does_not_have(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
+    set_policy(cognito, {"MinimumLength": 6, "PasswordHistorySize": 0, "RequireNumbers": False})
+
+    assert rules(invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
+
+
+def test_anyone_may_keep_a_policy_for_five_minutes_and_a_failure_for_no_time(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    assert invoke(POLICY).headers["Cache-Control"] == "public, max-age=300"
+
+    configure()
+    cognito.answer("DescribeUserPool", error="AccessDeniedException")
+    reply = invoke(POLICY)
+
+    assert_is_problem(reply, 503, "InternalErrorException")
+    assert reply.log["cause"] == "PolicyUnreadable"
+
+
+def test_gives_the_last_policy_while_the_pool_cannot_be_read(
+    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+) -> None:
+    first = invoke(POLICY)
+    cognito.answer("DescribeUserPool", error="TooManyRequestsException")
+    expire_policies()
+
+    reply = invoke(POLICY)
+
+    assert reply.text == first.text
+    assert reply.metrics == {"Success", "PolicyUnreadable"}
+
+
+@pytest.mark.parametrize("raw", ["{", "[" * 3_000_000, json.dumps({"username": "demo"})])
+def test_a_body_and_its_type_make_no_difference(raw: str, invoke: Invoke) -> None:
+    reply = invoke(POLICY, raw=raw, headers={"Content-Type": "text/plain"})
+
+    assert reply.text == invoke(POLICY).text
+
+
+def test_reads_the_pool_alone(cognito: CognitoFront, configure: Configure, invoke: Invoke) -> None:
+    configure(limits=True)
+
+    assert "user" not in invoke(POLICY).log
+    assert {request.action for request in cognito.requests} == {"DescribeUserPool"}
+
+
+type Judge = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    """The client's own verdict, by a process of Node that stays."""
+    command = ["node", str(ROOT / "tests/web/judge.js")]
+    environment = {"PATH": os.environ["PATH"]}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as node:
+        questions, answers = node.stdin, node.stdout
+        assert questions
+        assert answers
+
+        def ask(*question: object) -> list[dict[str, Any]]:
+            print(json.dumps(question), file=questions, flush=True)
+            answer: list[dict[str, Any]] = json.loads(answers.readline())
+            return answer
+
+        yield ask
+        questions.close()
+
+
+CLOSE = [
+    *("ß\u1e9es\u017f", "İ\u0131iI\u0307", "ςΣσΑ", "ﬁfiFI", "Åée\u0301A\u030a"),
+    *("ᾳαΙ\u0345", "ŉǅꭰᏸ", "🔑a\U0001e921"),
+    *("aA4@", "8bB", "0oO", "1l!|iI", "3eE", "5sS$", "7tT"),
+]
+"""Letters that are the same to one way of comparing and not to another."""
+ODD = ["", "", "", *" \u00a0\u1680\u3000\u2028\ufeff\u200b\u0085\x1c\0\ufffd", "\ud83d"]
+assigned = st.characters(exclude_categories=["Cc", "Cn", "Cs"])
+texts = st.sampled_from(CLOSE).flatmap(lambda close: st.text(close, min_size=1, max_size=6))
+texts |= st.text(assigned, min_size=1, max_size=6)
+names = st.builds(
+    lambda plus, parts: plus + "@".join(parts),
+    st.sampled_from(["", "+", "++"]),
+    st.lists(texts, min_size=1, max_size=3),
+)
+WRITTEN: list[Callable[[str], str]] = [
+    *(str, str.upper, str.lower, str.casefold, str.swapcase),
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: text.translate(str.maketrans("ileoastb", "1!304$78")),
+    lambda text: text.rpartition("@")[0],
+    lambda text: text.lstrip("+"),
+]
+REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
+
+
+@settings(max_examples=500)
+@given(
+    policy=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
+    words=st.lists(texts.filter(lambda word: len(word) > 2), max_size=2),
+    name=names,
+    operation=st.sampled_from([CONFIRM, UPDATE]),
+    data=st.data(),
+)
+def test_the_client_judges_as_the_service_does(
+    policy: dict[str, Any],
+    words: list[str],
+    name: str,
+    operation: Operation,
+    data: st.DataObject,
+    cognito: CognitoFront,
+    service: Service,
+    judge: Judge,
+) -> None:
+    part = data.draw(st.sampled_from(WRITTEN))(data.draw(st.sampled_from([name, *words])))
+    before, after = data.draw(texts | st.sampled_from(ODD)), data.draw(texts | st.sampled_from(ODD))
+    password = (before + part + after) * data.draw(st.sampled_from([1, 1, 1, 1, 40]))
+    assume(password)
+    minimum = min(max(len(password) + data.draw(st.integers(-1, 1)), 6), 99)
+    old = data.draw(st.sampled_from([password, "an old password"]))
+    cognito.reset()
+    service.configure(forbidden_words=tuple(words))
+    set_policy(cognito, policy | {"MinimumLength": minimum})
+    cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
+    if operation is UPDATE:
+        user, body = {"username": name, "oldPassword": old}, {"oldPassword": old}
+    else:
+        user = body = {"username": name}
+
+    broken = judge(service.invoke(POLICY).body, password, user)
+    reply = service.invoke(operation, BODIES[operation] | body | {"newPassword": password})
+
+    errors = [] if reply.status == 204 else reply.body["errors"]
+    # What is wrong with a name, or with the old password alone, is not about the new one.
+    assume(old == password or {one["pointer"] for one in errors} <= {"#/newPassword"})
+    assume("#/username" not in {one["pointer"] for one in errors})
+    refused = {one["rule"] for one in errors if one["pointer"] == "#/newPassword"}
+    judged = {one["rule"] for one in broken}
+    assert refused == (judged & REFUSED_FIRST or judged)
+    numbers = {one["rule"]: one["params"] for one in errors if "params" in one}
+    assert numbers == {one["rule"]: one["params"] for one in broken if one["rule"] in numbers}

@@ -4,12 +4,22 @@ import {
   AuthError,
   configure,
   confirmResetPassword,
+  localize,
   resetPassword,
   updatePassword,
 } from './password-service.js';
 import { logRequests } from './request-log.js';
 
-const config = await (await fetch('/config.json')).json();
+/** There is a catalogue of each. */
+const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'pt'];
+
+/** The user's first language that has a catalogue, in any of its regions. */
+const language =
+  navigator.languages.map((tag) => tag.split('-')[0]).find((one) => LANGUAGES.includes(one)) ?? 'en';
+
+const [config, catalogue] = await Promise.all(
+  ['/config.json', `/languages/${language}.json`].map(async (path) => (await fetch(path)).json()),
+);
 
 /** The rules of a new password. Only the service can check one that has no `met`. */
 const RULES = [
@@ -40,15 +50,6 @@ const RULES = [
   },
   { rule: 'breached', text: 'Not found in known data breaches (checked when you submit)' },
 ];
-
-/** By type, for errors without advice of their own: those that do not come from the service. */
-const ADVICE = {
-  'urn:password-service:network-error': 'Check the connection and try again.',
-  'urn:password-service:outcome-unknown': 'Try again in a minute.',
-  'urn:password-service:unexpected-response':
-    'Something between this page and the service responded. Try again later.',
-};
-const OUTCOME_UNKNOWN = 'If you chose a new password, try to sign in with it first.';
 
 /** Only in memory, because any script of the page can read a storage and send it away. */
 let session = { username: '', accessToken: '' };
@@ -88,6 +89,8 @@ logRequests({
 for (const form of document.forms) {
   for (const input of form.querySelectorAll('input:not([type=checkbox])')) prepare(input);
   form.append(element('outcome').content.cloneNode(true));
+  // Not of the whole page, whose own words are English.
+  form.querySelector('.problem').lang = language;
   form.addEventListener('submit', submit);
   form.addEventListener('input', ({ target }) => {
     target.removeAttribute('aria-invalid');
@@ -186,17 +189,21 @@ function succeed(form, message, next) {
 }
 
 function fail(form, error, { username, newPassword }) {
-  const { type, name, message, status, errors = [], requestId, retryAfter } = error;
+  const { type, name, message, recoverySuggestion, status, errors = [], requestId, retryAfter } =
+    localize(error, catalogue);
   if (type === 'urn:password-service:not-signed-in') enter('', '');
   form.refused = { newPassword, errors };
   const elsewhere = errors.filter((one) => !place(form, one));
   showRules(form);
-  const unsure = newPassword ? ` ${OUTCOME_UNKNOWN}` : '';
-  const advice = error.recoverySuggestion ?? ADVICE[type] + unsure;
+  const advice = new Set([recoverySuggestion]);
+  // The service did not respond itself, so it may have set the password.
+  if (newPassword && !error.recoverySuggestion) {
+    advice.add(catalogue.problems['outcome-unknown'].recoverySuggestion);
+  }
   const problem = form.querySelector('.problem');
   problem.append(
     make('p', { className: 'message', textContent: message }),
-    make('p', { textContent: advice }),
+    make('p', { textContent: [...advice].join(' ') }),
     make('ul', {}, ...elsewhere.map(({ detail }) => make('li', { textContent: detail }))),
     make('p', {
       className: 'origin',
@@ -217,7 +224,9 @@ function place(form, { pointer, detail }) {
   if (!input) return false;
   input.setAttribute('aria-invalid', 'true');
   const errors = element(input.getAttribute('aria-describedby'));
-  if (errors.className !== 'rules') errors.append(make('li', { textContent: detail }));
+  if (errors.className !== 'rules') {
+    errors.append(make('li', { textContent: detail, lang: language }));
+  }
   return true;
 }
 

@@ -1,0 +1,43 @@
+"""The English catalogue of the JavaScript client, from which the other languages are translated."""
+
+from typing import Any, Final
+
+from functions.problems import PROBLEMS, RULES
+from functions.protection.passwords import CHARACTERS, MIN_LENGTH, OWN_RULES, describe_min_length
+
+_CLIENT: Final = {
+    "network-error": {
+        "detail": "A network error has occurred.",
+        "recoverySuggestion": "Check the connection and try again.",
+    },
+    "unexpected-response": {
+        "detail": "An unknown error has occurred.",
+        "recoverySuggestion": (
+            "Something between this page and the service responded. Try again later."
+        ),
+    },
+}
+"""The problems that only the client has, with its words."""
+
+type Catalogue = dict[str, dict[str, Any]]
+
+
+def build_english() -> Catalogue:
+    """Return the sentences of every problem by slug, and of every rule by name."""
+    shortest = describe_min_length(15)
+    return {
+        "problems": {
+            problem.slug: {
+                "detail": problem.detail,
+                "recoverySuggestion": problem.recovery_suggestion,
+            }
+            for problem in PROBLEMS
+        }
+        | _CLIENT,
+        "rules": {
+            **{rule: text.replace("{member}", "This value") for rule, text in RULES.items()},
+            MIN_LENGTH: shortest.detail.replace(str(shortest.params["minimum"]), "{minimum}"),
+            **{rule.rule: rule.detail for rule in CHARACTERS.values()},
+            **OWN_RULES,
+        },
+    }

@@ -25,6 +25,7 @@ from functions.problems import (
     FieldError,
     Problem,
 )
+from functions.protection.passwords import CHARACTERS
 from local.breaches import PASSWORDS
 from local.processes import ROOT
 from local.stack import Stack, User
@@ -501,7 +502,8 @@ def test_the_page_and_the_service_judge_a_password_alike(page: Page, front: Cogn
 def test_a_rule_that_only_the_service_knows_is_shown_until_the_password_changes(
     page: Page, stack: Stack
 ) -> None:
-    errors = [FieldError("#/newPassword", "requireNumbers", "There must be a digit.")]
+    rule = CHARACTERS["RequireNumbers"]
+    errors = [FieldError("#/newPassword", rule.rule, rule.detail)]
     body = json.dumps(PASSWORD_REFUSED.document("a-request", errors))
     headers = {"Access-Control-Allow-Origin": "*"}
     page.route(
@@ -509,7 +511,7 @@ def test_a_rule_that_only_the_service_knows_is_shown_until_the_password_changes(
     )
 
     check(submit(page, "confirm", confirmationCode="123456", newPassword=NEW), PASSWORD_REFUSED)
-    assert unmet(page, "confirm") == ["There must be a digit."]
+    assert unmet(page, "confirm") == [rule.detail]
 
     page.locator("#confirm-new-password").press_sequentially("1")
     assert unmet(page, "confirm") == []

@@ -10,6 +10,9 @@ import {
 } from './password-service.js';
 import { logRequests } from './request-log.js';
 
+takeLink();
+addEventListener('hashchange', takeLink);
+
 /** There is a catalogue of each. */
 const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'pt'];
 
@@ -110,6 +113,16 @@ element('demo-password').textContent = config.demoUser.password;
 
 let mails = [];
 readMails();
+
+/** Fill in the code that the link of a mail carries, and remove it from the address. */
+function takeLink() {
+  const link = new URLSearchParams(location.hash.slice(1));
+  if (!link.has('code')) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  element('confirm-code').value = link.get('code');
+  for (const input of document.getElementsByName('username')) input.value = link.get('username');
+  element('confirm-code').focus();
+}
 
 /** Add to a field a place for its errors, and to a password a button that shows it. */
 function prepare(input) {

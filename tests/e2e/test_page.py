@@ -4,7 +4,10 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from html import unescape
+from runpy import run_path
 from typing import Any
+from urllib.parse import urldefrag
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
@@ -199,6 +202,38 @@ def test_what_was_typed_stands_in_no_url_history_referrer_cookie_or_storage(
         0,
         0,
     ]
+
+
+@pytest.mark.parametrize("opened", ["about:blank", ORIGIN])
+def test_the_link_of_a_mail_fills_in_the_code_and_leaves_no_trace_of_it(
+    page: Page, stack: Stack, user: User, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = stack.request_code(user.username)
+    monkeypatch.setenv("RESET_PAGE", ORIGIN)
+    trigger = run_path(str(ROOT / "examples/custom_message_trigger/handler.py"))["handler"]
+    event = {
+        "triggerSource": "CustomMessage_ForgotPassword",
+        "request": {"userAttributes": {"email": user.username}, "codeParameter": "{####}"},
+        "response": {},
+    }
+    mail = trigger(event, None)["response"]["emailMessage"].replace("{####}", code)
+    page.goto(opened)
+    sent: list[str] = []
+    page.on(
+        "request",
+        lambda one: sent.append(f"{urldefrag(one.url)[0]} {one.all_headers()} {one.post_data}"),
+    )
+
+    page.goto(unescape(mail.split('href="')[1].split('"')[0]))
+
+    expect(page.locator("#confirm-code")).to_have_value(code)
+    expect(page.locator("#confirm-code")).to_be_focused()
+    expect(page.locator("#confirm-username")).to_have_value(user.username)
+    expect(page.locator("#demo-username")).not_to_be_empty()
+    assert page.url == f"{ORIGIN}/"
+    assert not [one for one in sent if code in one]
+    submit(page, "confirm", newPassword=NEW)
+    expect(page.locator("#confirm .status")).to_contain_text("The password is set")
 
 
 def test_the_log_masks_every_secret_until_it_is_told_not_to(

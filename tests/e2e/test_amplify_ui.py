@@ -27,9 +27,10 @@ expect.set_options(timeout=30_000)
 
 def build(stack: Stack) -> Routes:
     """The example under a strict policy, configured for the stack."""
-    esbuild = [ROOT / "node_modules/.bin/esbuild", EXAMPLE / "main.jsx", f"--outdir={BUILT}"]
-    options = ["--bundle", "--format=esm", "--jsx=automatic", "--minify", "--log-level=warning"]
-    subprocess.run([*esbuild, *options], check=True, timeout=60)
+    esbuild = ROOT / "node_modules" / ".bin" / "esbuild"
+    options = ("--bundle", "--format=esm", "--jsx=automatic", "--minify", "--log-level=warning")
+    command = (esbuild, EXAMPLE / "main.jsx", *options, f"--outdir={BUILT}")
+    subprocess.run(command, check=True, timeout=60)
     client = {
         "userPoolId": stack.user_pool_id,
         "userPoolClientId": stack.public_client_id,

@@ -16,7 +16,7 @@ ENGLISH = CATALOGUES.pop("en")
 
 def sentences(catalogue: dict[str, dict[str, str | dict[str, str]]]) -> dict[str, str]:
     """Each sentence by its place, such as `problems.code-expired.detail`."""
-    found = {}
+    found: dict[str, str] = {}
     for group, members in catalogue.items():
         for name, member in members.items():
             texts = {"": member} if isinstance(member, str) else member

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from functions.problems import PROBLEMS, RULES
+from functions.problems import PROBLEMS, REQUEST_RULES
 from functions.protection.passwords import CHARACTERS, MIN_LENGTH, OWN_RULES, describe_min_length
 
 _CLIENT: Final = {
@@ -35,7 +35,9 @@ def build_english() -> Catalogue:
         }
         | _CLIENT,
         "rules": {
-            **{rule: text.replace("{member}", "This value") for rule, text in RULES.items()},
+            **{
+                rule: text.replace("{member}", "This value") for rule, text in REQUEST_RULES.items()
+            },
             MIN_LENGTH: shortest.detail.replace(str(shortest.params["minimum"]), "{minimum}"),
             **{rule.rule: rule.detail for rule in CHARACTERS.values()},
             **OWN_RULES,

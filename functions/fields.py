@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from functions.problems import RULES, FieldError, Problem
+from functions.problems import REQUEST_RULES, FieldError, Problem
 
 if TYPE_CHECKING:
     from functions.requests import Request
@@ -53,7 +53,7 @@ class Field[T]:
 
     def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
         """Return an error of this field, in the rule's own words unless a predicate is given."""
-        sentence = f"{{member}} {predicate}." if predicate else RULES[rule]
+        sentence = f"{{member}} {predicate}." if predicate else REQUEST_RULES[rule]
         return FieldError(self.pointer, rule, sentence.format(member=self.name, **params), params)
 
 

@@ -33,7 +33,7 @@ class FieldError(NamedTuple):
         return document if self.params else {k: v for k, v in document.items() if k != "params"}
 
 
-RULES: Final = {
+REQUEST_RULES: Final = {
     "additionalProperties": "This member is not accepted.",
     "charset": "The charset in Content-Type must be UTF-8.",
     "json": "The body is not valid JSON in UTF-8.",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from functions import problems
 from functions.fields import BODY
-from functions.problems import RULES, Failure, FieldError
+from functions.problems import REQUEST_RULES, Failure, FieldError
 
 MAX_LENGTH: Final = 64 * 1024
 """Characters. No valid request is longer, even with every character escaped."""
@@ -52,4 +52,4 @@ _JSON: Final = json.JSONDecoder(
 
 
 def _malformed(rule: str, pointer: str = BODY) -> Failure:
-    return Failure(problems.INVALID_REQUEST, [FieldError(pointer, rule, RULES[rule])])
+    return Failure(problems.INVALID_REQUEST, [FieldError(pointer, rule, REQUEST_RULES[rule])])

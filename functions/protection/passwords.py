@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from functions.aws import cognito
-from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, RULES, Failure, FieldError
+from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
 from functions.protection import breaches
 from functions.records import Cause
 from functions.requests import Request
@@ -86,7 +86,9 @@ def describe_min_length(minimum: int) -> FieldError:
 
 _POINTER: Final = "#/newPassword"
 _NOT_A_SIGN_IN_NAME: Final = FieldError(
-    "#/username", SIGN_IN_NAME, RULES[SIGN_IN_NAME].format(member="username")
+    "#/username",
+    SIGN_IN_NAME,
+    REQUEST_RULES[SIGN_IN_NAME].format(member="username"),
 )
 
 

@@ -2,15 +2,19 @@
 
 import json
 
-from apidocs import openapi, pages
+from apidocs import languages, openapi, pages
 
 
 def write_all() -> dict[str, str]:
     """Return the text of each document by its file in the repository."""
-    document = json.dumps(openapi.build(), indent=2, ensure_ascii=False) + "\n"
     return {
-        "openapi.json": document,
+        "openapi.json": _write(openapi.build()),
         "docs/problems.md": pages.write_problems(),
         "docs/reference.md": pages.write_reference(),
         "docs/settings.md": pages.write_settings(),
+        "web/languages/en.json": _write(languages.build_english()),
     }
+
+
+def _write(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

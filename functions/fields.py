@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from functions.problems import FieldError, Problem
+from functions.problems import REQUEST_RULES, FieldError, Problem
 
 if TYPE_CHECKING:
     from functions.requests import Request
@@ -51,9 +51,10 @@ class Field[T]:
         """Return the schema of the values that `check` accepts."""
         raise NotImplementedError
 
-    def error(self, rule: str, predicate: str, **params: int) -> FieldError:
-        """Return an error of this field."""
-        return FieldError(self.pointer, rule, f"{self.name} {predicate}.", params)
+    def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
+        """Return an error of this field, in the rule's own words unless a predicate is given."""
+        sentence = f"{{member}} {predicate}." if predicate else REQUEST_RULES[rule]
+        return FieldError(self.pointer, rule, sentence.format(member=self.name, **params), params)
 
 
 class Text(Field[str]):
@@ -69,8 +70,7 @@ class Text(Field[str]):
             yield self.error("type", "must be a string")
             return
         if len(value) > self.max_length:
-            most = self.max_length
-            yield self.error("maxLength", f"must have at most {most} characters", maximum=most)
+            yield self.error("maxLength", maximum=self.max_length)
         if re.search(f"[{self.refused}{_SURROGATES}]", value):
             yield self.error("pattern", f"must not contain {self.refused_are}")
 
@@ -109,10 +109,7 @@ class Password(Text):
         """Refuse U+FFFD as well, because the user could not type such a password again."""
         yield from super().check(value)
         if isinstance(value, str) and _REPLACEMENT in value:
-            lost = (
-                "contains U+FFFD, which replaces text that is not UTF-8; send the request in UTF-8"
-            )
-            yield self.error("replacementCharacter", lost)
+            yield self.error("replacementCharacter")
 
     def schema(self) -> Schema:
         """Return the schema of any text without U+FFFD."""
@@ -145,8 +142,7 @@ class ClientMetadata(Field[dict[str, str]]):
             yield self.error("type", "must be an object whose values are strings")
             return
         if len(value) > self.max_properties:
-            most = self.max_properties
-            yield self.error("maxProperties", f"must have at most {most} members", maximum=most)
+            yield self.error("maxProperties", maximum=self.max_properties)
         if any(len(k) > self.max_name or len(v) > self.max_value for k, v in value.items()):
             name, most = self.max_name, self.max_value
             bound = f"must have names of at most {name} characters and values of at most {most}"

@@ -33,6 +33,28 @@ class FieldError(NamedTuple):
         return document if self.params else {k: v for k, v in document.items() if k != "params"}
 
 
+REQUEST_RULES: Final = {
+    "additionalProperties": "This member is not accepted.",
+    "charset": "The charset in Content-Type must be UTF-8.",
+    "json": "The body is not valid JSON in UTF-8.",
+    "maxLength": "{member} must have at most {maximum} characters.",
+    "maxProperties": "{member} must have at most {maximum} members.",
+    "pattern": "{member} contains characters that are not allowed.",
+    "replacementCharacter": (
+        "{member} contains U+FFFD, which replaces text that is not UTF-8;"
+        " send the request in UTF-8."
+    ),
+    "required": "{member} is required.",
+    "signInName": "{member} must be the email address or phone number that you sign in with.",
+    "type": "{member} has the wrong type.",
+    "uniqueNames": "The JSON contains a duplicate key.",
+}
+"""What each rule says about any member; a `detail` may say it more exactly.
+
+The rules of a new password are in `protection/passwords.py`.
+"""
+
+
 class Problem(NamedTuple):
     """A kind of failure. Every text is ours, because Cognito's may echo what was sent."""
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from functions.fields import BODY, OPTIONS, Field, Schema
 from functions.operations import Operation
-from functions.problems import INVALID_REQUEST, Failure, FieldError
+from functions.problems import INVALID_REQUEST, REQUEST_RULES, Failure, FieldError
 from functions.records import Record
 from functions.settings import Settings
 
@@ -70,7 +70,7 @@ class Request:
             value = members.get(member)
             if field.empty and value in (None, ""):
                 empty = empty or field.empty
-                errors.append(field.error("required", "is required"))
+                errors.append(field.error("required"))
             elif value is None:
                 self.values[field.name] = field.default
             else:
@@ -124,4 +124,4 @@ def _unknown(group: str, name: str) -> FieldError:
         return FieldError(group, rule, detail, {"maximum": MAX_NAME})
     escaped = name.replace("~", "~0").replace("/", "~1")
     pointer = f"{group}/{quote(escaped, safe='~', errors='replace')}"
-    return FieldError(pointer, rule, "This member is not accepted.")
+    return FieldError(pointer, rule, REQUEST_RULES[rule])

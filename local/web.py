@@ -47,6 +47,7 @@ _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": _JSON,
     ".svg": "image/svg+xml",
 }
 _HEADERS: Final = {
@@ -233,6 +234,10 @@ def pages(stack: Stack) -> Routes:
     return {
         **{("GET", path): partial(_file, file, page) for path, file in _PAGE.items()},
         **{("GET", path): partial(_file, file, docs) for path, file in _DOCS.items()},
+        **{
+            ("GET", f"/languages/{file.name}"): partial(_file, file, _NOTHING)
+            for file in (_WEB / "languages").iterdir()
+        },
         ("GET", "/openapi.json"): lambda _: _document(stack),
         ("GET", "/config.json"): lambda _: _configuration(stack),
         ("GET", "/local/inbox"): lambda _: _inbox(stack),

@@ -5,13 +5,26 @@ import {
   configure,
   confirmResetPassword,
   getPasswordPolicy,
+  localize,
   resetPassword,
   updatePassword,
   validatePassword,
 } from './password-service.js';
 import { logRequests } from './request-log.js';
 
-const config = await (await fetch('/config.json')).json();
+takeLink();
+addEventListener('hashchange', takeLink);
+
+/** There is a catalogue of each. */
+const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'pt'];
+
+/** The user's first language that has a catalogue, in any of its regions. */
+const language =
+  navigator.languages.map((tag) => tag.split('-')[0]).find((one) => LANGUAGES.includes(one)) ?? 'en';
+
+const [config, catalogue] = await Promise.all(
+  ['/config.json', `/languages/${language}.json`].map(async (path) => (await fetch(path)).json()),
+);
 
 /** What a rule asks for. One without a text is shown only after the service has refused it. */
 const RULES = {
@@ -28,15 +41,6 @@ const RULES = {
   breached: () => 'Not found in known data breaches (checked when you submit)',
 };
 const BY_SERVICE = ['usedBefore', 'breached'];
-
-/** By type, for errors without advice of their own: those that do not come from the service. */
-const ADVICE = {
-  'urn:password-service:network-error': 'Check the connection and try again.',
-  'urn:password-service:outcome-unknown': 'Try again in a minute.',
-  'urn:password-service:unexpected-response':
-    'Something between this page and the service responded. Try again later.',
-};
-const OUTCOME_UNKNOWN = 'If you chose a new password, try to sign in with it first.';
 
 /** Only in memory, because any script of the page can read a storage and send it away. */
 let session = { username: '', accessToken: '' };
@@ -79,6 +83,8 @@ logRequests({
 for (const form of document.forms) {
   for (const input of form.querySelectorAll('input:not([type=checkbox])')) prepare(input);
   form.append(element('outcome').content.cloneNode(true));
+  // Not of the whole page, whose own words are English.
+  form.querySelector('.problem').lang = language;
   form.addEventListener('submit', submit);
   form.addEventListener('input', ({ target }) => {
     target.removeAttribute('aria-invalid');
@@ -99,6 +105,16 @@ element('demo-password').textContent = config.demoUser.password;
 let mails = [];
 readMails();
 readPolicy();
+
+/** Fill in the code that the link of a mail carries, and remove it from the address. */
+function takeLink() {
+  const link = new URLSearchParams(location.hash.slice(1));
+  if (!link.has('code')) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  element('confirm-code').value = link.get('code');
+  for (const input of document.getElementsByName('username')) input.value = link.get('username');
+  element('confirm-code').focus();
+}
 
 /** Add to a field a place for its errors, and to a password a button that shows it. */
 function prepare(input) {
@@ -178,17 +194,21 @@ function succeed(form, message, next) {
 }
 
 function fail(form, error, { username, newPassword }) {
-  const { type, name, message, status, errors = [], requestId, retryAfter } = error;
+  const { type, name, message, recoverySuggestion, status, errors = [], requestId, retryAfter } =
+    localize(error, catalogue);
   if (type === 'urn:password-service:not-signed-in') enter('', '');
   form.refused = { newPassword, errors };
   const elsewhere = errors.filter((one) => !place(form, one));
   showRules(form);
-  const unsure = newPassword ? ` ${OUTCOME_UNKNOWN}` : '';
-  const advice = error.recoverySuggestion ?? ADVICE[type] + unsure;
+  const advice = new Set([recoverySuggestion]);
+  // The service did not respond itself, so it may have set the password.
+  if (newPassword && !error.recoverySuggestion) {
+    advice.add(catalogue.problems['outcome-unknown'].recoverySuggestion);
+  }
   const problem = form.querySelector('.problem');
   problem.append(
     make('p', { className: 'message', textContent: message }),
-    make('p', { textContent: advice }),
+    make('p', { textContent: [...advice].join(' ') }),
     make('ul', {}, ...elsewhere.map(({ detail }) => make('li', { textContent: detail }))),
     make('p', {
       className: 'origin',
@@ -209,7 +229,9 @@ function place(form, { pointer, detail }) {
   if (!input) return false;
   input.setAttribute('aria-invalid', 'true');
   const errors = element(input.getAttribute('aria-describedby'));
-  if (errors.className !== 'rules') errors.append(make('li', { textContent: detail }));
+  if (errors.className !== 'rules') {
+    errors.append(make('li', { textContent: detail, lang: language }));
+  }
   return true;
 }
 

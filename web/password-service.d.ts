@@ -101,6 +101,16 @@ export declare class AuthError extends Error {
   readonly retryAfter?: number;
 }
 
+/** One of `languages/*.json`: the sentences of a language, by the slug of a problem and by rule. */
+export interface Catalogue {
+  problems: Record<string, { detail: string; recoverySuggestion: string }>;
+  /** With the `params` of a `FieldError` in braces, for example `{minimum}`. */
+  rules: Record<string, string>;
+}
+
+/** Return what an error says, in the language of the catalogue; what that lacks stays English. */
+export declare function localize(error: AuthError, catalogue: Catalogue): AuthErrorParams;
+
 /** Call this once, before any other function. */
 export declare function configure(configuration: Configuration): void;
 

@@ -35,6 +35,17 @@ export class AuthError extends Error {
   }
 }
 
+/** @type {typeof import('./password-service.d.ts').localize} */
+export function localize(error, { problems, rules }) {
+  const words = problems[error.type.slice(URN.length)];
+  return {
+    ...error,
+    message: words?.detail ?? error.message,
+    recoverySuggestion: words?.recoverySuggestion ?? error.recoverySuggestion,
+    errors: error.errors?.map((one) => ({ ...one, detail: fill(rules[one.rule], one) })),
+  };
+}
+
 /** @type {typeof import('./password-service.d.ts').configure} */
 export function configure(options) {
   configuration = { ...options };
@@ -296,4 +307,15 @@ function parse(text) {
   } catch {
     return undefined; // a proxy's page
   }
+}
+
+/**
+ * Return a rule's sentence with the numbers of an error, or else the error's own.
+ *
+ * @param {string | undefined} sentence
+ * @param {import('./password-service.d.ts').FieldError} error
+ */
+function fill(sentence, { detail, params = {} }) {
+  const filled = sentence?.replace(/\{(\w+)\}/g, (hole, name) => String(params[name] ?? hole));
+  return filled && !filled.includes('{') ? filled : detail;
 }

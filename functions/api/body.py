@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 
 from functions import problems
-from functions.problems import Failure, FieldError
+from functions.fields import BODY
+from functions.problems import REQUEST_RULES, Failure, FieldError
 
 MAX_LENGTH: Final = 64 * 1024
 """Characters. No valid request is longer, even with every character escaped."""
@@ -21,8 +22,7 @@ def read_body(event: dict[str, Any], headers: dict[str, str]) -> object:
     if media_type.strip() != "application/json":
         raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)
     if any(charset not in _UTF_8 for charset in _CHARSET.findall(f";{parameters}")):
-        error = FieldError("Content-Type", "charset", "The charset in Content-Type must be UTF-8.")
-        raise Failure(problems.INVALID_REQUEST, [error])
+        raise _malformed("charset", "Content-Type")
     text = event.get("body") or ""
     if len(text) > MAX_LENGTH:
         raise Failure(problems.REQUEST_TOO_LARGE)
@@ -32,13 +32,13 @@ def read_body(event: dict[str, Any], headers: dict[str, str]) -> object:
         return _JSON.decode(text)
     except (ValueError, RecursionError):
         pass
-    raise _malformed("json", "The body is not valid JSON in UTF-8.")
+    raise _malformed("json")
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _malformed("uniqueNames", "The JSON contains a duplicate key.")
+        raise _malformed("uniqueNames")
     return members
 
 
@@ -51,5 +51,5 @@ _JSON: Final = json.JSONDecoder(
 )
 
 
-def _malformed(rule: str, detail: str) -> Failure:
-    return Failure(problems.INVALID_REQUEST, [FieldError("#", rule, detail)])
+def _malformed(rule: str, pointer: str = BODY) -> Failure:
+    return Failure(problems.INVALID_REQUEST, [FieldError(pointer, rule, REQUEST_RULES[rule])])

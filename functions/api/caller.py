@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from functions import problems
 from functions.operations import SCOPE, Operation
-from functions.problems import Failure, FieldError
+from functions.problems import REQUEST_RULES, Failure, FieldError
 from functions.records import Cause
 from functions.requests import Caller
 from functions.settings import Settings
@@ -48,9 +48,8 @@ def identify(
     """
     key = headers.get("idempotency-key", "")
     if len(key) > MAX_IDEMPOTENCY_KEY:
-        most = MAX_IDEMPOTENCY_KEY
-        detail = f"Idempotency-Key must have at most {most} characters."
-        error = FieldError("Idempotency-Key", "maxLength", detail, {"maximum": most})
+        name, rule, params = "Idempotency-Key", "maxLength", {"maximum": MAX_IDEMPOTENCY_KEY}
+        error = FieldError(name, rule, REQUEST_RULES[rule].format(member=name, **params), params)
         raise Failure(problems.INVALID_REQUEST, [error])
     caller = caller._replace(idempotency_key=key)
     if not operation.signed_in:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from functions.aws import cognito
 from functions.fields import Password
-from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, Failure, FieldError
+from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
 from functions.protection import breaches
 from functions.records import Cause
 from functions.requests import Request
@@ -188,7 +188,7 @@ def check_breaches(request: Request, password: str) -> None:
 _NOT_A_SIGN_IN_NAME: Final = FieldError(
     "#/username",
     SIGN_IN_NAME,
-    "username must be the email address or phone number that you sign in with.",
+    REQUEST_RULES[SIGN_IN_NAME].format(member="username"),
 )
 
 

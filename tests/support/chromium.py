@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from functions.settings import Settings
 from local import emulator
 from local.stack import Stack
-from local.web import pages, website
+from local.web import Routes, pages, website
 from tests.support import ROOT
 
 ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
@@ -20,15 +20,18 @@ ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
 
 
 @contextmanager
-def chromium(stack: Stack) -> Iterator[Browser]:
-    """Serve the page, and start Debian's Chromium, or else Google's, until the block is left."""
+def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
+    """Serve the page, and start Debian's Chromium, or else Google's, until the block is left.
+
+    `more` is served as well. Chromium lets nothing that Playwright fulfilled call a local server.
+    """
     port = emulator.free_port()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     arguments = [f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # it does not start as root otherwise
     with website(port) as routes, sync_playwright() as playwright:
-        routes.update(pages(stack))
+        routes.update(pages(stack) | (more or {}))
         browser = playwright.chromium.launch(
             executable_path=program,
             args=arguments,

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from jsonschema_rs import Draft202012Validator
 
+from apidocs.languages import build_english
 from apidocs.openapi import build
 from functions.operations import Operation
 from functions.problems import JSON, PROBLEMS
@@ -16,6 +17,7 @@ WITH_BODY: Final = [operation for operation in Operation if operation.has_body]
 """The operations whose requests can be wrong, and which act for a user."""
 
 _document = cache(build)
+RULES = build_english()["rules"]
 
 
 def ids(value: object) -> object:
@@ -34,6 +36,9 @@ def assert_is_problem(reply: Reply, status: int, code: str) -> None:
     (problem,) = (problem for problem in PROBLEMS if problem.type == reply.body["type"])
     document = problem.document(reply.body["requestId"])
     assert {name: reply.body[name] for name in reply.body if name != "errors"} == document
+    # A client that knows the language translates by these alone.
+    for error in reply.body.get("errors", []):
+        assert RULES[error["rule"]].format(**error.get("params", {}))
 
 
 def check(operation: Operation, status: int, headers: Mapping[str, str], text: str) -> None:

@@ -1,6 +1,7 @@
 // The client against a server that plays the service, one scripted answer after the other.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 
@@ -9,6 +10,7 @@ import {
   configure,
   confirmResetPassword,
   getPasswordPolicy,
+  localize,
   resetPassword,
   updatePassword,
 } from '../../web/password-service.js';
@@ -278,6 +280,65 @@ test('an error lists what is wrong with each member, with the numbers of the rul
   script = [answer(400, { ...problem('password-refused'), errors })];
 
   assert.deepEqual((await outcome(CALLS.confirmResetPassword)).errors, errors);
+});
+
+const FOLDER = new URL('../../web/languages/', import.meta.url);
+const read = (name) => JSON.parse(readFileSync(new URL(name, FOLDER)));
+
+for (const file of readdirSync(FOLDER)) {
+  test(`${file}: an error says everything in this language, by type, rule and params alone`, () => {
+    const { problems, rules } = read(file);
+    const errors = Object.entries(rules).map(([rule, sentence]) => {
+      const params = Object.fromEntries([...sentence.matchAll(/\w+(?=})/g)].map(([name]) => [name, 15]));
+      return { pointer: '#/a', rule, detail: '', params };
+    });
+
+    for (const { type } of PROBLEMS) {
+      const error = new AuthError({ type, name: 'Name', message: '', status: 400, errors });
+      const { errors: told, ...rest } = localize(error, { problems, rules });
+
+      const { detail, recoverySuggestion } = problems[type.slice(URN.length)];
+      const { name, status } = error;
+      assert.deepEqual(
+        JSON.parse(JSON.stringify(rest)),
+        { type, name, status, message: detail, recoverySuggestion },
+      );
+      assert.ok(told.every((one) => one.detail && !/[{}]/.test(one.detail)));
+      assert.match(told.find(({ rule }) => rule === 'minLength').detail, /15/);
+      assert.ok(error.errors.every((one) => one.detail === ''));
+    }
+  });
+}
+
+test('what a catalogue lacks stays as it is', () => {
+  const errors = [
+    { pointer: '#/a', rule: 'minLength', detail: 'No number.' },
+    { pointer: '#/a', rule: 'brandNew', detail: 'A new rule.' },
+  ];
+  const error = new AuthError({
+    type: `${URN}brand-new`,
+    name: 'BrandNewException',
+    message: 'A new problem.',
+    recoverySuggestion: 'Try another.',
+    errors,
+  });
+
+  const told = localize(error, read('de.json'));
+
+  const { message, recoverySuggestion } = error;
+  assert.deepEqual(
+    { message: told.message, recoverySuggestion: told.recoverySuggestion, errors: told.errors },
+    { message, recoverySuggestion, errors },
+  );
+});
+
+test('the English catalogue has the words of the client itself', async () => {
+  for (const step of [hangUp, page(500)]) {
+    script = [step];
+    const { type, message } = await outcome(CALLS.resetPassword);
+
+    assert.equal(read('en.json').problems[type.slice(URN.length)].detail, message);
+  }
 });
 
 const GARBAGE = {

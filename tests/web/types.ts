@@ -1,6 +1,7 @@
 // Type-checked and never run: what code that was written for Amplify's functions relies on.
 
 import * as amplify from 'aws-amplify/auth';
+import german from '../../web/languages/de.json' with { type: 'json' };
 import * as ours from '../../web/password-service.js';
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
@@ -27,6 +28,8 @@ export const told = ({ type, errors }: ours.AuthError): [string, number | undefi
   type,
   errors?.[0]?.params?.minimum,
 ];
+export const translated = (error: ours.AuthError): ours.AuthErrorParams =>
+  ours.localize(error, german);
 // @ts-expect-error: every error has a type
 export const untyped = new ours.AuthError({ name: '', message: '' });
 // @ts-expect-error: what would pass if a type were any string

@@ -396,7 +396,7 @@ def test_a_mail_leaves_from_one_address_by_the_identity_of_its_domain() -> None:
 def test_the_function_that_anyone_may_call_without_a_limit_may_only_read_the_pool(
     template: dict[str, Any],
 ) -> None:
-    may = role_actions(template, Operation.PASSWORD_POLICY)
+    may = role_actions(template, Operation.PASSWORD_POLICY.id)
 
     assert may == {"cognito-idp:DescribeUserPool", *LOG_AND_TRACE}
 

@@ -78,7 +78,12 @@ class Observability(Construct):
         undelivered = {
             "DeliveryFailures": Watch(self._count(problems.CODE_NOT_DELIVERED.code), FAULT),
             "TriggerFailures": Watch(
-                self._count(problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code),
+                self._count(
+                    problems.TRIGGER_FAILED.code,
+                    problems.TRIGGER_RESPONSE_INVALID.code,
+                    # An alarm has ten metrics at most.
+                    functions=[*(one.id for one in Operation if one.about_user), WORKER],
+                ),
                 FAULT,
             ),
         }

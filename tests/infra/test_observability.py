@@ -215,10 +215,14 @@ def test_a_quiet_hour_raises_no_alarm_and_a_threshold_that_is_reached_does(stage
 
 
 @deployed
-def test_an_alarm_watches_every_operation_but_that_of_resets(stage: str) -> None:
+def test_an_alarm_watches_every_operation_that_can_raise_it(stage: str) -> None:
     for name, alarm in alarms(synthesize_stage(stage)).items():
         metrics = [m for m in watched(alarm) if "operation" in m.dimensions]
-        expected = {"Resets": {"reset_password"}, "MessagesExpired": {"worker"}}
+        expected = {
+            "Resets": {"reset_password"},
+            "MessagesExpired": {"worker"},
+            "TriggerFailures": set(FUNCTIONS) - {"password_policy"},
+        }
 
         for one in {metric.name for metric in metrics}:
             operations = [m.dimensions["operation"] for m in metrics if m.name == one]

@@ -14,7 +14,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.operations import Operation
 from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
 from functions.protection.limits import REFUSALS_BEFORE_EVENT
-from tests.support.contract import assert_is_problem, ids
+from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
 from tests.unit.conftest import Configure, Invoke, Service, sent
@@ -199,7 +199,7 @@ def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("limited")
-@pytest.mark.parametrize("operation", Operation, ids=ids)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 def test_an_account_that_is_refused_again_and_again_is_told_about_once(
     operation: Operation,
     cognito: CognitoFront,
@@ -280,7 +280,7 @@ def test_the_table_holds_neither_a_name_nor_an_address(
     assert all(int(item["expiration"]["N"]) > time.time() for item in items)
 
 
-@pytest.mark.parametrize("operation", Operation, ids=ids)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 def test_goes_on_without_the_table(
     operation: Operation, dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
 ) -> None:

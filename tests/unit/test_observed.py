@@ -196,7 +196,8 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
     """All that is printed by a run in which everything happens once."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
     reset_cold_start_flag()  # type: ignore[no-untyped-call]
-    scenarios = [*SCENARIOS.values()]
+    policy: Scenario = partial(World.sends, operation=Operation.PASSWORD_POLICY)
+    scenarios = [*SCENARIOS.values(), policy]
     for operation in WITH_BODY:
         possible = possible_problems(operation)
         scenarios += [

@@ -19,7 +19,7 @@ WORKER_ACTIONS: Final = (
 
 # What the functions use of DynamoDB, EventBridge and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)
-IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
+IDEMPOTENCY_ACTIONS: Final = ("PutItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
 QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from functions import problems
@@ -20,7 +19,7 @@ from functions.api.cors import cors_headers
 from functions.api.padding import pad
 from functions.aws import clients, cognito
 from functions.problems import Failure, Problem
-from functions.protection import breaches
+from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Request
@@ -76,8 +75,6 @@ class Endpoint[R: Request]:
         with suppress(Exception):
             settings, operation = self.settings, self.operation
             revealed = settings.reveal_user_existence
-            if operation.repeatable:
-                import_module("functions.protection.idempotency")
             if operation.repeatable or settings.limits:
                 clients.dynamodb()
             announces = operation.changes_password and settings.event_bus_name
@@ -145,9 +142,6 @@ class Endpoint[R: Request]:
         record.pool = self.settings.user_pool_id
         record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
         if self.operation.repeatable and caller.idempotency_key:
-            # The import takes milliseconds, and not every operation needs it.
-            from functions.protection import idempotency  # noqa: PLC0415
-
             result = idempotency.run_once(request, partial(self._operate, request))
         else:
             result = self._operate(request)

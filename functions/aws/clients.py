@@ -10,7 +10,6 @@ import time
 from contextvars import ContextVar
 from functools import cache
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import handlers
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
-AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
+AMAZON_ROOTS: Final = __file__.replace("clients.py", "amazon-roots.pem")
 """Amazon's own certificates of botocore's list, in the bundle. Reading all of them takes 17 ms per
 connection."""
 
@@ -180,5 +179,5 @@ def _certificates() -> str | None:
     """Return the path of Amazon's certificates, or None for botocore's own choice."""
     elsewhere = any(name.startswith(_OVERRIDES) for name in os.environ)
     other_partition = os.environ["AWS_REGION"].startswith(_OTHER_PARTITIONS)
-    full = elsewhere or other_partition or not AMAZON_ROOTS.exists()
-    return None if full else str(AMAZON_ROOTS)
+    full = elsewhere or other_partition or not os.path.exists(AMAZON_ROOTS)  # noqa: PTH110 - pathlib is slow to import
+    return None if full else AMAZON_ROOTS

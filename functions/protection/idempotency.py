@@ -1,23 +1,17 @@
 """Idempotency keys: a client that lost the response may send its request again.
 
-Powertools' utility, with other answers to three questions: an unknown outcome is stored as such, a
-table that fails stops nothing, and the stored key reveals nothing about the request.
+The table has one item for each key, which reveals nothing about the request. The item says until
+when the request may be in progress, and what came of it: a success, or an unknown outcome. If the
+table fails, the request is carried out without it.
 """
 
 import json
-from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    BaseError,
-    IdempotencyAlreadyInProgressError,
-)
+from botocore.exceptions import ClientError
 
 from functions.aws import clients
 from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
@@ -25,11 +19,14 @@ from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation
 from functions.requests import Body, Request
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
 LIFETIME: Final = 3600
-"""Seconds for which a response is stored."""
+"""Seconds for which an outcome is stored."""
+
+_FREE: Final = (
+    "attribute_not_exists(id) OR expiration < :now"
+    " OR (attribute_not_exists(outcome) AND in_progress_until < :now)"
+)
+"""Nobody has sent the request, or not lately, or its function was killed."""
 
 
 def run_once(request: Request, act: Callable[[], Body]) -> Body:
@@ -38,55 +35,79 @@ def run_once(request: Request, act: Callable[[], Body]) -> Body:
     A definite failure is not stored. If the function is killed, the request stays in progress until
     the function's time-out, and can be repeated after that.
     """
-    ended: list[Body | Exception] = []
-
-    def run(*, key: str) -> dict[str, Any]:  # noqa: ARG001 - the utility reads the key
-        try:
-            ended.append(act())
-        except Exception as error:
-            ended.append(error)
-            if not (isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN):
-                raise
-            return {"unknown": error.cause}
-        return {"body": ended[0]}
-
-    wrapped = idempotent_function(
-        run,
-        data_keyword_argument="key",
-        persistence_store=_make_layer(request.settings.table_name, clients.dynamodb()),
-        config=IdempotencyConfig(
-            expires_after_seconds=LIFETIME,
-            hash_function="sha256",
-            lambda_context=request.caller.context,
-        ),
-        key_prefix=f"idempotency#{request.operation.id}",
-    )
+    key = {"id": {"S": _key(request)}}
+    earlier: Mapping[str, Any] | None = None
+    with _best_effort(request):
+        earlier = _begin(request, key)
+    if earlier is not None:
+        return _repeat(request, earlier)
     try:
-        stored = wrapped(key=_key(request))
-    except IdempotencyAlreadyInProgressError:
-        raise Failure(REQUEST_IN_PROGRESS) from None
-    except BaseError:
-        request.record.degrade(Degradation.IDEMPOTENCY_FAILED)
-        if not ended:
-            return act()
-    if ended:
-        if isinstance(ended[0], Exception):
-            raise ended[0]
-        return ended[0]
-    request.record.repeated = True
-    if "unknown" in stored:
-        raise Failure(OUTCOME_UNKNOWN, cause=stored["unknown"])
-    body: Body = stored["body"]
+        body = act()
+    except Exception as error:
+        with _best_effort(request):
+            if isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN:
+                _store(request, key, {"unknown": error.cause})
+            else:
+                clients.dynamodb().delete_item(TableName=request.settings.table_name, Key=key)
+        raise
+    with _best_effort(request):
+        _store(request, key, {"body": body})
     return body
 
 
-@cache
-def _make_layer(table_name: str, client: "DynamoDBClient") -> DynamoDBPersistenceLayer:
-    """Return the process's one layer: each layer adds a handler to its client, for good."""
-    return DynamoDBPersistenceLayer(table_name, boto3_client=client)
+@contextmanager
+def _best_effort(request: Request) -> Iterator[None]:
+    try:
+        yield
+    except clients.ERRORS:
+        request.record.degrade(Degradation.IDEMPOTENCY_FAILED)
+
+
+def _begin(request: Request, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Put the item of a request in progress, or return the one that is there."""
+    now = time.time()
+    try:
+        clients.dynamodb().put_item(
+            TableName=request.settings.table_name,
+            Item={
+                **key,
+                "expiration": {"N": f"{now + LIFETIME:.0f}"},
+                "in_progress_until": {"N": f"{now + request.caller.seconds_left:.3f}"},
+            },
+            ConditionExpression=_FREE,
+            ExpressionAttributeValues={":now": {"N": f"{now:.3f}"}},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if clients.name(error) != "ConditionalCheckFailedException":
+            raise
+        item: Mapping[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
+        return item
+    return None
+
+
+def _repeat(request: Request, item: Mapping[str, Any]) -> Body:
+    """Return, or raise, what came of the earlier request."""
+    if "outcome" not in item:
+        raise Failure(REQUEST_IN_PROGRESS)
+    request.record.repeated = True
+    outcome = json.loads(item["outcome"]["S"])
+    if "unknown" in outcome:
+        raise Failure(OUTCOME_UNKNOWN, cause=outcome["unknown"])
+    body: Body = outcome["body"]
+    return body
+
+
+def _store(request: Request, key: Mapping[str, Any], outcome: Mapping[str, object]) -> None:
+    clients.dynamodb().update_item(
+        TableName=request.settings.table_name,
+        Key=key,
+        UpdateExpression="SET outcome = :outcome",
+        ExpressionAttributeValues={":outcome": {"S": json.dumps(outcome)}},
+    )
 
 
 def _key(request: Request) -> str:
     body = json.dumps(request.values, sort_keys=True)
     parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
-    return keyed_hash(request.settings.pseudonym_key, "idempotency", *parts)
+    return f"idempotency#{keyed_hash(request.settings.pseudonym_key, 'idempotency', *parts)}"

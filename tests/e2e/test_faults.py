@@ -331,8 +331,8 @@ def end_of_time(stack: Stack) -> None:
     dynamodb = stack.client("dynamodb")
     (name,) = dynamodb.list_tables()["TableNames"]
     for item in dynamodb.scan(TableName=name)["Items"]:
-        if item.get("status") == {"S": "INPROGRESS"}:
-            item["in_progress_expiration"] = {"N": f"{(time.time() - 1) * 1000:.0f}"}
+        if "in_progress_until" in item and "outcome" not in item:
+            item["in_progress_until"] = {"N": f"{time.time() - 1:.3f}"}
             dynamodb.put_item(TableName=name, Item=item)
 
 

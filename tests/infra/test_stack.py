@@ -322,7 +322,7 @@ LOG_AND_TRACE = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
-KEEP_ANSWERS = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"}
+KEEP_ANSWERS = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
 
 
 def is_signed(action: str) -> bool:

@@ -312,6 +312,12 @@ class Settings:
         stages={"local": ""},
         environment=True,
     )
+    memory_size = Number(
+        "MB of each function. The share of a processor grows with it, and so does the price.",
+        (128, 3008),
+        whole=True,
+        default=512,
+    )
     snap_start = Flag(
         "Restore Lambda snapshots instead of starting cold, in regions that have SnapStart.",
         default=False,

@@ -29,8 +29,6 @@ from infra.packaging.bundle import LAMBDA, archive, build
 from infra.queue import Queue
 from infra.user_pool import UserPool
 
-MEMORY: Final = 512
-"""MB. The processor share grows with it, and a cold start is all computing."""
 TIMEOUT: Final = 28
 """Seconds: more than all of a function's own time-outs, less than the 29 that API Gateway waits."""
 
@@ -133,7 +131,7 @@ class Functions(Construct):
             handler=f"functions.start.{name}",
             environment=self._environment,
             log_group=log_group,
-            memory_size=MEMORY,
+            memory_size=int(settings.memory_size),
             role=role,
             current_version_options=lambda_.VersionOptions(
                 removal_policy=(

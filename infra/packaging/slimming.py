@@ -41,6 +41,7 @@ UNUSED: Final = (
     "aws_lambda_powertools/utilities/circuit_breaker",
     "aws_lambda_powertools/utilities/feature_flags",
     "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/jmespath_utils",
     "aws_lambda_powertools/utilities/kafka",
     "aws_lambda_powertools/utilities/parameters",
     "aws_lambda_powertools/utilities/parser",
@@ -48,6 +49,7 @@ UNUSED: Final = (
     "aws_lambda_powertools/utilities/validation",
     "boto3",
     "dateutil",
+    "jmespath",
     "s3transfer",
     "six.py",
     "typing_extensions.py",
@@ -62,6 +64,10 @@ IMPORTS: Final = {
         "PACKAGE_PATH = Path(__file__).parent": "",
     },
     "aws_lambda_powertools/shared/functions.py": {"from pathlib import Path": ""},
+    # For a correlation ID that is somewhere in the event.
+    "aws_lambda_powertools/logging/logger.py": {
+        "from aws_lambda_powertools.utilities import jmespath_utils": "",
+    },
     # For handlers that are coroutines.
     "aws_lambda_powertools/utilities/batch/base.py": {"import asyncio": ""},
     # For messages that hold an event of S3.
@@ -75,11 +81,17 @@ IMPORTS: Final = {
             "aws_lambda_powertools/utilities/batch/decorators.py",
             "aws_lambda_powertools/utilities/data_classes/common.py",
             "aws_lambda_powertools/utilities/data_classes/shared_functions.py",
-            "aws_lambda_powertools/utilities/jmespath_utils/__init__.py",
         )
     },
-    # Our services speak JSON: no XML, and times are numbers. Lambda's time zone is UTC.
+    # For waiters, for lists by pages, and for retries of another mode.
+    "botocore/client.py": {
+        "    waiter,": "",
+        "from botocore.paginate import Paginator": "",
+        "from botocore.retries import adaptive, standard": "from botocore.retries import standard",
+    },
+    # For Python 2. Our services speak JSON: no XML, and times are numbers. Lambda's zone is UTC.
     "botocore/compat.py": {
+        "from botocore.vendored import six": "",
         "from dateutil.tz import tzlocal": "tzlocal = lambda: datetime.timezone.utc",
         "import xml.etree.ElementTree as ETree": "ETree = None",
         "XMLParseError = ETree.ParseError": "XMLParseError = ()",
@@ -100,6 +112,14 @@ IMPORTS: Final = {
         "from dateutil.parser import parse": "parse = datetime.datetime.fromisoformat",
         "from dateutil.tz import tzlocal, tzutc": "tzlocal = tzutc = lambda: datetime.timezone.utc",
     },
+    # For transfers of files, which can be cancelled.
+    "botocore/httpsession.py": {
+        "from concurrent.futures import CancelledError": "CancelledError = ()",
+    },
+    # For endpoints that depend on the parameters of a call.
+    "botocore/regions.py": {"import jmespath": ""},
+    # For waiters and pages again, and for metrics that a client sends to an agent.
+    "botocore/session.py": {"    monitoring,": "", "    paginate,": "", "    waiter,": ""},
     # For single sign-on.
     "botocore/tokens.py": {"import dateutil.parser": "", "from dateutil.tz import tzutc": ""},
     # For files of tokens. A function has no proxy.

@@ -468,6 +468,7 @@ def test_hosts_are_read_as_by_stock_urllib3(bundle: Path) -> None:
 
 UNWANTED: Final = {
     "asyncio",
+    "concurrent.futures",
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.data_classes.alb_event",
     "aws_lambda_powertools.utilities.parser",
@@ -480,6 +481,7 @@ UNWANTED: Final = {
     "getpass",
     "html.parser",
     "importlib.metadata",
+    "jmespath",
     "jsonschema",
     "multiprocessing",
     "pathlib",

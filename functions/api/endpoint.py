@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from functions import problems
@@ -75,14 +76,19 @@ class Endpoint[R: Request]:
         with suppress(Exception):
             settings, operation = self.settings, self.operation
             revealed = settings.reveal_user_existence
+            checks_breaches = operation.changes_password and settings.breach_endpoint
+            # It reads all certificates, without Python's lock.
+            certificates = Thread(target=breaches.make_context)
+            if checks_breaches:
+                certificates.start()
             if operation.repeatable or settings.limits:
                 clients.dynamodb()
             announces = operation.changes_password and settings.event_bus_name
             if announces or (operation.queued and not revealed):
                 clients.sqs()
-            if operation.changes_password and settings.breach_endpoint:
-                breaches.make_context()
             cognito.prepare(settings, operation.actions(revealed=revealed))
+            if checks_breaches:
+                certificates.join()
 
     @cached_property
     def settings(self) -> Settings:

@@ -313,8 +313,8 @@ class Settings:
         environment=True,
     )
     memory_size = Number(
-        "MB of each function. The share of a processor grows with it, and so does the price.",
-        (128, 3008),
+        "MB of each function. Its share of a processor grows with it, and so does the price.",
+        (128, 1769),
         whole=True,
         default=512,
     )

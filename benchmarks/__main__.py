@@ -11,7 +11,7 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks import results
-from benchmarks.callers import DELAYS, MEMORIES, grow, meet
+from benchmarks.callers import DEFAULT, DELAYS, MEMORIES, grow, meet
 from benchmarks.execution import (
     Figures,
     count_instructions,
@@ -20,7 +20,7 @@ from benchmarks.execution import (
     run_warm,
     serve_aws,
 )
-from benchmarks.results import DEFAULT, NOTHING, SCRIPT, Key, Measured, Met, Round
+from benchmarks.results import NOTHING, SCRIPT, Key, Measured, Met, Round
 from benchmarks.share import measure_error
 from benchmarks.stub import AUTHORITY
 from benchmarks.variants import (
@@ -77,7 +77,7 @@ def main() -> None:
             for variant in variants
             if variant.name == PROD
         }
-        met = _meet(bundles, Path(name), address, max(1, rounds // 3))
+        met = _meet(bundles, Path(name), address, max(1, rounds // 4))
         sizes = {
             "zip_bytes": _zip_size(bundles.ours),
             "naive_zip_bytes": _zip_size(bundles.boto3, without="__pycache__"),

@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent
 COLOURS: Final = ("#1f77b4", "#d95f02", "#2a9d5c", "#9467bd")
 _GREY: Final = "#808080"
 """For what is no data: it shows on white and on black alike."""
+_WARM: Final = COLOURS[2]
 _STYLE: Final[Any] = {
     "axes.edgecolor": _GREY,
     "axes.labelcolor": _GREY,
@@ -62,8 +63,9 @@ def draw_bench(results: Mapping[str, Any], folder: Path = FOLDER) -> None:
             start = [left + width for left, width in zip(start, widths, strict=True)]
         for row, (total, (_, figures)) in enumerate(zip(start, bars, strict=True)):
             axes.text(total, row, f" {total:.0f}", va="center")
-            axes.plot([figures["warm_ms"]] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
-        axes.plot([], [], color="black", linewidth=2, label="a warm call")
+            warm = [figures["warm_ms"]] * 2
+            axes.plot(warm, [row - 0.4, row + 0.4], color=_WARM, linewidth=3)
+        axes.plot([], [], color=_WARM, linewidth=3, label="a warm call")
         axes.set_xlabel("milliseconds that a caller waits, with Lambda's share of a processor")
         axes.tick_params(axis="y", length=0)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -14,7 +14,7 @@ from statistics import median, quantiles
 from typing import Final, NamedTuple
 
 from benchmarks import plots
-from benchmarks.callers import DELAYS, GROWN, GROWTH, MEMORIES
+from benchmarks.callers import DEFAULT, DELAYS, GROWN, GROWTH, MEMORIES
 from benchmarks.execution import Figures
 from benchmarks.variants import (
     BOTO3,
@@ -35,8 +35,6 @@ from infra.packaging.bundle import ROOT
 FOLDER: Final = Path(__file__).parent
 NOTHING: Final = "python -c pass"
 SCRIPT: Final = "http.client, no runtime client"
-DEFAULT: Final = int(Settings.of_stage("prod").memory_size)
-"""MB of a function that nobody has configured."""
 
 type Key = tuple[str, str | None]
 type Round = dict[Key, Figures]
@@ -275,7 +273,9 @@ def _tabulate_met(met: list[Met], errors: Mapping[int, float]) -> Iterator[str]:
     header = ["function", "MB", "", "start", "first call", "at most", "warm call", "at most"]
     yield from table(header, (_meeting(met, key) for key in (*ours, *rivals)))
     yield from ("", "## What is billed", "")
-    yield _BILL.format(price=GB_SECOND, interval=Settings.of_stage("prod").response_interval)
+    yield _BILL.format(
+        price=f"{GB_SECOND:.10f}", interval=Settings.of_stage("prod").response_interval
+    )
     header = ["function", "MB", "cold", "warm", "refused", "malformed", "$ cold", "$ warm"]
     yield from table(header, (_bill(met, key) for key in ours))
     yield from ("", "## What an honest caller waits", "")

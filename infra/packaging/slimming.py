@@ -112,10 +112,6 @@ IMPORTS: Final = {
         "from dateutil.parser import parse": "parse = datetime.datetime.fromisoformat",
         "from dateutil.tz import tzlocal, tzutc": "tzlocal = tzutc = lambda: datetime.timezone.utc",
     },
-    # For transfers of files, which can be cancelled.
-    "botocore/httpsession.py": {
-        "from concurrent.futures import CancelledError": "CancelledError = ()",
-    },
     # For endpoints that depend on the parameters of a call.
     "botocore/regions.py": {"import jmespath": ""},
     # For waiters and pages again, and for metrics that a client sends to an agent.

@@ -468,7 +468,6 @@ def test_hosts_are_read_as_by_stock_urllib3(bundle: Path) -> None:
 
 UNWANTED: Final = {
     "asyncio",
-    "concurrent.futures",
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.data_classes.alb_event",
     "aws_lambda_powertools.utilities.parser",

@@ -63,19 +63,15 @@ class Ratio(NamedTuple):
     rival: str
     bar: float
     text: str
-    worker_bar: float = inf
-    """For the worker, which the rivals' reset is compared with: it makes the same call."""
 
 
 RATIOS: Final = {
-    "cold_vs_cookbook": Ratio(
-        OURS, "cold_ms", COOKBOOK, 0.40, "cold start / Powertools cookbook", 0.45
-    ),
+    "cold_vs_cookbook": Ratio(OURS, "cold_ms", COOKBOOK, 0.40, "cold start / Powertools cookbook"),
     "cold_vs_cookbook_without_bytecode": Ratio(
-        OURS, "cold_ms", PLAIN_COOKBOOK, 0.17, "cold start / the same without byte code", 0.18
+        OURS, "cold_ms", PLAIN_COOKBOOK, 0.17, "cold start / the same without byte code"
     ),
-    "cold_vs_naive_boto3": Ratio(OURS, "cold_ms", BOTO3, 0.60, "cold start / naive boto3", 0.65),
-    "cold_vs_http_client": Ratio(OURS, "cold_ms", HTTP, 3.5, "cold start / http.client", 3.5),
+    "cold_vs_naive_boto3": Ratio(OURS, "cold_ms", BOTO3, 0.60, "cold start / naive boto3"),
+    "cold_vs_http_client": Ratio(OURS, "cold_ms", HTTP, 3.5, "cold start / http.client"),
     "prod_cold_vs_cookbook": Ratio(
         PROD, "cold_ms", COOKBOOK, 0.50, "cold start with all of prod and a key / cookbook"
     ),
@@ -83,10 +79,10 @@ RATIOS: Final = {
         PROD, "cold_ms", BOTO3, 0.75, "cold start with all of prod and a key / naive boto3"
     ),
     "first_call_vs_cookbook": Ratio(
-        OURS, "first_call_ms", COOKBOOK, 0.35, "first call / Powertools cookbook", 0.35
+        OURS, "first_call_ms", COOKBOOK, 0.35, "first call / Powertools cookbook"
     ),
     "warm_cpu_vs_cookbook": Ratio(
-        OURS, "warm_us", COOKBOOK, inf, "warm CPU, traced / Powertools cookbook"
+        OURS, "warm_us", COOKBOOK, 0.40, "warm CPU, traced / Powertools cookbook"
     ),
     "warm_cpu_vs_naive_boto3": Ratio(
         OURS, "warm_unsampled_us", BOTO3, inf, "warm CPU, not traced / naive boto3"
@@ -95,7 +91,7 @@ RATIOS: Final = {
         OURS, "warm_unsampled_us", BOTO3_SIGNS_OUT, 1.0, "… / naive boto3 that also signs out"
     ),
     "peak_memory_vs_cookbook": Ratio(
-        OURS, "peak_mb", COOKBOOK, 0.60, "peak memory / Powertools cookbook", 0.60
+        OURS, "peak_mb", COOKBOOK, 0.60, "peak memory / Powertools cookbook"
     ),
 }
 ZIP_BAR: Final = 0.18
@@ -394,16 +390,13 @@ def _ratio(rounds: list[Round], function: str, ratio: Ratio) -> tuple[float, flo
 
 def _ratio_cells(rounds: list[Round], ratio: Ratio) -> list[str]:
     cells = [ratio.text, _bar(ratio.bar)]
-    if ratio.worker_bar not in (inf, ratio.bar):
-        cells[1] += f", worker {ratio.worker_bar:.2f}"
     for function in FUNCTIONS:
-        bar = ratio.worker_bar if function == WORKER else ratio.bar
         spread = _ratio(rounds, function, ratio)
         if spread is None:
             cells.append("")
         else:
             low, middle, high = spread
-            cells.append(f"{middle:.2f} [{low:.2f}-{high:.2f}]{_missed(middle, bar)}")
+            cells.append(f"{middle:.2f} [{low:.2f}-{high:.2f}]{_missed(middle, ratio.bar)}")
     return cells
 
 

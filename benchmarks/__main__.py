@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from benchmarks import results, waits
+from benchmarks import results
+from benchmarks.callers import DEFAULT, DELAYS, MEMORIES, grow, meet
 from benchmarks.execution import (
     Figures,
     count_instructions,
@@ -19,21 +20,25 @@ from benchmarks.execution import (
     run_warm,
     serve_aws,
 )
-from benchmarks.results import NOTHING, SCRIPT, Key, Round
+from benchmarks.results import NOTHING, SCRIPT, Key, Measured, Met, Round
+from benchmarks.share import measure_error
 from benchmarks.stub import AUTHORITY
 from benchmarks.variants import (
+    BOTO3,
+    COOKBOOK,
     FEATURES,
     HTTP,
     HTTP_SYSTEM_STORE,
+    MOST,
     OURS,
     PLAIN_COOKBOOK,
+    PROD,
     Bundles,
     Variant,
     build_bundles,
     list_variants,
 )
-from functions.operations import Operation
-from infra.packaging.bundle import ROOT, build
+from infra.packaging.bundle import ROOT
 
 type Measure = Callable[[], Figures]
 
@@ -65,18 +70,43 @@ def main() -> None:
             for variant in variants
             if variant.name == OURS
             # Under valgrind, what a feature asks for would not answer in its time.
-            or (
-                variant.operation is Operation.CONFIRM_RESET_PASSWORD
-                and variant.name not in FEATURES
-            )
+            or (variant.function == MOST.id and variant.name not in FEATURES)
         }
+        grown = {
+            variant.function: grow(variant, bundles.runtime_client)
+            for variant in variants
+            if variant.name == PROD
+        }
+        met = _meet(bundles, Path(name), address, max(1, rounds // 4))
         sizes = {
             "zip_bytes": _zip_size(bundles.ours),
             "naive_zip_bytes": _zip_size(bundles.boto3, without="__pycache__"),
         }
-    waits.write("now", build(platform=None))
+    errors = {memory: measure_error(memory) for memory in MEMORIES}
     # The first round has only brought the files into the page cache.
-    print(results.write(measured[1:], counts, sizes))
+    print(results.write(Measured(measured[1:], counts, met, grown, errors, sizes)))
+
+
+def _meet(bundles: Bundles, folder: Path, daemon: str, rounds: int) -> list[Met]:
+    """Measure what a caller meets: ours by size, and the rivals with the default size."""
+    slow = folder / "slow"
+    slow.mkdir()
+    with serve_aws(slow, DELAYS) as url:
+        variants = list_variants(bundles, url, slow / AUTHORITY, daemon)
+        cases = [
+            (variant, memory)
+            for variant in variants
+            for memory in (MEMORIES if variant.name == PROD else (DEFAULT,))
+            if variant.name in (PROD, COOKBOOK, BOTO3)
+        ]
+        met: list[Met] = []
+        for number in range(rounds):
+            print(f"what a caller meets, round {number + 1} of {rounds}", file=sys.stderr)
+            met.append({})
+            for variant, memory in cases:
+                figures = meet(variant, bundles.runtime_client, memory)
+                met[-1][*variant.key, memory] = figures
+    return met
 
 
 def _list_measures(variants: list[Variant], bundles: Bundles) -> list[tuple[Key, Measure]]:
@@ -105,7 +135,7 @@ def _measure(measures: list[tuple[Key, Measure]], number: int, rounds: int) -> R
 
 
 def _count(variant: Variant, runtime_client: Path) -> Figures:
-    print(f"instructions of {variant.name}, {variant.operation.id}", file=sys.stderr)
+    print(f"instructions of {variant.name}, {variant.function}", file=sys.stderr)
     return count_instructions(variant, runtime_client)
 
 

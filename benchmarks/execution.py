@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from resource import struct_rusage
@@ -28,9 +28,9 @@ type Figures = dict[str, float]
 
 
 @contextmanager
-def serve_aws(folder: Path, *delays: float) -> Iterator[str]:
+def serve_aws(folder: Path, delays: Mapping[str, float] | None = None) -> Iterator[str]:
     """Serve the stub in another process, so that its work is not measured."""
-    command = [sys.executable, "-m", "benchmarks.stub", str(folder), *map(str, delays)]
+    command = [sys.executable, "-m", "benchmarks.stub", str(folder), json.dumps(delays or {})]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -38,7 +38,7 @@ def serve_aws(folder: Path, *delays: float) -> Iterator[str]:
         # Leaving the block closes its standard input, which ends it.
 
 
-class _Process(Runtime):
+class Process(Runtime):
     """A runtime whose process tells what it used."""
 
     def __init__(
@@ -66,10 +66,22 @@ class _Process(Runtime):
         return super().__enter__()
 
     @property
+    def pid(self) -> int:
+        """The process that runs the function."""
+        return self._process.pid
+
+    @property
     def peak_bytes(self) -> int:
         """Of this program alone: `ru_maxrss` counts what its parent had before it, too."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        match = re.search(r"VmHWM:\s*(\d+) kB", status)
+        return self._read_bytes("VmHWM")
+
+    @property
+    def resident_bytes(self) -> int:
+        """The memory that it has now."""
+        return self._read_bytes("VmRSS")
+
+    def _read_bytes(self, name: str) -> int:
+        match = re.search(rf"{name}:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         return int(match[1]) * 1024 if match else 0
 
     def stop(self) -> struct_rusage:
@@ -84,13 +96,14 @@ class _Process(Runtime):
         answer = self.invoke(event, PATIENCE)
         printed = self.printed
         failed = any(name in printed for name in (HIDDEN, *Degradation))
-        if failed or answer["statusCode"] not in (200, 204):
+        refused = answer.get("statusCode", 200) not in (200, 204)
+        if failed or refused or answer.get("batchItemFailures"):
             raise RuntimeFailure(f"{answer}\n{printed}")
 
 
 def run_cold(variant: Variant, runtime_client: Path) -> Figures:
     """From the start of a process to its first answer."""
-    with _Process(variant, runtime_client) as process:
+    with Process(variant, runtime_client) as process:
         process.ask(variant.event)
         handed_over, answered = process.times[:2]
         peak = process.peak_bytes
@@ -107,7 +120,7 @@ def run_warm(variant: Variant, runtime_client: Path) -> Figures:
     """Measure the calls after the first one, and the modules that the first one imported."""
     answers = {action: json.dumps(answer) for action, answer in ANSWERS.items()}
     probe = {"event": variant.event, "calls": WARM_CALLS, "answers": answers}
-    with _Process(variant, runtime_client, probe=True) as process:
+    with Process(variant, runtime_client, probe=True) as process:
         process.ask(variant.event)
         measured: Figures = process.invoke({"probe": probe}, PATIENCE)
     return measured
@@ -133,7 +146,7 @@ def count_instructions(variant: Variant, runtime_client: Path) -> Figures:
     if valgrind is None:
         return {}
     prefix = (valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
-    with _Process(variant, runtime_client, prefix=prefix) as process:
+    with Process(variant, runtime_client, prefix=prefix) as process:
         process.ask(variant.event)
         process.stop()
         match = re.search(r"I\s+refs:\s+([\d,]+)", process.printed)

@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent
 COLOURS: Final = ("#1f77b4", "#d95f02", "#2a9d5c", "#9467bd")
 _GREY: Final = "#808080"
 """For what is no data: it shows on white and on black alike."""
+_WARM: Final = COLOURS[2]
 _STYLE: Final[Any] = {
     "axes.edgecolor": _GREY,
     "axes.labelcolor": _GREY,
@@ -46,20 +47,28 @@ def percentiles(values: Sequence[float]) -> list[float]:
 
 
 def draw_bench(results: Mapping[str, Any], folder: Path = FOLDER) -> None:
-    """Cold starts, in the parts that they consist of."""
-    parts: dict[str, dict[str, float]] = results["cold_start_ms"]
-    with _figure(folder / "cold-start.svg", height=0.6 + 0.5 * len(parts)) as axes:
-        names = list(parts)[::-1]
-        start = [0.0] * len(names)
-        for part, colour in zip(parts[names[0]], COLOURS, strict=False):
-            widths = [parts[name][part] for name in names]
+    """What a caller meets: a call that starts the function, and a warm one."""
+    bars = [
+        (f"{function}: {name}", figures)
+        for function, names in results["caller_ms"].items()
+        for name, figures in names.items()
+    ][::-1]
+    with _figure(folder / "caller.svg", height=0.8 + 0.4 * len(bars)) as axes:
+        names = [name for name, _ in bars]
+        start = [0.0] * len(bars)
+        cold = {"init_ms": "start", "first_ms": "first call"}
+        for (figure, part), colour in zip(cold.items(), COLOURS, strict=False):
+            widths = [figures[figure] for _, figures in bars]
             axes.barh(names, widths, left=start, color=colour, label=part, height=0.6)
             start = [left + width for left, width in zip(start, widths, strict=True)]
-        for row, total in enumerate(start):
+        for row, (total, (_, figures)) in enumerate(zip(start, bars, strict=True)):
             axes.text(total, row, f" {total:.0f}", va="center")
-        axes.set_xlabel("milliseconds from the start of the process to the first answer")
+            warm = [figures["warm_ms"]] * 2
+            axes.plot(warm, [row - 0.4, row + 0.4], color=_WARM, linewidth=3)
+        axes.plot([], [], color=_WARM, linewidth=3, label="a warm call")
+        axes.set_xlabel("milliseconds that a caller waits, with Lambda's share of a processor")
         axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower right")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def draw_timing(runs: Sequence[Mapping[str, Any]], folder: Path = FOLDER) -> None:

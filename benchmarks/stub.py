@@ -1,14 +1,15 @@
-"""A Cognito that always agrees, over TLS on loopback and in a process of its own.
+"""A Cognito that agrees, over TLS on loopback and in a process of its own.
 
-`python -m benchmarks.stub FOLDER [AWS BREACHES]` writes `authority.pem` there, the certificate to
-trust, prints its URL, and ends with its standard input. It waits for so many seconds before it
-responds as AWS, or as the service that knows breached passwords.
+`python -m benchmarks.stub FOLDER [DELAYS]` writes `authority.pem` there, the certificate to trust,
+prints its URL, and ends with its standard input. The delays are JSON: for each service, how many
+seconds it waits before it responds. `breaches` is the service that knows breached passwords.
 """
 
 import json
 import ssl
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -21,6 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from functions.operations import Operation
+from infra.packaging.slimming import ACTIONS
 
 ADDRESS: Final = "127.0.0.1"
 AUTHORITY: Final = "authority.pem"
@@ -54,6 +58,13 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
 }
 
+REFUSED: Final = "refuse-this"
+"""What an operation's own action is refused for, if it is in the request."""
+
+_SERVICES: Final = {action: service for service, actions in ACTIONS.items() for action in actions}
+_REFUSABLE: Final = {operation.action for operation in Operation}
+_REFUSAL: Final = {"__type": "NotAuthorizedException", "message": "Incorrect username or password."}
+
 _BREACHES: Final = b"\r\n".join(b"%035X:%d" % (number, number % 7) for number in range(900))
 """As many as the range API of breached passwords has for one prefix."""
 
@@ -67,17 +78,19 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def do_GET(self) -> None:
-        time.sleep(self.server.breaches)
-        self._send("text/plain", _BREACHES)
+        self._send(200, "text/plain", _BREACHES, "breaches")
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
         action = self.headers["X-Amz-Target"].rpartition(".")[2]
-        time.sleep(self.server.aws)
-        self._send("application/x-amz-json-1.1", json.dumps(ANSWERS[action]).encode())
+        refused = action in _REFUSABLE and REFUSED.encode() in asked
+        body = json.dumps(_REFUSAL if refused else ANSWERS[action]).encode()
+        media_type = "application/x-amz-json-1.1"
+        self._send(400 if refused else 200, media_type, body, _SERVICES[action])
 
-    def _send(self, content_type: str, body: bytes) -> None:
-        self.send_response(200)
+    def _send(self, status: int, content_type: str, body: bytes, service: str) -> None:
+        time.sleep(self.server.delays.get(service, 0.0))
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", "4a0f3e55-6c1b-4f0e-9a38-2d7c5b8e1f60")
@@ -90,8 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    aws = breaches = 0.0
-    """Seconds to wait."""
+    delays: Mapping[str, float]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: every function that is measured ends without a farewell."""
@@ -150,12 +162,12 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def main(folder: Path, aws: float = 0.0, breaches: float = 0.0) -> None:
+def main(folder: Path, delays: str = "{}") -> None:
     """Serve until standard input ends, which it does with the process that started this one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(write_certificates(folder))
     with _Server((ADDRESS, 0), _Handler) as server:
-        server.aws, server.breaches = aws, breaches
+        server.delays = json.loads(delays)
         # The handshake is left to the connection's own thread, so that none waits for another's.
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
@@ -167,4 +179,4 @@ def main(folder: Path, aws: float = 0.0, breaches: float = 0.0) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -164,7 +164,6 @@ def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
 def main() -> None:
     """Print the tables, and write down those of a whole run."""
     from benchmarks import plots  # noqa: PLC0415 - as above
-    from benchmarks.results import tabulate_waits  # noqa: PLC0415 - as above
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
@@ -184,8 +183,7 @@ def main() -> None:
             }
             run = {"operation": operation.id, "interval": interval, "requests": count}
             runs.append(run | {"auc": round(auc, 4), "error": round(error, 4)} | sides)
-    print(tabulate(runs), "\nWhat an honest caller waits, in milliseconds:\n", sep="\n")
-    print("\n".join(tabulate_waits()))
+    print(tabulate(runs))
     if requests != parser.get_default("requests"):
         return
     (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")

@@ -21,8 +21,7 @@ WORKER_ACTIONS: Final = {
 
 # What the functions use of DynamoDB, EventBridge, SES and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)
-IDEMPOTENCY_ACTIONS: Final = ("PutItem", "GetItem", "DeleteItem")
-CLAIM_ACTIONS: Final = ("PutItem", "DeleteItem")
+STORE_ACTIONS: Final = ("PutItem", "UpdateItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
 MAIL_ACTIONS: Final = ("SendEmail",)
 QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")

@@ -75,7 +75,6 @@ class Cause(_Described):
         "NoVerifiedAddress",
         "A code or a mail was not sent, because the user has no verified address.",
     )
-    TASK_IN_PROGRESS = "TaskInProgress", "Another worker is at the same task."
     NOT_CHANGED_YET = (
         "NotChangedYet",
         "The outcome of a confirmation is unknown, and so far the account has not changed.",

@@ -363,6 +363,12 @@ class Settings:
         stages={"local": ("Acme",)},
         environment=True,
     )
+    memory_size = Number(
+        "MB of each function. Its share of a processor grows with it, and so does the price.",
+        (128, 1769),
+        whole=True,
+        default=512,
+    )
     snap_start = Flag(
         "Restore Lambda snapshots instead of starting cold, in regions that have SnapStart.",
         default=False,

@@ -17,9 +17,8 @@ from botocore.model import ServiceModel
 from constructs import Construct
 
 from functions.operations import (
-    CLAIM_ACTIONS,
     COUNT_ACTIONS,
-    IDEMPOTENCY_ACTIONS,
+    STORE_ACTIONS,
     WORKER,
     Operation,
 )
@@ -29,8 +28,6 @@ from infra.packaging.bundle import LAMBDA, archive, build
 from infra.queue import Queue
 from infra.user_pool import UserPool
 
-MEMORY: Final = 512
-"""MB. The processor share grows with it, and a cold start is all computing."""
 TIMEOUT: Final = 28
 """Seconds: more than all of a function's own time-outs, less than the 29 that API Gateway waits."""
 
@@ -90,7 +87,7 @@ class Functions(Construct):
             revealed = settings.reveal_user_existence
             _grant_cognito(function, user_pool, operation.actions(revealed=revealed))
             counted = COUNT_ACTIONS if operation.attempts_per_hour else ()
-            stored = IDEMPOTENCY_ACTIONS if operation.repeatable else ()
+            stored = STORE_ACTIONS if operation.repeatable else ()
             if counted or stored:
                 table.grant(function, *(f"dynamodb:{action}" for action in (*counted, *stored)))
             if operation.uses_queue:
@@ -101,7 +98,7 @@ class Functions(Construct):
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
         _grant_cognito(worker, user_pool, settings.worker_actions)
         if settings.claims:
-            table.grant(worker, *(f"dynamodb:{action}" for action in CLAIM_ACTIONS))
+            table.grant(worker, *(f"dynamodb:{action}" for action in STORE_ACTIONS))
         if settings.mail_from:
             _grant_mail(worker, settings)
         if event_bus:
@@ -140,7 +137,7 @@ class Functions(Construct):
             handler=f"functions.start.{name}",
             environment=self._environment,
             log_group=log_group,
-            memory_size=MEMORY,
+            memory_size=int(settings.memory_size),
             role=role,
             current_version_options=lambda_.VersionOptions(
                 removal_policy=(

@@ -1,4 +1,4 @@
-"""What boto3's guide leads to: one client, one call, no instrumentation."""
+"""What boto3's guide leads to: one client, the calls, no instrumentation."""
 
 import json
 import os
@@ -27,6 +27,15 @@ def confirm_reset_password(event, context):
         Password=body["newPassword"],
     )
     return {"statusCode": 200, "body": json.dumps({"message": "Password changed"})}
+
+
+def confirm_reset_password_and_sign_out(event, context):
+    answer = confirm_reset_password(event, context)
+    client.admin_user_global_sign_out(
+        UserPoolId=os.environ["USER_POOL_ID"],
+        Username=json.loads(event["body"])["username"],
+    )
+    return answer
 
 
 def update_password(event, context):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, partial
-from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from functions import problems
@@ -20,7 +20,7 @@ from functions.api.cors import cors_headers
 from functions.api.padding import pad
 from functions.aws import clients, cognito
 from functions.problems import Failure, Problem
-from functions.protection import breaches
+from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Request
@@ -76,16 +76,19 @@ class Endpoint[R: Request]:
         with suppress(Exception):
             settings, operation = self.settings, self.operation
             revealed = settings.reveal_user_existence
-            if operation.repeatable:
-                import_module("functions.protection.idempotency")
+            checks_breaches = operation.changes_password and settings.breach_endpoint
+            # It reads all certificates, without Python's lock.
+            certificates = Thread(target=breaches.make_context)
+            if checks_breaches:
+                certificates.start()
             if operation.repeatable or (operation.attempts_per_hour and settings.limits):
                 clients.dynamodb()
             announces = operation.changes_password and settings.event_bus_name
             if announces or (operation.queued and not revealed):
                 clients.sqs()
-            if operation.changes_password and settings.breach_endpoint:
-                breaches.make_context()
             cognito.prepare(settings, operation.actions(revealed=revealed))
+            if checks_breaches:
+                certificates.join()
 
     @cached_property
     def settings(self) -> Settings:
@@ -146,9 +149,6 @@ class Endpoint[R: Request]:
         if self.operation.about_user:
             record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
         if self.operation.repeatable and caller.idempotency_key:
-            # The import takes milliseconds, and not every operation needs it.
-            from functions.protection import idempotency  # noqa: PLC0415
-
             result = idempotency.run_once(request, partial(self._operate, request))
         else:
             result = self._operate(request)

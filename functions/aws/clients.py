@@ -10,11 +10,11 @@ import time
 from contextvars import ContextVar
 from functools import cache
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import handlers
 from botocore.config import Config
+from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
-AMAZON_ROOTS: Final = Path(__file__).with_name("amazon-roots.pem")
+AMAZON_ROOTS: Final = __file__.replace("clients.py", "amazon-roots.pem")
 """Amazon's own certificates of botocore's list, in the bundle. Reading all of them takes 17 ms per
 connection."""
 
@@ -95,6 +95,11 @@ def session() -> Session:
     `functions.start` creates ours first.
     """
     made = Session(include_builtin_handlers=False)
+    # Lambda gives its credentials in the environment, or with SnapStart by a container's endpoint.
+    # To look for them in all other places takes three milliseconds.
+    container = ContainerProvider.ENV_VAR_FULL in os.environ
+    provider = ContainerProvider() if container else EnvProvider()
+    made.register_component("credential_provider", CredentialResolver([provider]))
     for event, handler in _HANDLERS:
         made.register(event, handler)
     return made
@@ -185,5 +190,5 @@ def _certificates() -> str | None:
     """Return the path of Amazon's certificates, or None for botocore's own choice."""
     elsewhere = any(name.startswith(_OVERRIDES) for name in os.environ)
     other_partition = os.environ["AWS_REGION"].startswith(_OTHER_PARTITIONS)
-    full = elsewhere or other_partition or not AMAZON_ROOTS.exists()
-    return None if full else str(AMAZON_ROOTS)
+    full = elsewhere or other_partition or not os.path.exists(AMAZON_ROOTS)  # noqa: PTH110 - pathlib is slow to import
+    return None if full else AMAZON_ROOTS

@@ -1,92 +1,142 @@
-"""Idempotency keys: a client that lost the response may send its request again.
+"""What is done once although it is asked for twice: a request with a key, a task of the worker.
 
-Powertools' utility, with other answers to three questions: an unknown outcome is stored as such, a
-table that fails stops nothing, and the stored key reveals nothing about the request.
+The table has one item for each, whose key reveals nothing about it. The item says until when it may
+be in progress, and what came of it: a success, or an unknown outcome.
 """
 
 import json
-from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    BaseError,
-    IdempotencyAlreadyInProgressError,
-)
+from botocore.exceptions import ClientError
 
 from functions.aws import clients
 from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
 from functions.protection.pseudonyms import keyed_hash
-from functions.records import Degradation
+from functions.records import Degradation, Record
 from functions.requests import Body, Request
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from functions.settings import Settings
 
 LIFETIME: Final = 3600
-"""Seconds for which a response is stored."""
+"""Seconds for which an outcome is stored."""
+
+_FREE: Final = (
+    "attribute_not_exists(id) OR expiration < :now"
+    " OR (attribute_not_exists(outcome) AND in_progress_until < :now)"
+)
+"""Nobody has done it, or not lately, or its function was killed."""
 
 
 def run_once(request: Request, act: Callable[[], Body]) -> Body:
-    """Act, unless the same user has sent the same request with the same key before.
-
-    A definite failure is not stored. If the function is killed, the request stays in progress until
-    the function's time-out, and can be repeated after that.
-    """
-    ended: list[Body | Exception] = []
-
-    def run(*, key: str) -> dict[str, Any]:  # noqa: ARG001 - the utility reads the key
-        try:
-            ended.append(act())
-        except Exception as error:
-            ended.append(error)
-            if not (isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN):
-                raise
-            return {"unknown": error.cause}
-        return {"body": ended[0]}
-
-    wrapped = idempotent_function(
-        run,
-        data_keyword_argument="key",
-        persistence_store=_make_layer(request.settings.table_name, clients.dynamodb()),
-        config=IdempotencyConfig(
-            expires_after_seconds=LIFETIME,
-            hash_function="sha256",
-            lambda_context=request.caller.context,
-        ),
-        key_prefix=f"idempotency#{request.operation.id}",
+    """Act, unless the same user has sent the same request with the same key before."""
+    body = json.dumps(request.values, sort_keys=True)
+    parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
+    return once(
+        request.settings,
+        request.record,
+        act,
+        purpose="idempotency",
+        parts=parts,
+        lifetime=LIFETIME,
+        seconds_left=request.caller.seconds_left,
     )
+
+
+def once(
+    settings: Settings,
+    record: Record,
+    act: Callable[[], Body],
+    *,
+    purpose: str,
+    parts: Sequence[str],
+    lifetime: int,
+    seconds_left: float,
+) -> Body:
+    """Act, unless that was done for the same `parts` within the `lifetime`, in seconds.
+
+    A definite failure is not stored. If the function is killed, it stays in progress for the
+    `seconds_left`, and can be repeated after that. If the table fails, it is done without.
+    """
+    item = _Item(settings, f"{purpose}#{keyed_hash(settings.pseudonym_key, purpose, *parts)}")
+    earlier: Mapping[str, Any] | None = None
+    with _best_effort(record):
+        earlier = item.begin(lifetime, seconds_left)
+    if earlier is not None:
+        return _repeat(record, earlier)
     try:
-        stored = wrapped(key=_key(request))
-    except IdempotencyAlreadyInProgressError:
-        raise Failure(REQUEST_IN_PROGRESS) from None
-    except BaseError:
-        request.record.degrade(Degradation.IDEMPOTENCY_FAILED)
-        if not ended:
-            return act()
-    if ended:
-        if isinstance(ended[0], Exception):
-            raise ended[0]
-        return ended[0]
-    request.record.repeated = True
-    if "unknown" in stored:
-        raise Failure(OUTCOME_UNKNOWN, cause=stored["unknown"])
-    body: Body = stored["body"]
+        body = act()
+    except Exception as error:
+        with _best_effort(record):
+            if isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN:
+                item.end({"unknown": error.cause})
+            else:
+                item.delete()
+        raise
+    with _best_effort(record):
+        item.end({"body": body})
     return body
 
 
-@cache
-def _make_layer(table_name: str, client: "DynamoDBClient") -> DynamoDBPersistenceLayer:
-    """Return the process's one layer: each layer adds a handler to its client, for good."""
-    return DynamoDBPersistenceLayer(table_name, boto3_client=client)
+@contextmanager
+def _best_effort(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except clients.ERRORS:
+        record.degrade(Degradation.IDEMPOTENCY_FAILED)
 
 
-def _key(request: Request) -> str:
-    body = json.dumps(request.values, sort_keys=True)
-    parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
-    return keyed_hash(request.settings.pseudonym_key, "idempotency", *parts)
+class _Item:
+    """One item of the table."""
+
+    def __init__(self, settings: Settings, id_: str) -> None:
+        self._table = settings.table_name
+        self._key = {"id": {"S": id_}}
+
+    def begin(self, lifetime: int, seconds_left: float) -> Mapping[str, Any] | None:
+        """Put it as in progress, or return the one that is there."""
+        now = time.time()
+        try:
+            clients.dynamodb().put_item(
+                TableName=self._table,
+                Item={
+                    **self._key,
+                    "expiration": {"N": f"{now + lifetime:.0f}"},
+                    "in_progress_until": {"N": f"{now + seconds_left:.3f}"},
+                },
+                ConditionExpression=_FREE,
+                ExpressionAttributeValues={":now": {"N": f"{now:.3f}"}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if clients.name(error) != "ConditionalCheckFailedException":
+                raise
+            found: Mapping[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
+            return found
+        return None
+
+    def end(self, outcome: Mapping[str, object]) -> None:
+        """Store what came of it."""
+        clients.dynamodb().update_item(
+            TableName=self._table,
+            Key=self._key,
+            UpdateExpression="SET outcome = :outcome",
+            ExpressionAttributeValues={":outcome": {"S": json.dumps(outcome)}},
+        )
+
+    def delete(self) -> None:
+        """Let it be done again."""
+        clients.dynamodb().delete_item(TableName=self._table, Key=self._key)
+
+
+def _repeat(record: Record, item: Mapping[str, Any]) -> Body:
+    """Return, or raise, what came of it earlier."""
+    if "outcome" not in item:
+        raise Failure(REQUEST_IN_PROGRESS)
+    record.repeated = True
+    outcome = json.loads(item["outcome"]["S"])
+    if "unknown" in outcome:
+        raise Failure(OUTCOME_UNKNOWN, cause=outcome["unknown"])
+    body: Body = outcome["body"]
+    return body

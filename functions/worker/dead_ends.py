@@ -16,7 +16,6 @@ from functions.problems import ACCOUNT_NOT_ALLOWED, USER_NOT_FOUND, Failure
 from functions.records import Cause, Record
 from functions.settings import Settings
 from functions.worker import mails
-from functions.worker.claims import once
 from functions.worker.mails import Mail
 
 PAUSE: Final = 600
@@ -66,7 +65,7 @@ def _help(message: Message, settings: Settings, record: Record, user: User, caus
     if cause is Cause.INVITED and settings.resend_invitations:
         parts = ("invitation", settings.user_pool_id, user.username)
         invite = partial(cognito.invite, settings, user, message.parameters["username"])
-        once(settings, record, parts, PAUSE, invite)
+        mails.send_once(settings, record, invite, parts=parts, lifetime=PAUSE)
     elif cause is Cause.FEDERATED and settings.mail_from and user.verified_email:
         _mail(settings, record, Mail.FEDERATED, user.verified_email, user.locale)
     else:
@@ -87,7 +86,8 @@ def _help_nobody(message: Message, settings: Settings, record: Record) -> None:
 
 def _mail(settings: Settings, record: Record, mail: Mail, address: str, locale: str = "") -> None:
     send = partial(mails.send, settings, mail, address, locale, account=address)
-    once(settings, record, (mail, settings.user_pool_id, address), PAUSE, send)
+    parts = (mail, settings.user_pool_id, address)
+    mails.send_once(settings, record, send, parts=parts, lifetime=PAUSE)
 
 
 def _report(message: Message, settings: Settings, cause: Cause) -> None:

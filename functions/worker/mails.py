@@ -2,23 +2,27 @@
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.aws import clients
 from functions.aws.clients import ForeignAnswerError
 from functions.problems import CODE_NOT_DELIVERED, Failure
+from functions.protection.idempotency import once
+from functions.records import Record
 from functions.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2.type_defs import ContentTypeDef
 
-LANGUAGES: Final = Path(__file__).with_name("languages")
-"""A file for each language, with the same texts."""
+LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
+"""Each has a file in `languages/`, with the same texts."""
 _DEFAULT: Final = "en"
+WORK_TIME: Final = 30
+"""Seconds after which a worker that has not finished was killed."""
 
 
 class Mail(StrEnum):
@@ -58,9 +62,29 @@ def send(settings: Settings, mail: Mail, to: str, locale: str = "", **values: st
         raise Failure(CODE_NOT_DELIVERED, cause=f"SendEmail.{clients.name(error)}") from None
 
 
+def send_once(
+    settings: Settings,
+    record: Record,
+    send: Callable[[], None],
+    *,
+    parts: Sequence[str],
+    lifetime: int,
+) -> None:
+    """Send a mail, unless that was done for the same `parts` within the `lifetime`, in seconds."""
+    once(
+        settings,
+        record,
+        send,
+        purpose="mail",
+        parts=parts,
+        lifetime=lifetime,
+        seconds_left=WORK_TIME,
+    )
+
+
 def compose(settings: Settings, mail: Mail, locale: str, **values: str) -> list[str]:
     """Return the subject and the paragraphs of a mail."""
-    texts = _texts(_language(locale))
+    texts = read_texts(_language(locale))
     help_ = texts["help" if settings.support_url else "noHelp"]
     endings = [help_] if mail is Mail.CHANGED else [texts["ignore"]]
     return [text.format(**values, url=settings.support_url) for text in texts[mail] + endings]
@@ -74,17 +98,16 @@ def format_time(seconds: float) -> str:
 def _language(locale: str) -> str:
     """Return the language of a locale such as `pt-BR`, if there are texts in it."""
     language = locale.replace("_", "-").partition("-")[0].lower()
-    return language if language in _languages() else _DEFAULT
+    return language if language in LANGUAGES else _DEFAULT
 
 
 @cache
-def _languages() -> set[str]:
-    return {file.stem for file in LANGUAGES.glob("*.json")}
+def read_texts(language: str) -> dict[str, Any]:
+    """Return the texts of a language by name."""
+    from pathlib import Path  # noqa: PLC0415 - most processes send no mail
 
-
-@cache
-def _texts(language: str) -> dict[str, Any]:
-    texts: dict[str, Any] = json.loads((LANGUAGES / f"{language}.json").read_text("utf-8"))
+    file = Path(__file__).parent / "languages" / f"{language}.json"
+    texts: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return texts
 
 

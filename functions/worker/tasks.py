@@ -11,7 +11,6 @@ from functions.problems import ACCOUNT_NOT_ALLOWED, CODE_EXPIRED, OUTCOME_UNKNOW
 from functions.records import Cause, Record
 from functions.settings import Settings
 from functions.worker import mails
-from functions.worker.claims import once
 from functions.worker.dead_ends import help_instead
 from functions.worker.mails import Mail
 
@@ -114,4 +113,4 @@ def mail_change(message: Message, settings: Settings, record: Record, *, usernam
         time=mails.format_time(message.requested_at),
         address=message.source_ip,
     )
-    once(settings, record, ("mail", message.request_id), MAIL_MEMORY, send)
+    mails.send_once(settings, record, send, parts=(message.request_id,), lifetime=MAIL_MEMORY)

@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,27 @@ def test_a_function_without_credentials_still_answers(
 
     assert json.loads(answer["body"])["type"] == "urn:password-service:service-unavailable"
     assert "SendMessage.NoCredentialsError" in printed
+
+
+def test_snap_starts_credentials_are_read_and_renewed(
+    bundle: Path, runtime_client: Path, environment: dict[str, str], front: CognitoFront
+) -> None:
+    """A container's endpoint has them. In their last minutes, each call asks for new ones."""
+    soon = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    for key in ("FIRST", "SECOND", "THIRD"):
+        keys = {"AccessKeyId": key, "SecretAccessKey": "tests", "Token": "tests"}
+        front.answer("", body=keys | {"Expiration": soon}, times=1)
+    container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{front.url}/credentials"}
+    static = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    variables = container | {name: environment[name] for name in environment.keys() - static}
+
+    with Runtime(bundle, runtime_client, "functions.start.reset_password", variables) as runtime:
+        for _ in range(2):
+            assert runtime.invoke(valid(Operation.RESET_PASSWORD))["statusCode"] == 200
+
+    signed = [one.headers["authorization"] for one in front.requests if one.action == "SendMessage"]
+    keys_used = [one.partition("Credential=")[2].partition("/")[0] for one in signed]
+    assert keys_used == ["SECOND", "THIRD"]
 
 
 @pytest.mark.parametrize("package", ["botocore", "aws_lambda_powertools"])

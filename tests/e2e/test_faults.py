@@ -15,9 +15,9 @@ from functions.aws.queue import Task
 from functions.operations import (
     COUNT_ACTIONS,
     EVENT_ACTIONS,
-    IDEMPOTENCY_ACTIONS,
     MAIL_ACTIONS,
     QUEUE_ACTIONS,
+    STORE_ACTIONS,
     Operation,
 )
 from functions.problems import (
@@ -175,7 +175,7 @@ class Outage(NamedTuple):
 
 
 ACTIONS = {
-    "table": COUNT_ACTIONS + IDEMPOTENCY_ACTIONS,
+    "table": COUNT_ACTIONS + STORE_ACTIONS,
     "events": EVENT_ACTIONS,
     "mail": MAIL_ACTIONS,
     "queue": QUEUE_ACTIONS[:1],
@@ -345,8 +345,8 @@ def end_of_time(stack: Stack) -> None:
     dynamodb = stack.client("dynamodb")
     (name,) = dynamodb.list_tables()["TableNames"]
     for item in dynamodb.scan(TableName=name)["Items"]:
-        if item.get("status") == {"S": "INPROGRESS"}:
-            item["in_progress_expiration"] = {"N": f"{(time.time() - 1) * 1000:.0f}"}
+        if "in_progress_until" in item and "outcome" not in item:
+            item["in_progress_until"] = {"N": f"{time.time() - 1:.3f}"}
             dynamodb.put_item(TableName=name, Item=item)
 
 

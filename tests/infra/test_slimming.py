@@ -48,6 +48,11 @@ def test_a_function_knows_which_tracing_its_bundle_has(value: str) -> None:
         assert function["Environment"]["Variables"]["XRAY_SDK"] == value
 
 
+def test_every_function_of_ours_has_the_chosen_memory() -> None:
+    for function in find_in(synthesize(stage="dev", memorySize="256"), "AWS::Lambda::Function"):
+        assert function["MemorySize"] == 256
+
+
 @pytest.mark.parametrize(("value", "expected"), [("true", "PublishedVersions"), ("false", None)])
 def test_snapshots_are_a_choice(value: str, expected: str | None) -> None:
     for function in find_in(synthesize(stage="dev", snapStart=value), "AWS::Lambda::Function"):

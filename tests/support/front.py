@@ -94,11 +94,12 @@ class CognitoRequest:
 class Refusal(Exception):  # noqa: N818 - `error` is Cognito's name for it
     """An error of Cognito, which a `respond` raises instead of answering."""
 
-    def __init__(self, error: str, message: str, status: int = 400) -> None:
+    def __init__(self, error: str, message: str, status: int = 400, **members: Any) -> None:
         super().__init__(error, message, status)
         self.error = error
         self.message = message
         self.status = status
+        self.members = members
 
 
 type Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -335,7 +336,7 @@ class CognitoFront(Front):
 
 def _refuse(refusal: Refusal) -> _Answer:
     headers = {**_JSON, "x-amzn-ErrorType": f"{refusal.error}:"}
-    body = {"__type": refusal.error, "message": refusal.message}
+    body = {"__type": refusal.error, "message": refusal.message, **refusal.members}
     return _Answer(refusal.status, headers, json.dumps(body).encode())
 
 

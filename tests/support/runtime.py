@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
 from tempfile import TemporaryFile
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,6 +93,12 @@ class Runtime:
         """When each event was handed over and its answer came, in turn, by `time.perf_counter`."""
         return self._server.times
 
+    def wait_until_ready(self, timeout: float = 60) -> float:
+        """Return when the function asked for its first event, by `time.perf_counter`."""
+        if not self._server.asked.wait(timeout):
+            raise RuntimeFailure(self.printed)
+        return self._server.ready
+
     def invoke(self, event: object, timeout: float = 60) -> Any:
         """Return what the handler returns; `RuntimeFailure` has its output if it does not."""
         self._events.put((str(uuid.uuid4()), event))
@@ -115,6 +121,8 @@ class _RuntimeApi(ThreadingHTTPServer):
         self.events = events
         self.answers = answers
         self.times: list[float] = []
+        self.asked = Event()
+        self.ready = 0.0
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -130,6 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """`/runtime/invocation/next`, which waits for an event."""
+        if not self.server.asked.is_set():
+            self.server.ready = time.perf_counter()
+            self.server.asked.set()
         invocation = self.server.events.get()
         if invocation is None:
             self.close_connection = True

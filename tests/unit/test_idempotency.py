@@ -104,7 +104,8 @@ def test_an_unknown_outcome_is_kept_and_says_so(
 def interrupt(dynamodb: DynamoDBClient, until: float) -> None:
     """Put the only record into the state in which a killed or running function leaves it."""
     (item,) = dynamodb.scan(TableName=NAME)["Items"]
-    item |= {"status": {"S": "INPROGRESS"}, "in_progress_expiration": {"N": f"{until * 1000:.0f}"}}
+    del item["outcome"]
+    item["in_progress_until"] = {"N": f"{until:.3f}"}
     dynamodb.put_item(TableName=NAME, Item=item)
 
 

@@ -9,7 +9,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
-from functions.worker.mails import LANGUAGES
+from functions.worker.mails import LANGUAGES, read_texts
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import SETTINGS
 from tests.unit.conftest import Configure, Invoke, Service
@@ -17,7 +17,7 @@ from tests.unit.conftest import Configure, Invoke, Service
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 FROM = "no-reply@example.com"
 SECRETS = ("482916", "quiet", "header.")
-TEXTS = {file.stem: json.loads(file.read_text("utf-8")) for file in LANGUAGES.glob("*.json")}
+TEXTS = {language: read_texts(language) for language in LANGUAGES}
 
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda one: one.id)
 
@@ -38,7 +38,7 @@ def forget_the_end_of_tasks(table: DynamoDBClient) -> None:
         table.update_item(
             TableName=SETTINGS.table_name,
             Key={"id": item["id"]},
-            UpdateExpression="REMOVE done",
+            UpdateExpression="REMOVE outcome",
         )
 
 
@@ -152,7 +152,7 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     service.work()
     forget_the_end_of_tasks(dynamodb)
     invoke(UPDATE)
-    assert "TaskInProgress" in service.work().metrics
+    assert "RequestInProgressException" in service.work().metrics
     invoke(UPDATE)
     late = time.time() + 2 * 86400
     monkeypatch.setattr("time.time", lambda: late)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
-from mypy_boto3_dynamodb import DynamoDBClient
 
 from apidocs.openapi import possible_problems
 from functions import problems
@@ -27,7 +26,6 @@ from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, SUB, Reply
 from tests.unit.conftest import Service
-from tests.unit.test_mails import forget_the_end_of_tasks
 from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -43,10 +41,9 @@ LANGUAGE = {
 class World:
     """A service to which something happens, and what it answers then."""
 
-    def __init__(self, cognito: CognitoFront, service: Service, table: DynamoDBClient) -> None:
+    def __init__(self, cognito: CognitoFront, service: Service) -> None:
         self.cognito = cognito
         self.service = service
-        self.table = table
 
     def answer(self, operation: Operation, action: str, **script: Any) -> Reply:
         self.cognito.answer(action, **script)
@@ -97,13 +94,6 @@ class World:
         self.service.configure(event_bus_name="the-bus")
         return self.works(RESET, "AdminGetUser", body=user)
 
-    def claimed_by_another(self) -> Reply:
-        self.service.configure(mail_from="no-reply@example.com")
-        self.works(UPDATE, "")
-        forget_the_end_of_tasks(self.table)
-        self.service.invoke(UPDATE)
-        return self.service.work()
-
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)
@@ -137,7 +127,6 @@ SCENARIOS: dict[str, Scenario] = {
     Cause.INVITED: lambda w: w.at_a_dead_end(make_user("FORCE_CHANGE_PASSWORD")),
     Cause.FEDERATED: lambda w: w.at_a_dead_end(make_user("EXTERNAL_PROVIDER")),
     Cause.NO_VERIFIED_ADDRESS: lambda w: w.at_a_dead_end(make_user(email_verified="false")),
-    Cause.TASK_IN_PROGRESS: World.claimed_by_another,
     Cause.NOT_CHANGED_YET: World.not_changed_yet,
     Cause.MESSAGE_EXPIRED: lambda w: w.works(RESET, RESET.action, age=700),
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
@@ -165,8 +154,8 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 @pytest.fixture
-def world(cognito: CognitoFront, service: Service, dynamodb: DynamoDBClient) -> World:
-    return World(cognito, service, dynamodb)
+def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
+    return World(cognito, service)
 
 
 @pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden", "Retried"])

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import quote
 
 from functions.fields import BODY, OPTIONS, Field, Schema
@@ -10,6 +10,9 @@ from functions.operations import Operation
 from functions.problems import INVALID_REQUEST, REQUEST_RULES, Failure, FieldError
 from functions.records import Record
 from functions.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 type Body = Mapping[str, object] | None
 """The body of a response, if it has one."""
@@ -30,8 +33,13 @@ class Caller(NamedTuple):
     username: str = ""
     """The username in the access token, which is not an alias."""
     access_token: str = ""
-    seconds_left: float = 0.0
-    """The time that Lambda had left for the request when it came."""
+    context: "LambdaContext | None" = None
+    """Lambda's own."""
+
+    @property
+    def seconds_left(self) -> float:
+        """The time until Lambda stops the function."""
+        return self.context.get_remaining_time_in_millis() / 1000 if self.context else 0.0
 
     def __repr__(self) -> str:
         """Leave out the token, which a tuple would show."""

@@ -30,7 +30,7 @@ def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
         request_id=request.get("requestId", ""),
         source_ip=identity.get("sourceIp") or "",
         user_agent=identity.get("userAgent") or "",
-        seconds_left=context.get_remaining_time_in_millis() / 1000,
+        context=context,
     )
 
 

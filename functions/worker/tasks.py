@@ -35,7 +35,7 @@ def carry_out(message: Message, settings: Settings, record: Record) -> None:
             check_change(message, settings, record, **message.parameters)
         case Task.PUT_EVENT:
             notifications.put(settings, **message.parameters)
-        case Task.MAIL_CHANGE:
+        case _:
             mail_change(message, settings, record, **message.parameters)
 
 

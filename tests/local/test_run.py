@@ -14,6 +14,7 @@ import pytest
 import urllib3
 from urllib3 import BaseHTTPResponse
 
+from functions.aws.queue import Task
 from functions.operations import Operation
 from local import emulator
 from local.processes import ROOT
@@ -35,7 +36,7 @@ STATUSES = {
     "password_policy": 200,
 }
 """What each sample event is answered with."""
-MESSAGES = ("worker_send_code", "worker_end_sessions", "worker_put_event")
+MESSAGES = tuple(f"worker_{task}" for task in Task)
 
 INVITED = "an-invited-quiet-harbour"
 PASSWORDS = (

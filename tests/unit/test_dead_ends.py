@@ -250,3 +250,18 @@ def test_a_look_up_that_fails_is_made_again(
 
     assert len(service.work().body["batchItemFailures"]) == 1
     assert acts(cognito)[0] != RESET.action
+
+
+def test_an_invitation_that_failed_is_sent_later(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("AdminGetUser", body=INVITED)
+    cognito.answer("AdminCreateUser", error="CodeDeliveryFailureException", times=1)
+    cognito.answer("AdminCreateUser", body={})
+    works = []
+    for _ in range(2):
+        invoke(RESET)
+        works.append(service.work())
+
+    assert [len(work.body["batchItemFailures"]) for work in works] == [1, 0]
+    assert acts(cognito).count("AdminCreateUser") == 2

@@ -128,16 +128,24 @@ def test_a_message_that_comes_twice_mails_once(
     assert len(mails(cognito)) == 1
 
 
+@pytest.mark.parametrize(
+    ("trouble", "cause"),
+    [
+        ({"error": "TooManyRequestsException"}, "SendEmail.TooManyRequestsException"),
+        ({"body": {}}, "SendEmail.ForeignAnswerError"),
+    ],
+)
 def test_a_mail_that_failed_is_sent_later(
-    cognito: CognitoFront, invoke: Invoke, service: Service
+    trouble: dict[str, Any], cause: str, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
-    cognito.answer("SendEmail", error="TooManyRequestsException", times=1)
+    cognito.answer("SendEmail", **trouble, times=1)
+    cognito.answer("SendEmail", body={"MessageId": "a-mail"})
     invoke(UPDATE)
     failed = service.work()
     invoke(UPDATE)
     service.work()
 
-    assert failed.metrics >= {"SendEmail.TooManyRequestsException", "Retried"}
+    assert failed.metrics >= {cause, "Retried"}
     assert len(mails(cognito)) == 2
 
 

@@ -12,8 +12,8 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
-    reset, confirm, update, failure = re.findall(r"```sh\n(curl .*?)\n```", README, re.DOTALL)
-    shown, problem = map(json.loads, re.findall(r"```json\n(.*?)\n```", README, re.DOTALL))
+    reset, confirm, update, policy, failure = re.findall(r"```sh\n(curl .*?)\n```", README, re.DOTALL)
+    shown, rules, problem = map(json.loads, re.findall(r"```json\n(.*?)\n```", README, re.DOTALL))
     user = stack.demo_user
 
     def run(command: str, **variables: str) -> str:
@@ -28,4 +28,6 @@ def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
     token = stack.sign_in(User(user.username, "second-quiet-harbour-42"))["AccessToken"]
     assert run(update, TOKEN=token) == ""
     assert stack.sign_in(User(user.username, "third-quiet-harbour-43"))
+    listed = json.loads(run(policy))["rules"]
+    assert [rule for rule in listed if rule in rules["rules"]] == rules["rules"]
     assert json.loads(run(failure)) | {"requestId": "…"} == problem

@@ -190,9 +190,10 @@ def find_user(settings: Settings, username: str) -> User | None:
 
 
 def find_federated_user(settings: Settings, email: str) -> User | None:
-    """Return a user of another identity provider, who cannot sign in here by that address."""
-    if '"' in email or "\\" in email:  # which the filter would need to escape
-        return None
+    """Return a user of another identity provider, who cannot sign in here by that address.
+
+    The address must be a plain one, because it becomes part of a filter.
+    """
     found = call(
         "ListUsers", UserPoolId=settings.user_pool_id, Filter=f'email = "{email}"', Limit=10
     )

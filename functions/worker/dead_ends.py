@@ -4,6 +4,7 @@ No caller can see a difference, because the response was given before. Each cost
 code does, and one name gets one mail in ten minutes from all callers together.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,8 @@ from functions.settings import Settings
 from functions.worker import mails
 from functions.worker.mails import Mail
 
+_ADDRESS: Final = r'[^\s@,;:<>()\[\]\\"]+@[\w.-]+'
+"""One plain email address: anyone can type a list, or a quote that would end a filter."""
 PAUSE: Final = 600
 """Seconds in which one name gets one mail."""
 
@@ -41,7 +44,7 @@ def help_instead(message: Message, settings: Settings, record: Record) -> Iterat
     except Failure as failure:
         if failure.cause == "InvalidParameterException" and user:
             _report(message, settings, Cause.NO_VERIFIED_ADDRESS)
-        if failure.cause == "UserNotFoundException":
+        if failure.cause == "UserNotFoundException" and user is None:
             _help_nobody(message, settings, record)
         raise
     # Cognito may say of unknown users, too, that it sent a code.
@@ -75,7 +78,7 @@ def _help(message: Message, settings: Settings, record: Record, user: User, caus
 def _help_nobody(message: Message, settings: Settings, record: Record) -> None:
     """Tell whoever has the address how to sign in, or that it has no account."""
     address = cognito.cognito_username(settings, message.parameters["username"])
-    if not settings.mail_from or "@" not in address:
+    if not settings.mail_from or not re.fullmatch(_ADDRESS, address):
         return
     user = cognito.find_federated_user(settings, address)
     if user and user.enabled and user.verified_email:

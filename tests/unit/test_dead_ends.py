@@ -221,15 +221,29 @@ def test_a_federated_user_is_found_by_the_address(
     assert search["Filter"] == 'email = "demo@example.com"'
 
 
-@pytest.mark.parametrize("name", ["demo", '"@example.com', "\\@example.com"])
-def test_a_name_that_is_no_plain_address_is_searched_for_nowhere(
-    name: str, cognito: CognitoFront, invoke: Invoke, service: Service
+@pytest.mark.parametrize(
+    "name", ["demo", '"@example.com', "\\@example.com", "a@example.com,b@example.com", "a@b@c"]
+)
+def test_a_name_that_is_no_plain_address_is_neither_searched_for_nor_mailed(
+    name: str, cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
 ) -> None:
+    configure(**ON, mail_unknown_addresses=True)
     cognito.answer("AdminGetUser", **NOBODY)
     invoke(RESET, {"username": name})
     service.work()
 
-    assert "ListUsers" not in {one.action for one in cognito.requests}
+    assert not {"ListUsers", "SendEmail"} & {one.action for one in cognito.requests}
+
+
+def test_nobody_who_exists_reads_that_they_have_no_account(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(**ON, mail_unknown_addresses=True)
+    cognito.answer(RESET.action, **NOBODY)
+    invoke(RESET)
+    service.work()
+
+    assert mails(cognito) == []
 
 
 def test_nobody_is_looked_up_where_nothing_would_come_of_it(

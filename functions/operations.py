@@ -9,15 +9,15 @@ SCOPE: Final = "aws.cognito.signin.user.admin"
 
 WORKER: Final = "worker"
 """The function that carries out what was queued, by the name of its folder."""
-WORKER_ACTIONS: Final = {
-    "ForgotPassword": "",
-    "DescribeUserPoolClient": "",
-    "AdminGetUser": "",
-    "AdminUserGlobalSignOut": "",
-    "ListUsers": "mail_from",
-    "AdminCreateUser": "resend_invitations",
+WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ForgotPassword": (),
+    "DescribeUserPoolClient": (),
+    "AdminGetUser": (),
+    "AdminUserGlobalSignOut": (),
+    "ListUsers": ("mail_from", "events", "event_bus_name"),
+    "AdminCreateUser": ("resend_invitations",),
 }
-"""The Cognito actions that the worker may call, and for some the setting that they need."""
+"""The Cognito actions that the worker may call. Some need one of these settings."""
 
 # What the functions use of DynamoDB, EventBridge, SES and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)

@@ -20,6 +20,8 @@ MAX_INTERVAL: Final = 5
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway lets no more through, so a higher alarm would never go off."""
 
+MAX_NAMES: Final = 1000
+"""Characters. Lambda has room for 4 KB of environment, and three settings are lists of names."""
 MAX_ATTEMPTS: Final = 100
 MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
@@ -154,6 +156,7 @@ class Names(Setting[tuple[str, ...]]):
         self._pattern = pattern
         kind = options.pop("kind", "names")
         self.expected = f"{kind} with commas between them, like {example}"
+        self.expected += f", {MAX_NAMES} characters at most"
         super().__init__(sentence, options.pop("default", ()), **options)
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -162,7 +165,8 @@ class Names(Setting[tuple[str, ...]]):
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError
         stripped = tuple(name.strip() for name in names if name.strip())
-        if all(re.fullmatch(self._pattern, name) for name in stripped):
+        fits = len(self.write(stripped)) <= MAX_NAMES
+        if fits and all(re.fullmatch(self._pattern, name) for name in stripped):
             return stripped
         raise ValueError
 
@@ -209,6 +213,14 @@ class Settings:
         "no-reply@example.com",
         stages={"local": "no-reply@example.com"},
         environment=True,
+    )
+    mail_name = Text(
+        "The name of your service or company, as the sender of mails and in their subjects.",
+        r"[^\x00-\x1f\x7f<>\"]{1,64}",
+        "Acme",
+        stages={"local": "Acme"},
+        environment=True,
+        needs="mail_from",
     )
     mail_reply_to = Text(
         "Where answers to the service's own mails go.",
@@ -357,7 +369,7 @@ class Settings:
     )
     forbidden_words = Names(
         "Words that no new password may contain, such as your product's and your company's names.",
-        r"[^\x00-\x1f\x7f-\x9f]{3,64}",
+        r"[^\x00-\x1f\x7f-\x9f,]{3,64}",
         "Acme,Acme Rockets",
         kind="words of 3 to 64 characters",
         stages={"local": ("Acme",)},
@@ -478,7 +490,11 @@ class Settings:
     @property
     def worker_actions(self) -> list[str]:
         """The Cognito actions that the worker may call with these settings."""
-        return [one for one, needed in WORKER_ACTIONS.items() if not needed or self.values[needed]]
+        return [
+            action
+            for action, needed in WORKER_ACTIONS.items()
+            if not needed or any(map(self.values.get, needed))
+        ]
 
     @property
     def claims(self) -> bool:

@@ -180,15 +180,14 @@ def _grant_cognito(function: lambda_.Function, user_pool: UserPool, actions: Ite
 
 
 def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
-    """Let a function send mails from one address, by the identity of its domain."""
+    """Let a function send mails from one address, by its identity or that of its domain."""
     if not settings.restrict_sender:
         function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
         return
-    stack, domain = Stack.of(function), settings.mail_from.partition("@")[2]
-    names = {"identity": domain}
-    if settings.mail_configuration_set:
-        names["configuration-set"] = settings.mail_configuration_set
-    arns = [stack.format_arn(service="ses", resource=r, resource_name=n) for r, n in names.items()]
+    stack, (_, _, domain) = Stack.of(function), settings.mail_from.partition("@")
+    # SES looks at the identity of the address if there is one, and at the domain's default set.
+    names = [("identity", domain), ("identity", settings.mail_from), ("configuration-set", "*")]
+    arns = [stack.format_arn(service="ses", resource=r, resource_name=n) for r, n in names]
     function.add_to_role_policy(
         iam.PolicyStatement(
             actions=["ses:SendEmail"],

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from functions.aws import notifications, queue
 from functions.aws.queue import Task
@@ -34,29 +34,30 @@ class Change:
         self.request = request
         self.detail_type = detail_type
         self.username = username
-        self.signs_out = signs_out
         self.user = user
+        self.signs_out = signs_out
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Have the worker find out whether a change that fails was made.
 
-        Nobody is signed out or told on the word of a request whose outcome is unknown.
+        Nobody is signed out or told on the word of a request whose outcome is unknown. Each thing
+        that follows has a message of its own, so that none is repeated when another one fails.
         """
         started = int(time.time())
         try:
             yield
         except Failure as failure:
             if failure.problem is OUTCOME_UNKNOWN or failure.cause in TRIGGER_CAUSES:
-                queue.follow_up(
-                    self.request,
-                    Task.CHECK_CHANGE,
-                    username=self.username,
-                    since=started,
-                    signs_out=self.signs_out,
-                    detail_type=self.detail_type,
-                    detail=notifications.describe(self.request, self.user),
-                )
+                for task, parameters in self._follow_ups():
+                    queue.follow_up(
+                        self.request,
+                        Task.CHECK_CHANGE,
+                        username=self.username,
+                        since=started,
+                        task=task,
+                        parameters=parameters,
+                    )
             raise
 
     def announce(self) -> None:
@@ -64,3 +65,13 @@ class Change:
         notifications.announce(self.request, self.detail_type, **self.user)
         if self.request.settings.mail_from:
             queue.follow_up(self.request, Task.MAIL_CHANGE, username=self.username)
+
+    def _follow_ups(self) -> Iterator[tuple[Task, dict[str, Any]]]:
+        settings, username = self.request.settings, {"username": self.username}
+        if self.signs_out:
+            yield Task.END_SESSIONS, username
+        if settings.event_bus_name:
+            detail = notifications.describe(self.request, self.user)
+            yield Task.PUT_EVENT, {"detail_type": self.detail_type, "detail": detail}
+        if settings.mail_from:
+            yield Task.MAIL_CHANGE, username

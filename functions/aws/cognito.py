@@ -189,16 +189,15 @@ def find_user(settings: Settings, username: str) -> User | None:
     return _read_user(user, user.get("UserAttributes", ()))
 
 
-def find_federated_user(settings: Settings, email: str) -> User | None:
-    """Return a user of another identity provider, who cannot sign in here by that address.
+def find_users(settings: Settings, email: str) -> list[User]:
+    """Return the users who have an address, whether or not they can sign in by it.
 
     The address must be a plain one, because it becomes part of a filter.
     """
     found = call(
         "ListUsers", UserPoolId=settings.user_pool_id, Filter=f'email = "{email}"', Limit=10
     )
-    users = [_read_user(user, user.get("Attributes", ())) for user in found["Users"]]
-    return next((user for user in users if user.status == FEDERATED), None)
+    return [_read_user(user, user.get("Attributes", ())) for user in found["Users"]]
 
 
 def invite(settings: Settings, user: User, username: str) -> None:
@@ -207,14 +206,20 @@ def invite(settings: Settings, user: User, username: str) -> None:
     A pool whose users have no names of their own wants the one that the user typed.
     """
     nameless = user.username == user.attributes.get("sub")
-    call(
-        "AdminCreateUser",
-        UserPoolId=settings.user_pool_id,
-        Username=cognito_username(settings, username) if nameless else user.username,
-        MessageAction="RESEND",
-        # Without this, Cognito would send a text message.
-        DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
-    )
+    try:
+        call(
+            "AdminCreateUser",
+            UserPoolId=settings.user_pool_id,
+            Username=cognito_username(settings, username) if nameless else user.username,
+            MessageAction="RESEND",
+            # Without this, Cognito would send a text message.
+            DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
+        )
+    except Failure as failure:
+        if failure.problem is not problems.OUTCOME_UNKNOWN:
+            raise
+        # A second invitation does no harm, and none leaves the user waiting.
+        raise Failure(problems.CODE_NOT_DELIVERED, cause=failure.cause) from None
 
 
 def describe_pool(settings: Settings, record: Record) -> Pool | None:
@@ -311,7 +316,7 @@ client_secrets = Cache(_read_client_secret, inf)
 _pools = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 _CLIENTS: Final = {
-    "ForgotPassword": clients.codes,
+    **dict.fromkeys(("ForgotPassword", "AdminCreateUser"), clients.codes),
     **dict.fromkeys(
         (
             *("DescribeUserPool", "DescribeUserPoolClient", "AdminGetUser"),

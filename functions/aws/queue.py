@@ -51,7 +51,7 @@ class Message(NamedTuple):
         return cls(**known | {"task": Task(members["task"])})
 
 
-def send(request: Request, task: Task, **parameters: object) -> None:
+def send(request: Request, task: Task, /, **parameters: object) -> None:
     """Queue a task, or raise the `Failure` that says when the caller can try again."""
     caller, user = request.caller, request.record.user
     now = round(time.time(), 3)
@@ -70,7 +70,7 @@ def send(request: Request, task: Task, **parameters: object) -> None:
     raise failure
 
 
-def follow_up(request: Request, task: Task, **parameters: object) -> bool:
+def follow_up(request: Request, task: Task, /, **parameters: object) -> bool:
     """Queue what must follow a change; a failure degrades the request but does not fail it."""
     try:
         send(request, task, **parameters)

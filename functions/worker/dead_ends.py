@@ -5,52 +5,66 @@ code does, and one name gets one mail in ten minutes from all callers together.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from functions.aws import cognito, notifications
 from functions.aws.cognito import FEDERATED, INVITED, User
 from functions.aws.queue import Message
+from functions.operations import Operation
 from functions.problems import ACCOUNT_NOT_ALLOWED, USER_NOT_FOUND, Failure
 from functions.records import Cause, Record
 from functions.settings import Settings
 from functions.worker import mails
 from functions.worker.mails import Mail
 
-_ADDRESS: Final = r'[^\s@,;:<>()\[\]\\"]+@[\w.-]+'
+_ADDRESS: Final = r"[\w.!#$%&'*+/^`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
 """One plain email address: anyone can type a list, or a quote that would end a filter."""
 PAUSE: Final = 600
 """Seconds in which one name gets one mail."""
 
 
-@contextmanager
-def help_instead(message: Message, settings: Settings, record: Record) -> Iterator[None]:
-    """Let Cognito send a code; if it would send none, do what helps and raise a `Failure`.
+def send_or_help(message: Message, settings: Settings, record: Record) -> None:
+    """Have Cognito send a code; if it would send none, do what helps and raise a `Failure`.
 
     Cognito is asked for unknown users, too: a trigger of the pool may bring them from elsewhere.
     """
     if not (settings.event_bus_name or settings.mail_from or settings.resend_invitations):
-        yield
+        _send(message, settings)
         return
     username = message.parameters["username"]
     user = cognito.find_user(settings, username)
     if user and (cause := _classify(user)):
         _help(message, settings, record, user, cause)
-        raise Failure(ACCOUNT_NOT_ALLOWED, cause=cause, account_dependent=True)
     try:
-        yield
+        attribute = _send(message, settings)
     except Failure as failure:
         if failure.cause == "InvalidParameterException" and user:
             _report(message, settings, Cause.NO_VERIFIED_ADDRESS)
         if failure.cause == "UserNotFoundException" and user is None:
-            _help_nobody(message, settings, record)
+            _help_by_address(message, settings, record)
         raise
-    # Cognito may say of unknown users, too, that it sent a code.
-    if user is None and cognito.find_user(settings, username) is None:
-        _help_nobody(message, settings, record)
+    # Cognito may say that it sent a code although it sent none.
+    if user is None:
+        user = cognito.find_user(settings, username)
+    if user is None:
+        _help_by_address(message, settings, record)
         raise Failure(USER_NOT_FOUND, account_dependent=True)
+    if attribute and user.attributes.get(f"{attribute}_verified") != "true":
+        _help(message, settings, record, user, Cause.NO_VERIFIED_ADDRESS)
+
+
+def _send(message: Message, settings: Settings) -> str:
+    """Have Cognito send a code, and return the name of the attribute that has its address."""
+    response = cognito.call_as_client(
+        settings,
+        Operation.RESET_PASSWORD.action,
+        message.parameters["username"],
+        message.source_ip,
+        ClientMetadata=message.parameters["client_metadata"],
+    )
+    attribute: str = response.get("CodeDeliveryDetails", {}).get("AttributeName", "")
+    return attribute
 
 
 def _classify(user: User) -> Cause | None:
@@ -64,7 +78,9 @@ def _classify(user: User) -> Cause | None:
     return None if user.recoverable else Cause.NO_VERIFIED_ADDRESS
 
 
-def _help(message: Message, settings: Settings, record: Record, user: User, cause: Cause) -> None:
+def _help(
+    message: Message, settings: Settings, record: Record, user: User, cause: Cause
+) -> NoReturn:
     if cause is Cause.INVITED and settings.resend_invitations:
         parts = ("invitation", settings.user_pool_id, user.username)
         invite = partial(cognito.invite, settings, user, message.parameters["username"])
@@ -73,23 +89,27 @@ def _help(message: Message, settings: Settings, record: Record, user: User, caus
         _mail(settings, record, Mail.FEDERATED, user.verified_email, user.locale)
     else:
         _report(message, settings, cause)
+    raise Failure(ACCOUNT_NOT_ALLOWED, cause=cause, account_dependent=True)
 
 
-def _help_nobody(message: Message, settings: Settings, record: Record) -> None:
-    """Tell whoever has the address how to sign in, or that it has no account."""
-    address = cognito.cognito_username(settings, message.parameters["username"])
-    if not settings.mail_from or not re.fullmatch(_ADDRESS, address):
+def _help_by_address(message: Message, settings: Settings, record: Record) -> None:
+    """Help users who cannot sign in by the address that was typed, or tell that there is nobody."""
+    address = message.parameters["username"]
+    if not re.fullmatch(_ADDRESS, address, re.ASCII | re.IGNORECASE):
         return
-    user = cognito.find_federated_user(settings, address)
-    if user and user.enabled and user.verified_email:
-        _mail(settings, record, Mail.FEDERATED, user.verified_email, user.locale)
-    elif not user and settings.mail_unknown_addresses:
+    users = cognito.find_users(settings, cognito.cognito_username(settings, address))
+    for user in users:
+        if user.enabled:
+            federated = user.status == FEDERATED
+            cause = Cause.FEDERATED if federated else Cause.NO_VERIFIED_ADDRESS
+            _help(message, settings, record, user, cause)
+    if not users and settings.mail_unknown_addresses:
         _mail(settings, record, Mail.NO_ACCOUNT, address)
 
 
 def _mail(settings: Settings, record: Record, mail: Mail, address: str, locale: str = "") -> None:
     send = partial(mails.send, settings, mail, address, locale, account=address)
-    parts = (mail, settings.user_pool_id, address)
+    parts = (mail, settings.user_pool_id, address.lower())
     mails.send_once(settings, record, send, parts=parts, lifetime=PAUSE)
 
 

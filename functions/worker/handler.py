@@ -39,9 +39,10 @@ FINAL_CAUSES: Final[Mapping[str, Collection[str]]] = {
         Cause.INVITED,
         Cause.MESSAGE_EXPIRED,
         Cause.NO_VERIFIED_ADDRESS,
+        "SendEmail.BadRequestException",  # no address at all
     },
-    Task.CHECK_CHANGE: {Cause.NO_VERIFIED_ADDRESS},
-    Task.MAIL_CHANGE: {Cause.NO_VERIFIED_ADDRESS},
+    Task.CHECK_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
+    Task.MAIL_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
 }
 """What only the account or the time causes, for each task. Trying again changes nothing."""
 

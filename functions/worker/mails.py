@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from email.utils import formataddr
 from enum import StrEnum
 from functools import cache
 from html import escape
@@ -43,7 +44,7 @@ def send(settings: Settings, mail: Mail, to: str, locale: str = "", **values: st
         optional["ConfigurationSetName"] = settings.mail_configuration_set
     try:
         response = clients.ses().send_email(
-            FromEmailAddress=settings.mail_from,
+            FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
             Destination={"ToAddresses": [to]},
             Content={
                 "Simple": {
@@ -87,7 +88,10 @@ def compose(settings: Settings, mail: Mail, locale: str, **values: str) -> list[
     texts = read_texts(_language(locale))
     help_ = texts["help" if settings.support_url else "noHelp"]
     endings = [help_] if mail is Mail.CHANGED else [texts["ignore"]]
-    return [text.format(**values, url=settings.support_url) for text in texts[mail] + endings]
+    subject, *paragraphs = (
+        text.format(**values, url=settings.support_url) for text in texts[mail] + endings
+    )
+    return [f"{settings.mail_name}: {subject}" if settings.mail_name else subject, *paragraphs]
 
 
 def format_time(seconds: float) -> str:

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from functions.aws import cognito, notifications
 from functions.aws.queue import Message, Task
-from functions.operations import Operation
 from functions.problems import ACCOUNT_NOT_ALLOWED, CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
 from functions.records import Cause, Record
 from functions.settings import Settings
 from functions.worker import mails
-from functions.worker.dead_ends import help_instead
+from functions.worker.dead_ends import send_or_help
 from functions.worker.mails import Mail
 
 CODE_LIFETIME: Final = 600
@@ -49,14 +48,7 @@ def send_code(message: Message, settings: Settings, record: Record) -> None:
         raise Failure(CODE_EXPIRED, cause=Cause.MESSAGE_EXPIRED)
     started = time.monotonic()
     try:
-        with help_instead(message, settings, record):
-            cognito.call_as_client(
-                settings,
-                Operation.RESET_PASSWORD.action,
-                message.parameters["username"],
-                message.source_ip,
-                ClientMetadata=message.parameters["client_metadata"],
-            )
+        send_or_help(message, settings, record)
     finally:
         time.sleep(max(0.0, settings.code_interval - (time.monotonic() - started)))
 
@@ -77,21 +69,13 @@ def check_change(
     *,
     username: str,
     since: float,
-    signs_out: bool,
-    detail_type: str,
-    detail: dict[str, Any],
+    task: str,
+    parameters: dict[str, Any],
 ) -> None:
-    """Do what follows a change, if the account was changed since that time.
-
-    Nobody is signed out or told on the word of an anonymous request whose outcome is unknown.
-    """
+    """Carry out what follows a change, if the account was changed since that time."""
     user = cognito.find_user(settings, username)
     if user and user.changed_at >= since:
-        if signs_out:
-            end_sessions(settings, username)
-        notifications.put(settings, detail_type, detail)
-        if settings.mail_from:
-            mail_change(message, settings, record, username=username)
+        carry_out(message._replace(task=Task(task), parameters=parameters), settings, record)
     elif user and time.time() - since < CHANGE_LIFETIME:
         raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)
 
@@ -113,4 +97,6 @@ def mail_change(message: Message, settings: Settings, record: Record, *, usernam
         time=mails.format_time(message.requested_at),
         address=message.source_ip,
     )
-    mails.send_once(settings, record, send, parts=(message.request_id,), lifetime=MAIL_MEMORY)
+    # Not the request's ID, which a caller can choose.
+    parts = ("change", settings.user_pool_id, user.username, str(message.requested_at))
+    mails.send_once(settings, record, send, parts=parts, lifetime=MAIL_MEMORY)

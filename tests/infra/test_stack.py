@@ -276,7 +276,7 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
 ) -> None:
     template = synthesize_stage(stage)
     features = {
-        "dev": [],
+        "dev": ["ListUsers"],
         "prod": ["ListUsers"],
         "local": ["ListUsers", "AdminCreateUser"],
     }[stage]
@@ -358,7 +358,7 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
         ({}, set()),
         (
             {"mailFrom": "no-reply@example.com"},
-            {"cognito-idp:ListUsers", "ses:SendEmail", *STORE},
+            {"ses:SendEmail", *STORE},
         ),
         ({"resendInvitations": "true"}, {"cognito-idp:AdminCreateUser", *STORE}),
     ],
@@ -370,7 +370,8 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
     template = synthesize(stage="dev", **settings)
     queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     queue |= {"GetQueueAttributes", "GetQueueUrl"}
-    cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
+    cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "ListUsers"}
+    cognito_actions |= {"AdminUserGlobalSignOut"}
 
     assert role_actions(template, "worker") == more | {
         "events:PutEvents",
@@ -389,7 +390,11 @@ def test_a_mail_leaves_from_one_address_by_the_identity_of_its_domain() -> None:
     assert grant["Condition"] == {"StringEquals": {"ses:FromAddress": "no-reply@example.com"}}
     assert [
         json.dumps(arn).partition(":ses:")[2].rpartition(":")[2] for arn in grant["Resource"]
-    ] == ['configuration-set/passwords"]]}', 'identity/example.com"]]}']
+    ] == [
+        'configuration-set/*"]]}',
+        'identity/example.com"]]}',
+        'identity/no-reply@example.com"]]}',
+    ]
 
 
 def test_the_function_that_anyone_may_call_without_a_limit_may_only_read_the_pool(
@@ -750,6 +755,7 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ),
         ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
         ({"mailReplyTo": "help@example.com"}, "mailReplyTo is set, so set mailFrom as well."),
+        ({"mailName": "Acme <x>"}, "mailName must be like Acme, not 'Acme <x>'."),
         ({"mailReplyTo": "help"}, "mailReplyTo must be like help@example.com, not 'help'."),
         ({"mailConfigurationSet": "a/b"}, "mailConfigurationSet must be like passwords, not 'a/b'"),
         ({"supportUrl": "http://example.com"}, "supportUrl must be like https://example.com/help"),

@@ -36,9 +36,9 @@ def reason(cognito: CognitoFront) -> str:
     return name
 
 
-def found(user: dict[str, Any]) -> dict[str, Any]:
-    """The answer of ListUsers with one user."""
-    return {"Users": [user | {"Attributes": user["UserAttributes"]}]}
+def found(*users: dict[str, Any]) -> dict[str, Any]:
+    """The answer of ListUsers."""
+    return {"Users": [user | {"Attributes": user["UserAttributes"]} for user in users]}
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +151,7 @@ def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
     [
         make_user(),
         make_user("RESET_REQUIRED"),
-        make_user(email_verified="false", phone_number_verified="true"),
+        make_user(phone_number_verified="true"),
         make_user("FORCE_CHANGE_PASSWORD", enabled=False),
     ],
     ids=["confirmed", "to be reset", "with a telephone", "disabled"],
@@ -200,29 +200,65 @@ def test_a_user_whom_a_trigger_brings_from_elsewhere_gets_a_code_alone(
 
 
 @pytest.mark.parametrize(
-    ("user", "mailed"),
+    ("users", "off", "act", "cause"),
     [
-        (FEDERATED, True),
-        (make_user(), False),
-        (make_user("EXTERNAL_PROVIDER", enabled=False), False),
+        ([FEDERATED], {}, "SendEmail", "Federated"),
+        ([FEDERATED], {"mail_from": ""}, "PutEvents", "Federated"),
+        ([make_user("EXTERNAL_PROVIDER", email_verified="false")], {}, "PutEvents", "Federated"),
+        ([make_user()], {}, "PutEvents", "NoVerifiedAddress"),
+        ([make_user("EXTERNAL_PROVIDER", enabled=False)], {}, "", "UserNotFoundException"),
+        ([make_user("EXTERNAL_PROVIDER", enabled=False), FEDERATED], {}, "SendEmail", "Federated"),
     ],
-    ids=["federated", "local", "disabled"],
+    ids=["federated", "federated, no mails", "not verified", "local", "disabled", "two"],
 )
-def test_a_federated_user_is_found_by_the_address(
-    user: dict[str, Any], mailed: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+def test_who_cannot_sign_in_by_the_address_is_found_by_it(
+    users: list[dict[str, Any]],
+    off: dict[str, Any],
+    act: str,
+    cause: str,
+    cognito: CognitoFront,
+    configure: Configure,
+    invoke: Invoke,
+    service: Service,
 ) -> None:
+    configure(**ON | {"mail_unknown_addresses": True} | off)
     cognito.answer("AdminGetUser", **NOBODY)
-    cognito.answer("ListUsers", body=found(user))
+    cognito.answer("ListUsers", body=found(*users))
     invoke(RESET)
-    service.work()
+    work = service.work()
 
-    assert len(mails(cognito)) == mailed
+    assert work.metrics == {cause, "Hidden"} | ({work.log["outcome"]})
+    assert acts(cognito) == [RESET.action, *([act] if act else [])]
     (search,) = (one.body for one in cognito.requests if one.action == "ListUsers")
     assert search["Filter"] == 'email = "demo@example.com"'
 
 
+def test_a_code_that_cognito_only_claims_to_have_sent_is_told_to_an_operator(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    user = make_user(email_verified="false", phone_number_verified="true")
+    cognito.answer("AdminGetUser", body=user)
+    invoke(RESET)
+
+    assert "NoVerifiedAddress" in service.work().metrics
+    assert reason(cognito) == "NoVerifiedAddress"
+
+
+def test_a_name_in_other_letters_gets_no_second_mail(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(**ON, mail_unknown_addresses=True, lower_case_usernames=False)
+    cognito.answer("AdminGetUser", **NOBODY)
+    for name in ("eve@example.com", "Eve@Example.com"):
+        invoke(RESET, {"username": name})
+        service.work()
+
+    assert len(mails(cognito)) == 1
+
+
 @pytest.mark.parametrize(
-    "name", ["demo", '"@example.com', "\\@example.com", "a@example.com,b@example.com", "a@b@c"]
+    "name",
+    ["demo", '"@example.com', "\\@example.com", "a@b.com,c@d.com", "a@b@c", "a@-", "ü@b.com"],
 )
 def test_a_name_that_is_no_plain_address_is_neither_searched_for_nor_mailed(
     name: str, cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
@@ -266,11 +302,16 @@ def test_a_look_up_that_fails_is_made_again(
     assert acts(cognito)[0] != RESET.action
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [{"error": "CodeDeliveryFailureException"}, {"reset": True}],
+    ids=["known", "unknown"],
+)
 def test_an_invitation_that_failed_is_sent_later(
-    cognito: CognitoFront, invoke: Invoke, service: Service
+    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("AdminGetUser", body=INVITED)
-    cognito.answer("AdminCreateUser", error="CodeDeliveryFailureException", times=1)
+    cognito.answer("AdminCreateUser", **trouble, times=1)
     cognito.answer("AdminCreateUser", body={})
     works = []
     for _ in range(2):

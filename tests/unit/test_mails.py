@@ -9,9 +9,9 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
-from functions.worker.mails import LANGUAGES, read_texts
+from functions.worker.mails import LANGUAGES, WORK_TIME, read_texts
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import SETTINGS
+from tests.support.invocation import SETTINGS, make_message
 from tests.unit.conftest import Configure, Invoke, Service
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
@@ -25,6 +25,12 @@ changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda on
 def mails(cognito: CognitoFront) -> list[dict[str, Any]]:
     """What SES got."""
     return [request.body for request in cognito.requests if request.action == "SendEmail"]
+
+
+def queued(cognito: CognitoFront) -> dict[str, Any]:
+    """The one message on the queue, as SQS hands it to the worker."""
+    (request,) = cognito.take("SendMessage")
+    return make_message(request.body["MessageBody"])
 
 
 def text(mail: dict[str, Any]) -> str:
@@ -121,11 +127,22 @@ def test_a_user_who_is_gone_gets_no_mail(
 def test_a_message_that_comes_twice_mails_once(
     cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
-    for _ in range(2):  # with the request ID of the tests, as SQS repeats a message
-        invoke(UPDATE)
-        assert service.work().metrics == {"Success"}
+    invoke(UPDATE)
+    message = queued(cognito)
+    for _ in range(2):
+        assert service.deployment.work(message).metrics == {"Success"}
 
     assert len(mails(cognito)) == 1
+
+
+def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    for _ in range(2):
+        invoke(UPDATE)
+        service.work()
+
+    assert len(mails(cognito)) == 2
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,7 @@ def test_a_message_that_comes_twice_mails_once(
     [
         ({"error": "TooManyRequestsException"}, "SendEmail.TooManyRequestsException"),
         ({"body": {}}, "SendEmail.ForeignAnswerError"),
+        ({"reset": True, "forward": True}, "SendEmail.ConnectionClosedError"),
     ],
 )
 def test_a_mail_that_failed_is_sent_later(
@@ -141,9 +159,9 @@ def test_a_mail_that_failed_is_sent_later(
     cognito.answer("SendEmail", **trouble, times=1)
     cognito.answer("SendEmail", body={"MessageId": "a-mail"})
     invoke(UPDATE)
-    failed = service.work()
-    invoke(UPDATE)
-    service.work()
+    message = queued(cognito)
+    failed = service.deployment.work(message)
+    service.deployment.work(message)
 
     assert failed.metrics >= {cause, "Retried"}
     assert len(mails(cognito)) == 2
@@ -157,16 +175,24 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     invoke(UPDATE)
-    service.work()
+    message = queued(cognito)
+    service.deployment.work(message)
     forget_the_end_of_tasks(dynamodb)
-    invoke(UPDATE)
-    assert "RequestInProgressException" in service.work().metrics
-    invoke(UPDATE)
-    late = time.time() + 2 * 86400
+    assert "RequestInProgressException" in service.deployment.work(message).metrics
+    late = time.time() + WORK_TIME + 1
     monkeypatch.setattr("time.time", lambda: late)
-    service.work()
+    service.deployment.work(message)
 
     assert len(mails(cognito)) == 2
+
+
+def test_an_address_that_ses_refuses_is_given_up(
+    cognito: CognitoFront, invoke: Invoke, service: Service
+) -> None:
+    cognito.answer("SendEmail", error="BadRequestException")
+    invoke(UPDATE)
+
+    assert service.work().body["batchItemFailures"] == []
 
 
 def test_a_table_that_fails_stops_no_mail(
@@ -230,6 +256,7 @@ def test_a_mail_says_where_help_is_and_its_settings_reach_ses(
     url = "https://example.com/help?a=1&b=2"
     configure(
         mail_from=FROM,
+        mail_name="Müller & Co",
         mail_reply_to="help@example.com",
         mail_configuration_set="passwords",
         support_url=url,
@@ -238,6 +265,8 @@ def test_a_mail_says_where_help_is_and_its_settings_reach_ses(
     service.work()
 
     (mail,) = mails(cognito)
+    assert mail["FromEmailAddress"] == f"=?utf-8?b?TcO8bGxlciAmIENv?= <{FROM}>"
+    assert mail["Content"]["Simple"]["Subject"]["Data"].startswith("Müller & Co: ")
     assert mail["ReplyToAddresses"] == ["help@example.com"]
     assert mail["ConfigurationSetName"] == "passwords"
     assert url in text(mail)

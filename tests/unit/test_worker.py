@@ -240,7 +240,7 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
         == {
             Task.SEND_CODE: "ForgotPassword",
             Task.END_SESSIONS: "AdminUserGlobalSignOut",
-            Task.CHECK_CHANGE: "SendEmail",
+            Task.CHECK_CHANGE: "PutEvents",
             Task.PUT_EVENT: "PutEvents",
             Task.MAIL_CHANGE: "SendEmail",
         }[task]

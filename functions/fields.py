@@ -36,6 +36,7 @@ class Field[T]:
     def __set_name__(self, owner: type["Request"], name: str) -> None:
         first, *rest = name.split("_")
         self.name = first + "".join(map(str.capitalize, rest))
+        self.label = name.replace("_", " ").capitalize()
         self.group = BODY if self.empty else OPTIONS
         self.pointer = f"{self.group}/{self.name}"
 
@@ -53,8 +54,8 @@ class Field[T]:
 
     def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
         """Return an error of this field, in the rule's own words unless a predicate is given."""
-        sentence = f"{{member}} {predicate}." if predicate else REQUEST_RULES[rule]
-        return FieldError(self.pointer, rule, sentence.format(member=self.name, **params), params)
+        sentence = f"{{field}} {predicate}." if predicate else REQUEST_RULES[rule]
+        return FieldError(self.pointer, rule, sentence.format(field=self.label, **params), params)
 
 
 class Text(Field[str]):
@@ -62,7 +63,7 @@ class Text(Field[str]):
 
     max_length: ClassVar[int]
     refused: ClassVar[str] = r"\u0000-\u001f\u007f-\u009f"
-    refused_are: ClassVar[str] = "control characters or half a surrogate pair"
+    refused_are: ClassVar[str] = "unprintable characters"
 
     def check(self, value: object) -> Iterator[FieldError]:
         """Check the type, the length in code points, and the characters."""
@@ -89,7 +90,7 @@ class Username(Text):
 
     max_length = 128
     refused = rf"\s{Text.refused}"
-    refused_are = f"spaces, {Text.refused_are}"
+    refused_are = f"spaces or {Text.refused_are}"
 
 
 class ConfirmationCode(Text):

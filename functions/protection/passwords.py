@@ -105,7 +105,10 @@ RULES: Final = (
         lambda *_: {"maximum": Password.max_length},
     ),
     Rule("pattern", f"The password must not contain {Password.refused_are}."),
-    Rule("replacementCharacter", "The password must not contain U+FFFD."),
+    Rule(
+        "replacementCharacter",
+        "The password must not contain characters that were not sent correctly (U+FFFD).",
+    ),
     _characters("requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"),
     _characters("requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"),
     _characters("requireNumbers", "RequireNumbers", "[0-9]", "a digit"),
@@ -122,17 +125,17 @@ RULES: Final = (
     ),
     Rule(
         "containsUsername",
-        "The password must not contain a name that you sign in with.",
+        "The password must not contain your username, email address or phone number.",
         is_broken=_contains_name,
     ),
     Rule(
         "sameAsOld",
-        "The password must differ from the old one.",
+        "The new password must differ from the current one.",
         is_broken=lambda new: new.text == new.old,
     ),
     Rule(
         "forbiddenWord",
-        "The password must not contain a word that is easy to guess, such as our name.",
+        "The password must not contain words that are easy to guess, such as our name.",
         lambda _, settings: {"words": words} if (words := settings.forbidden_words) else None,
         _contains_word,
     ),
@@ -141,7 +144,7 @@ RULES: Final = (
     # Only Cognito knows; the problem `password-used-before` stands for it.
     Rule(
         "usedBefore",
-        "The password must differ from the last {size}.",
+        "The password must differ from your last {size} passwords.",
         _number("size", "PasswordHistorySize"),
     ),
 )
@@ -188,7 +191,7 @@ def check_breaches(request: Request, password: str) -> None:
 _NOT_A_SIGN_IN_NAME: Final = FieldError(
     "#/username",
     SIGN_IN_NAME,
-    REQUEST_RULES[SIGN_IN_NAME].format(member="username"),
+    REQUEST_RULES[SIGN_IN_NAME],
 )
 
 

@@ -206,7 +206,7 @@ def test_a_failure_of_a_function_has_an_answer_of_the_gateway(find: Find) -> Non
     answers = {
         response["ResponseType"]: response for response in find("AWS::ApiGateway::GatewayResponse")
     }
-    unknown = "may or may not have been carried out"
+    unknown = "may or may not have gone through"
     before = "went wrong on our side"
 
     for response_type, status, detail in (

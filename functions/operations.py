@@ -44,6 +44,8 @@ class Facts(NamedTuple):
     path: str
     action: str
     """The Cognito action that carries out the operation."""
+    log_message: str
+    """The event that each log line reports; `outcome` tells how it ended."""
     uses_client_secret: bool
     """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
     changes_password: bool
@@ -84,6 +86,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/reset-password",
         action="ForgotPassword",
+        log_message="password reset requested",
         queued=True,
         uses_client_secret=True,
         changes_password=False,
@@ -111,6 +114,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/confirm-reset-password",
         action="ConfirmForgotPassword",
+        log_message="password reset confirmation requested",
         other_actions=("AdminUserGlobalSignOut",),
         uses_client_secret=True,
         changes_password=True,
@@ -124,6 +128,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/update-password",
         action="ChangePassword",
+        log_message="password change requested",
         other_actions=("GetUser", "GlobalSignOut"),
         uses_client_secret=False,
         changes_password=True,
@@ -137,6 +142,7 @@ class Operation(Facts, Enum):
         method="GET",
         path="/password-policy",
         action="DescribeUserPool",
+        log_message="password policy requested",
         about_user=False,
         has_body=False,
         uses_queue=False,
@@ -188,3 +194,9 @@ class Operation(Facts, Enum):
 
 FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
 """Every function by its name."""
+
+LOG_MESSAGES: Final = {
+    **{operation.id: operation.log_message for operation in Operation},
+    WORKER: "queued task attempted",
+}
+"""The message of each function's log line."""

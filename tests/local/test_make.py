@@ -27,7 +27,9 @@ STARTED = {
     "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
 }
 """By the commands of the README that are too much to be run here."""
-NO_TERMINAL = "There is no terminal to ask for your approval: add APPROVE=never to go on without."
+NO_TERMINAL = (
+    "There is no terminal to ask for your approval: add APPROVE=never to continue without it."
+)
 INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
 
 

@@ -125,7 +125,7 @@ def test_the_documentation_needs_no_other_host_and_may_call_the_api(run: Run) ->
     assert get("/package.json").status == 404
 
 
-def test_the_page_stands_first(run: Run) -> None:
+def test_the_welcome_starts_with_the_page(run: Run) -> None:
     introduction = run.printed.partition("started\n\n")[2]
     assert introduction.startswith(f"Page       {run.site}/\n")
 

@@ -48,7 +48,7 @@ test: node $(tests) $(emulator) $(test_packages) chromium ## run every check and
 	@exec .venv/bin/python -m tests
 
 check: $(tests) ## run the quick checks: format, lint, types, prose, spelling
-	@exec .venv/bin/python -m tests format lint types
+	@exec .venv/bin/python -m tests format lint types prose spelling
 
 docs: $(python) ## regenerate openapi.json, the pages of docs/ and the English texts
 	@.venv/bin/python -m apidocs

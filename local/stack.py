@@ -28,7 +28,7 @@ _WORK: Final = 10.0
 
 
 class User(NamedTuple):
-    """A user of the pool who signs in with an e-mail address."""
+    """A user of the pool who signs in with an email address."""
 
     username: str
     password: str

@@ -49,7 +49,7 @@ def identify(
     key = headers.get("idempotency-key", "")
     if len(key) > MAX_IDEMPOTENCY_KEY:
         name, rule, params = "Idempotency-Key", "maxLength", {"maximum": MAX_IDEMPOTENCY_KEY}
-        error = FieldError(name, rule, REQUEST_RULES[rule].format(member=name, **params), params)
+        error = FieldError(name, rule, REQUEST_RULES[rule].format(field=name, **params), params)
         raise Failure(problems.INVALID_REQUEST, [error])
     caller = caller._replace(idempotency_key=key)
     if not operation.signed_in:

@@ -88,7 +88,7 @@ class Cache[V]:
         self._failures: dict[tuple[str, str], tuple[Problem, str, float]] = {}
 
     def get(self, settings: Settings) -> V:
-        """Return the value, read anew if it is too old; `Failure` if that fails."""
+        """Return the value, read again if it is too old; `Failure` if that fails."""
         key, now = self._key(settings), time.time()
         value, read_at = self._values.get(key, (None, -inf))
         if value is not None and 0 <= now - read_at < self._seconds:
@@ -110,7 +110,7 @@ class Cache[V]:
         return value
 
     def forget(self, settings: Settings) -> None:
-        """Have the value read anew."""
+        """Have the value read again."""
         self._values.pop(self._key(settings), None)
 
     @staticmethod

@@ -73,7 +73,7 @@ def _help(message: Message, settings: Settings, record: Record, user: User, caus
 
 
 def _help_nobody(message: Message, settings: Settings, record: Record) -> None:
-    """Tell whoever has the address how to sign in, or that it has no account."""
+    """Mail the address how to sign in, or that it has no account."""
     address = cognito.cognito_username(settings, message.parameters["username"])
     if not settings.mail_from or "@" not in address:
         return
@@ -91,7 +91,7 @@ def _mail(settings: Settings, record: Record, mail: Mail, address: str, locale: 
 
 
 def _report(message: Message, settings: Settings, cause: Cause) -> None:
-    """Put an event, for whoever helps users."""
+    """Put an event, so that someone can help the user."""
     detail: dict[str, Any] = {
         "username": message.parameters["username"],
         "reason": cause,

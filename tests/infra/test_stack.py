@@ -638,7 +638,7 @@ def test_only_production_leaves_something_behind_besides_the_accounts_own(stage:
         for resource in synthesize_stage(stage)["Resources"].values()
         if resource.get("DeletionPolicy", "Delete") != "Delete"
     }
-    # Whoever else has an API in the account writes access logs by the same role.
+    # Every other API in the account writes access logs with the same role.
     of_the_account = {"AWS::ApiGateway::Account", "AWS::IAM::Role"}
 
     assert (left == of_the_account) == (stage != "prod")

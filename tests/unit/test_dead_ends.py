@@ -154,7 +154,7 @@ def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
         make_user(email_verified="false", phone_number_verified="true"),
         make_user("FORCE_CHANGE_PASSWORD", enabled=False),
     ],
-    ids=["confirmed", "to be reset", "with a telephone", "disabled"],
+    ids=["confirmed", "to be reset", "with a phone", "disabled"],
 )
 def test_everybody_else_is_left_to_cognito(
     user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service

@@ -1,6 +1,6 @@
-"""The kinds of members that a request's body can have, each with the values that it accepts.
+"""The kinds of fields in a request's body. Each declares the values that it accepts.
 
-A declaration both checks a value and gives the JSON Schema (2020-12) of the valid ones.
+A declaration checks a value and provides the JSON Schema (2020-12) of valid ones.
 """
 
 import re
@@ -17,19 +17,19 @@ OPTIONS: Final = "#/options"
 """The two objects of a request, as URI fragments (RFC 6901 §6)."""
 
 _SURROGATES: Final = r"\ud800-\udfff"
-"""Halves of characters, which JSON can write and no text can hold (RFC 8259 §8.2)."""
+"""Surrogates, which JSON can write but no text can hold (RFC 8259 §8.2)."""
 
 _REPLACEMENT: Final = "\ufffd"
-"""What a decoder puts where it found no UTF-8: the character that was typed is lost."""
+"""The character that decoders insert for invalid UTF-8. The typed one is lost."""
 
 type Schema = dict[str, Any]
 
 
 class Field[T]:
-    """A member of the body. As in Amplify, only the optional ones are in `options`."""
+    """A field of the body. As in Amplify, optional fields are in `options`."""
 
     def __init__(self, *, empty: Problem | None = None, default: T | None = None) -> None:
-        """`empty` is the problem of a request without it; a field that has none is optional."""
+        """`empty` is the problem of a request without the field; None makes it optional."""
         self.empty = empty
         self.default = default
 
@@ -53,7 +53,7 @@ class Field[T]:
         raise NotImplementedError
 
     def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
-        """Return an error of this field, in the rule's own words unless a predicate is given."""
+        """Return an error of this field: the rule's own sentence, or the predicate if given."""
         sentence = f"{{field}} {predicate}." if predicate else REQUEST_RULES[rule]
         return FieldError(self.pointer, rule, sentence.format(field=self.label, **params), params)
 
@@ -76,7 +76,7 @@ class Text(Field[str]):
             yield self.error("pattern", f"must not contain {self.refused_are}")
 
     def schema(self) -> Schema:
-        """Return all but what no schema can say: that half a surrogate pair is refused."""
+        """Return the schema. It cannot say that unpaired surrogates are refused."""
         return {
             "type": "string",
             "minLength": 1,

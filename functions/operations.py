@@ -1,4 +1,4 @@
-"""The whole API on one screen. Every part of the project reads it; it needs nothing but Python."""
+"""The whole API on one screen. Every part of the project reads it."""
 
 from collections.abc import Mapping
 from enum import Enum, unique
@@ -8,7 +8,7 @@ SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
 WORKER: Final = "worker"
-"""The function that carries out what was queued, by the name of its folder."""
+"""The name of the function that carries out queued tasks, and of its folder."""
 WORKER_ACTIONS: Final = {
     "ForgotPassword": "",
     "DescribeUserPoolClient": "",
@@ -19,7 +19,7 @@ WORKER_ACTIONS: Final = {
 }
 """The Cognito actions that the worker may call, and for some the setting that they need."""
 
-# What the functions use of DynamoDB, EventBridge, SES and SQS.
+# The actions of DynamoDB, EventBridge, SES and SQS that the functions call.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 STORE_ACTIONS: Final = ("PutItem", "UpdateItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
@@ -28,13 +28,13 @@ QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 
 
 class Success(NamedTuple):
-    """The response to a request that was carried out; without an example it has no body."""
+    """The response to a successful request. Without an example, it has no body."""
 
     status: int
     description: str
     example: Mapping[str, Any] | None = None
     max_age: int = 0
-    """Seconds for which anyone may keep the response; 0 if nobody may."""
+    """Seconds for which anyone may cache the response; 0 if nobody may."""
 
 
 class Facts(NamedTuple):
@@ -49,7 +49,7 @@ class Facts(NamedTuple):
     uses_client_secret: bool
     """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
     changes_password: bool
-    """The new password is checked against the policy, and the change is announced."""
+    """The operation checks a new password against the policy, and announces the change."""
     repeatable: bool
     """A request with an `Idempotency-Key` is carried out once."""
     signed_in: bool

@@ -1,4 +1,4 @@
-"""Every failure that a caller can see, and the Cognito or gateway failures that it stands for.
+"""Every failure that a caller can see, and the Cognito and gateway failures behind it.
 
 A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
 also keep the frames of its last traceback, and with them a password.
@@ -13,19 +13,19 @@ JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
 URN: Final = "urn:password-service:"
 MAX_ERRORS: Final = 20
-"""Entries of `errors` in one response, so that no request makes it large."""
+"""The most entries of `errors` in one response."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """The headers of every response, including the gateway's own."""
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one member of the body; `pointer` is the URI fragment of RFC 9457 §3."""
+    """What is wrong with one field of the body. `pointer` is the URI fragment of RFC 9457 §3."""
 
     pointer: str
     rule: str
     detail: str
     params: Mapping[str, int] = {}
-    """The numbers of the rule, so that a client can write its own sentence."""
+    """The rule's numbers, from which a client can write its own sentence."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form; a rule without numbers has no `params`."""
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
     """A kind of failure. Every text is ours, because Cognito's may echo what was sent."""
 
     slug: str
-    """What the problem is known by: one slug, one title, one meaning (RFC 9457 §3.1.1)."""
+    """The problem's identity: one slug, one title, one meaning (RFC 9457 §3.1.1)."""
     code: str
     """The exception name of Cognito or Amplify, which several problems may share."""
     status: int
@@ -485,7 +485,7 @@ ACCOUNT_INDEPENDENT: Final = {
     "TooManyRequestsException",
     Cause.WRONG_SECRET_HASH,
 }
-"""What Cognito says for reasons that no account can have. Anything else may depend on one."""
+"""Cognito's errors that no account can cause. Every other error may depend on one."""
 
 
 def is_known(cause: str) -> bool:
@@ -494,7 +494,7 @@ def is_known(cause: str) -> bool:
 
 
 GATEWAY: Final[dict[str, Problem]] = {
-    # Of a method that needs an API key; none does.
+    # Only for methods that need an API key; none does.
     "INVALID_API_KEY": INVALID_REQUEST,
     "BAD_REQUEST_BODY": INVALID_REQUEST,
     "BAD_REQUEST_PARAMETERS": INVALID_REQUEST,
@@ -519,4 +519,4 @@ GATEWAY: Final[dict[str, Problem]] = {
     "DEFAULT_4XX": INVALID_REQUEST,
     "DEFAULT_5XX": FUNCTION_STOPPED,
 }
-"""API Gateway's own failures by response type. The gateway answers them without a function."""
+"""API Gateway's own failures by response type. They reach no function."""

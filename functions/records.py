@@ -1,4 +1,4 @@
-"""What a request leaves behind for the operator. One log line and the metrics are made from it."""
+"""What a request leaves for the operator: the source of its log line and metrics."""
 
 import logging
 import time
@@ -86,7 +86,7 @@ class Cause(_Described):
 
 
 class Degradation(_Described):
-    """What failed beside the operation: the request succeeded, a side effect did not."""
+    """Degradations: the request succeeded, but a side effect did not."""
 
     SIGN_OUT_DELAYED = (
         "SignOutDelayed",
@@ -125,7 +125,7 @@ ERRORS: Final = {
     Degradation.QUEUE_FAILED,
     Degradation.UNKNOWN_EXCEPTION,
 }
-"""The degradations that do not mend themselves."""
+"""The degradations that need someone to act."""
 
 
 class Record:
@@ -170,7 +170,7 @@ class Record:
         self.outcome, self.status = SUCCESS, status
 
     def fail(self, failure: "Failure", status: int | None = None) -> None:
-        """Note what the caller sees; a cause that is noted before, and hidden, stays."""
+        """Note what the caller sees. A hidden cause that was noted before stays."""
         self.outcome, self.problem = failure.problem.code, failure.problem.slug
         self.status = status
         self.cause = self.cause or failure.cause
@@ -179,7 +179,7 @@ class Record:
             self.rules = sorted({error.rule for error in failure.errors})
 
     def crash(self, error: Exception) -> None:
-        """Note where, and neither the message nor the locals: both can hold a password."""
+        """Note where it happened, without message and locals, which can hold a password."""
         self.stack = traceback.format_tb(error.__traceback__)
         self.cause = type(error).__name__
 

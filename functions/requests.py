@@ -1,4 +1,4 @@
-"""A request as the operations see it: the members of its body, its caller, and its record."""
+"""A request as the operations see it: its fields, its caller, and its record."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ type Body = Mapping[str, object] | None
 """The body of a response, if it has one."""
 
 MAX_NAME: Final = 64
-"""Characters of an unknown member's name that a response repeats. No known name is as long."""
+"""The longest name of an unknown field that a response repeats."""
 
 
 class Caller(NamedTuple):

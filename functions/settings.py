@@ -1,4 +1,4 @@
-"""Every setting, declared once: its type, its bounds, its default for each stage, one sentence.
+"""Every setting, declared once: its type, bounds, description, and default for each stage.
 
 The CDK context has the settings in camelCase, and the functions' environment has those that they
 read in UPPER_CASE. `cdk synth` checks the first, a function reads the second, by the same rules.
@@ -16,14 +16,14 @@ from functions.operations import WORKER_ACTIONS, Operation
 STAGES: Final = ("local", "dev", "prod")
 
 MAX_INTERVAL: Final = 5
-"""Seconds. The gateway does not wait long, and each of them is paid for."""
+"""Seconds. The gateway does not wait long, and Lambda bills each of them."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
-"""Per minute. The gateway lets no more through, so a higher alarm would never go off."""
+"""Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
 
 MAX_ATTEMPTS: Final = 100
 MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
-"""Per hour. Above these, a limit is none: set `limits` to false instead."""
+"""Per hour. A higher limit would not limit anything: set `limits` to false instead."""
 
 _MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
@@ -35,12 +35,12 @@ class FirewallMode(StrEnum):
 
     OFF = "off"
     COUNT = "count"
-    """The request passes and is logged: the way to begin a roll-out."""
+    """Matching requests pass and are logged, as in the first step of a roll-out."""
     BLOCK = "block"
 
 
 class LogRetention(StrEnum):
-    """CloudWatch's own names of the times for which it keeps logs."""
+    """How long CloudWatch keeps logs, by its own names."""
 
     ONE_MONTH = "ONE_MONTH"
     ONE_YEAR = "ONE_YEAR"

@@ -1,4 +1,4 @@
-"""A name of the operator's own for the API."""
+"""A custom domain for the API."""
 
 from typing import cast
 

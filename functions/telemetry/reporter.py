@@ -1,4 +1,4 @@
-"""What a function tells the operator: one log line for each record, metrics, and a trace."""
+"""Report to the operator: one log line per record, metrics, and a trace."""
 
 from collections.abc import Callable
 from contextlib import suppress

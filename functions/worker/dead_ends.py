@@ -1,4 +1,4 @@
-"""Users for whom Cognito has no code, and what the worker does for them instead.
+"""Help users to whom Cognito sends no code.
 
 No caller can see a difference, because the response was given before. Each costs an attempt, as a
 code does, and one name gets one mail in ten minutes from all callers together.
@@ -19,7 +19,7 @@ from functions.worker import mails
 from functions.worker.mails import Mail
 
 PAUSE: Final = 600
-"""Seconds in which one name gets one mail."""
+"""Seconds within which one name gets one mail."""
 
 
 @contextmanager

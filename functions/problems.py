@@ -175,7 +175,7 @@ UPDATE_PASSWORD_MISSING = Problem(
     "EmptyUpdatePassword",
     400,
     "Password missing",
-    "The current and the new password are required to change a password.",
+    "Both your current and your new password are required.",
     "Enter both passwords, then try again.",
 )
 REQUEST_TOO_LARGE = Problem(

@@ -204,14 +204,14 @@ class Settings:
         needs="user_pool_id",
     )
     mail_from = Text(
-        "The sender of mails, of a domain verified in SES. `prod` needs it, or a pool.",
+        "The sender of mails, in a domain verified in SES. `prod` needs it, or your own pool.",
         _MAIL_ADDRESS,
         "no-reply@example.com",
         stages={"local": "no-reply@example.com"},
         environment=True,
     )
     mail_reply_to = Text(
-        "Where answers to the service's own mails go.",
+        "The address that receives replies to the service's own mails.",
         _MAIL_ADDRESS,
         "help@example.com",
         environment=True,
@@ -232,13 +232,13 @@ class Settings:
         needs="mail_from",
     )
     mail_unknown_addresses = Flag(
-        "On a reset, mail addresses without an account that they have none.",
+        "On a reset, tell addresses without an account by mail that they have none.",
         default=False,
         environment=True,
         needs="mail_from",
     )
     resend_invitations = Flag(
-        "On a reset, send invited users who never signed in their invitation again.",
+        "On a reset, resend the invitation to invited users who never signed in.",
         default=False,
         stages={"local": True},
         environment=True,
@@ -260,7 +260,7 @@ class Settings:
         environment=True,
     )
     domain_name = Text(
-        "A domain name for the API, in lower case, as API Gateway wants it.",
+        "A custom domain name for the API, in lower case.",
         r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}",
         "passwords.example.com",
         needs="certificate_arn",
@@ -272,7 +272,7 @@ class Settings:
         needs="domain_name",
     )
     hosted_zone_id = Text(
-        "The Route 53 zone for the domain's records. Without one, you make them yourself.",
+        "The Route 53 zone for the domain's records. Without one, create them yourself.",
         r"Z[A-Z0-9]+",
         "Z0123456789ABCDEFGHIJ",
         needs="domain_name",
@@ -379,7 +379,7 @@ class Settings:
         environment=True,
     )
     alarm_email = Text(
-        "Who is told about alarms. Without an address, only the dashboard shows them.",
+        "The address that alarms are mailed to. Without one, only the dashboard shows them.",
         r"[^@\s]+@[^@\s]+",
         "ops@example.com",
     )
@@ -395,12 +395,12 @@ class Settings:
         stages={"prod": True},
     )
     keep_versions = Flag(
-        "Keep replaced versions of the functions, to go back to one by hand.",
+        "Keep replaced versions of the functions, so that you can go back to one by hand.",
         default=False,
         stages={"prod": True},
     )
     cloud_watch_role = Flag(
-        "Make the account's one role with which API Gateway writes access logs.", default=True
+        "Create the account's role with which API Gateway writes access logs.", default=True
     )
 
     log_retention = Choice(
@@ -422,13 +422,13 @@ class Settings:
         context=False,
     )
     host_platform = Flag(
-        "Build the functions for the machine that runs the synthesis.",
+        "Build the functions for the machine that runs the CDK.",
         default=False,
         stages={"local": True},
         context=False,
     )
     enforce_tls = Flag(
-        "The queues refuse what does not come over TLS.",
+        "Make the queues refuse requests without TLS.",
         default=True,
         stages={"local": False},  # the emulator speaks none
         context=False,

@@ -56,7 +56,7 @@ def test_an_invited_user_gets_the_invitation_again(api: Api, stack: Stack) -> No
     ],
     ids=["federated", "unverified"],
 )
-def test_who_can_get_no_code_gets_help(
+def test_users_without_a_code_get_help(
     api: Api, stack: Stack, user: User, fronts: Fronts, found: dict[str, Any], told: str
 ) -> None:
     fronts.cognito.answer("AdminGetUser", body=found)

@@ -342,7 +342,7 @@ def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
 
 
 @deployed
-def test_without_an_address_nobody_is_told(stage: str) -> None:
+def test_without_an_address_alarms_mail_nobody(stage: str) -> None:
     template = synthesize_stage(stage)
 
     assert find_in(template, "AWS::SNS::Topic") == []

@@ -85,7 +85,7 @@ def test_a_method_calls_the_live_alias_of_its_function(
 
 
 @each_operation
-def test_only_who_is_signed_in_reaches_what_asks_for_it(
+def test_only_signed_in_callers_reach_the_operations_that_require_it(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     method = methods(find, template)[operation.method, operation.path]
@@ -98,7 +98,7 @@ def test_only_who_is_signed_in_reaches_what_asks_for_it(
         assert method["AuthorizationType"] == "NONE"
 
 
-def test_no_request_validator_answers_in_the_place_of_a_function(find: Find) -> None:
+def test_no_request_validator_answers_instead_of_a_function(find: Find) -> None:
     assert find("AWS::ApiGateway::RequestValidator") == []
     assert all("RequestValidatorId" not in method for method in find("AWS::ApiGateway::Method"))
 
@@ -172,7 +172,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
 
 
 @each_operation
-def test_another_method_is_told_which_one_there_is(
+def test_an_unsupported_method_is_told_the_supported_one(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     found = methods(find, template)
@@ -787,7 +787,7 @@ def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sente
         synthesize(**context)
 
 
-def test_a_setting_may_stand_in_cdk_json_as_what_it_is() -> None:
+def test_a_setting_in_cdk_json_may_have_its_json_type() -> None:
     origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
 
     as_json = synthesize(allowedOrigins=origins, allowedClientIds=clients, cloudWatchRole=False)

@@ -178,7 +178,7 @@ def test_an_invocation_of_the_readme_is_answered(run: Run, command: str) -> None
     assert paste(run, command, run.clone).startswith(f"Answer\n\n{status}\n")
 
 
-def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
+def test_a_closed_pipe_causes_no_complaint(run: Run) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as nowhere:

@@ -26,7 +26,7 @@ port = $(if $(PORT),--port "$(PORT)")
 .PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy lock format clean node chromium
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: node $(tests) $(emulator) $(test_packages) chromium ## install everything (the other targets install what they need)
 
@@ -87,7 +87,7 @@ endef
 pin = .venv/bin/uv pip compile pyproject.toml -q --universal --python-version 3.13 \
 	--generate-hashes --no-header
 
-lock: $(tests) ## pin the dependencies of pyproject.toml again
+lock: $(tests) ## pin the dependencies with hashes
 	@echo "Resolving the dependencies" >&2
 	@$(pin) --group functions -o functions/requirements.txt
 	@$(pin) --group run -c functions/requirements.txt -o requirements.txt

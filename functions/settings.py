@@ -146,14 +146,14 @@ class Number(Setting[float]):
 
 
 class Names(Setting[tuple[str, ...]]):
-    """Names that match a pattern; as text, with commas between them."""
+    """Names that match a pattern, comma-separated in text."""
 
     def __init__(
         self, sentence: str, pattern: str = ".*", example: str = "a,b", **options: Any
     ) -> None:
         self._pattern = pattern
         kind = options.pop("kind", "names")
-        self.expected = f"{kind} with commas between them, like {example}"
+        self.expected = f"comma-separated {kind}, such as {example}"
         super().__init__(sentence, options.pop("default", ()), **options)
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ class Names(Setting[tuple[str, ...]]):
         raise ValueError
 
     def write(self, value: tuple[str, ...]) -> str:
-        """The names with commas between them."""
+        """The comma-separated names."""
         return ",".join(value)
 
 

@@ -1,4 +1,4 @@
-"""A small range API of breached passwords, since the real one is out of reach on this machine."""
+"""A small range API of breached passwords, so that nothing leaves this machine."""
 
 import hashlib
 from collections.abc import Iterable, Iterator

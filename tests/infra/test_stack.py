@@ -728,14 +728,14 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
         (
             {"forbiddenWords": "Acme,io"},
-            "forbiddenWords must be words of 3 to 64 characters with commas between them, like",
+            "forbiddenWords must be comma-separated words of 3 to 64 characters, such as",
         ),
-        ({"allowedClientIds": 1}, "allowedClientIds must be names with commas between them, like"),
+        ({"allowedClientIds": 1}, "allowedClientIds must be comma-separated names, such as"),
         (
             {"allowedOrigins": "https://app.example/"},
-            "allowedOrigins must be names with commas between them, like",
+            "allowedOrigins must be comma-separated names, such as",
         ),
-        ({"allowedOrigins": "*"}, "allowedOrigins must be names with commas between them, like"),
+        ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
         ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
         (

@@ -1,4 +1,4 @@
-"""What an operation needs beside its row of `functions/operations.py`, as CONTRIBUTING lists it."""
+"""Check that an operation has everything that CONTRIBUTING lists."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from functions.problems import COGNITO
 
 
 def find_missing(operation: Operation, root: Path) -> Iterator[str]:
-    """Yield a sentence for each thing that the operation still lacks."""
+    """Yield a sentence for each missing part of an operation."""
     name, action = operation.id, operation.action
     if action not in cognito().operation_names:
         yield f"Cognito has no action {action}: correct the row in functions/operations.py."
@@ -24,7 +24,7 @@ def find_missing(operation: Operation, root: Path) -> Iterator[str]:
         f"events/{name}.json": "add an event that succeeds",
         f"tests/unit/test_{name}.py": f"test what {name} does",
     }
-    if operation.has_body:  # or else nothing can be wrong with a request
+    if operation.has_body:  # without a body, no request can be invalid
         needed[f"events/{name}.*.json"] = "add an event that fails"
     for file, advice in needed.items():
         if not list(root.glob(file)):

@@ -34,5 +34,5 @@ def build_english() -> Catalogue:
         }
         | _CLIENT,
         "rules": {rule.name: rule.detail for rule in RULES}
-        | {rule: text.replace("{member}", "This value") for rule, text in REQUEST_RULES.items()},
+        | {rule: text.replace("{field}", "This value") for rule, text in REQUEST_RULES.items()},
     }

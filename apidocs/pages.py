@@ -24,8 +24,9 @@ from functions.telemetry.metrics import NAMESPACE
 _PROBLEMS_INTRODUCTION: Final = """\
 # Problems
 
-Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with
-`type`, `title`, `status`, `detail`, `code`, `message`, `recoverySuggestion` and `requestId`.
+Every error that the API returns. Each is a problem document
+([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with `type`, `title`, `status`, `detail`,
+`code`, `message`, `recoverySuggestion` and `requestId`.
 
 - **`type` identifies the problem**: `urn:password-service:` and the slug below. Switch on it, and
   translate by it.
@@ -35,8 +36,8 @@ Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/r
 - `errors` lists everything that is wrong with a request or a new password, up to {max_errors}
   entries. Each has a `pointer`, a `rule`, a `detail` and, if the rule has numbers, `params`.
 
-By default, user existence is hidden: whatever depends on the account, reset responds 200 and
-confirm `code-refused`.
+By default, user existence is hidden: if a failure may depend on the account, reset responds 200
+and confirm responds `code-refused`.
 """
 _PROBLEMS_END: Final = """
 If this service's own limit refused the request, `Retry-After` is the time until the limit's window
@@ -45,8 +46,9 @@ ends. If Cognito's did, it is an hour. If the gateway throttled the request, it 
 _SETTINGS_INTRODUCTION: Final = """\
 # Settings
 
-A stage (`local`, `dev` or `prod`) has a default for each setting. Change one for a deployment with
-`CONTEXT`, or for all of them in the `context` of [cdk.json](../cdk.json):
+Every setting of a deployment. Each stage (`local`, `dev` or `prod`) has defaults. Change a setting
+for one deployment with `CONTEXT`, or for all of them in the `context` of
+[cdk.json](../cdk.json):
 
 ```sh
 make deploy STAGE=dev CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
@@ -85,10 +87,10 @@ problem is then `password-used-before`.
 ## The log line
 
 Each request writes one JSON line, which is the audit record, and so does each attempt of the
-worker. Its level is `ERROR` if the status is 500 or higher, or after a degradation that does not
-mend itself ({errors}).
-It is `WARNING` if something was hidden, degraded or is tried again, and otherwise `INFO`. Besides
-Powertools' own members, it has:
+worker. Its `message` is the event in words, such as `password reset requested`. Its level is
+`ERROR` if the status is 500 or higher, or after a degradation that needs someone to act
+({errors}), `WARNING` if something was hidden, degraded or will be retried, and otherwise `INFO`.
+Besides Powertools' own members, it has:
 
 {members}
 

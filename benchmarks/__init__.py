@@ -1,1 +1,1 @@
-"""What is measured rather than tested; each module runs with `python -m`."""
+"""Measurements. Each module runs with `python -m`."""

@@ -25,7 +25,7 @@ from functions.operations import Operation
 TIMEOUT: Final = 30.0
 """Seconds; the gateway waits 29."""
 NOT_SENT: Final = -1
-"""In the place of a status: no user was left to send it for. 0 is Locust's for no answer."""
+"""Reported instead of a status if no user was left. Locust reports 0 for no answer."""
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD

@@ -1,1 +1,1 @@
-"""The Lambda functions: a folder with a `handler.py` is an operation."""
+"""The Lambda functions. Each folder with a `handler.py` is one function."""

@@ -1,6 +1,6 @@
-"""The kinds of members that a request's body can have, each with the values that it accepts.
+"""The kinds of fields in a request's body. Each declares the values that it accepts.
 
-A declaration both checks a value and gives the JSON Schema (2020-12) of the valid ones.
+A declaration checks a value and provides the JSON Schema (2020-12) of valid ones.
 """
 
 import re
@@ -17,25 +17,26 @@ OPTIONS: Final = "#/options"
 """The two objects of a request, as URI fragments (RFC 6901 §6)."""
 
 _SURROGATES: Final = r"\ud800-\udfff"
-"""Halves of characters, which JSON can write and no text can hold (RFC 8259 §8.2)."""
+"""Surrogates, which JSON can write but no text can hold (RFC 8259 §8.2)."""
 
 _REPLACEMENT: Final = "\ufffd"
-"""What a decoder puts where it found no UTF-8: the character that was typed is lost."""
+"""The character that decoders insert for invalid UTF-8. The typed one is lost."""
 
 type Schema = dict[str, Any]
 
 
 class Field[T]:
-    """A member of the body. As in Amplify, only the optional ones are in `options`."""
+    """A field of the body. As in Amplify, optional fields are in `options`."""
 
     def __init__(self, *, empty: Problem | None = None, default: T | None = None) -> None:
-        """`empty` is the problem of a request without it; a field that has none is optional."""
+        """`empty` is the problem of a request without the field; None makes it optional."""
         self.empty = empty
         self.default = default
 
     def __set_name__(self, owner: type["Request"], name: str) -> None:
         first, *rest = name.split("_")
         self.name = first + "".join(map(str.capitalize, rest))
+        self.label = name.replace("_", " ").capitalize()
         self.group = BODY if self.empty else OPTIONS
         self.pointer = f"{self.group}/{self.name}"
 
@@ -52,9 +53,9 @@ class Field[T]:
         raise NotImplementedError
 
     def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
-        """Return an error of this field, in the rule's own words unless a predicate is given."""
-        sentence = f"{{member}} {predicate}." if predicate else REQUEST_RULES[rule]
-        return FieldError(self.pointer, rule, sentence.format(member=self.name, **params), params)
+        """Return an error of this field: the rule's own sentence, or the predicate if given."""
+        sentence = f"{{field}} {predicate}." if predicate else REQUEST_RULES[rule]
+        return FieldError(self.pointer, rule, sentence.format(field=self.label, **params), params)
 
 
 class Text(Field[str]):
@@ -62,7 +63,7 @@ class Text(Field[str]):
 
     max_length: ClassVar[int]
     refused: ClassVar[str] = r"\u0000-\u001f\u007f-\u009f"
-    refused_are: ClassVar[str] = "control characters or half a surrogate pair"
+    refused_are: ClassVar[str] = "unprintable characters"
 
     def check(self, value: object) -> Iterator[FieldError]:
         """Check the type, the length in code points, and the characters."""
@@ -75,7 +76,7 @@ class Text(Field[str]):
             yield self.error("pattern", f"must not contain {self.refused_are}")
 
     def schema(self) -> Schema:
-        """Return all but what no schema can say: that half a surrogate pair is refused."""
+        """Return the schema. It cannot say that unpaired surrogates are refused."""
         return {
             "type": "string",
             "minLength": 1,
@@ -89,7 +90,7 @@ class Username(Text):
 
     max_length = 128
     refused = rf"\s{Text.refused}"
-    refused_are = f"spaces, {Text.refused_are}"
+    refused_are = f"spaces or {Text.refused_are}"
 
 
 class ConfirmationCode(Text):

@@ -1,4 +1,4 @@
-"""The whole API on one screen. Every part of the project reads it; it needs nothing but Python."""
+"""The whole API on one screen. Every part of the project reads it."""
 
 from collections.abc import Mapping
 from enum import Enum, unique
@@ -8,7 +8,7 @@ SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
 WORKER: Final = "worker"
-"""The function that carries out what was queued, by the name of its folder."""
+"""The name of the function that carries out queued tasks, and of its folder."""
 WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "ForgotPassword": (),
     "DescribeUserPoolClient": (),
@@ -19,7 +19,7 @@ WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The Cognito actions that the worker may call. Some need one of these settings."""
 
-# What the functions use of DynamoDB, EventBridge, SES and SQS.
+# The actions of DynamoDB, EventBridge, SES and SQS that the functions call.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 STORE_ACTIONS: Final = ("PutItem", "UpdateItem", "DeleteItem")
 EVENT_ACTIONS: Final = ("PutEvents",)
@@ -28,13 +28,13 @@ QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 
 
 class Success(NamedTuple):
-    """The response to a request that was carried out; without an example it has no body."""
+    """The response to a successful request. Without an example, it has no body."""
 
     status: int
     description: str
     example: Mapping[str, Any] | None = None
     max_age: int = 0
-    """Seconds for which anyone may keep the response; 0 if nobody may."""
+    """Seconds for which anyone may cache the response; 0 if nobody may."""
 
 
 class Facts(NamedTuple):
@@ -44,10 +44,12 @@ class Facts(NamedTuple):
     path: str
     action: str
     """The Cognito action that carries out the operation."""
+    log_message: str
+    """The event that each log line reports; `outcome` tells how it ended."""
     uses_client_secret: bool
     """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
     changes_password: bool
-    """The new password is checked against the policy, and the change is announced."""
+    """The operation checks a new password against the policy, and announces the change."""
     repeatable: bool
     """A request with an `Idempotency-Key` is carried out once."""
     signed_in: bool
@@ -84,6 +86,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/reset-password",
         action="ForgotPassword",
+        log_message="password reset requested",
         queued=True,
         uses_client_secret=True,
         changes_password=False,
@@ -111,6 +114,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/confirm-reset-password",
         action="ConfirmForgotPassword",
+        log_message="password reset confirmation requested",
         other_actions=("AdminUserGlobalSignOut",),
         uses_client_secret=True,
         changes_password=True,
@@ -124,6 +128,7 @@ class Operation(Facts, Enum):
         method="POST",
         path="/update-password",
         action="ChangePassword",
+        log_message="password change requested",
         other_actions=("GetUser", "GlobalSignOut"),
         uses_client_secret=False,
         changes_password=True,
@@ -137,6 +142,7 @@ class Operation(Facts, Enum):
         method="GET",
         path="/password-policy",
         action="DescribeUserPool",
+        log_message="password policy requested",
         about_user=False,
         has_body=False,
         uses_queue=False,
@@ -188,3 +194,9 @@ class Operation(Facts, Enum):
 
 FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
 """Every function by its name."""
+
+LOG_MESSAGES: Final = {
+    **{operation.id: operation.log_message for operation in Operation},
+    WORKER: "queued task attempted",
+}
+"""The message of each function's log line."""

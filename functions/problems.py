@@ -1,4 +1,4 @@
-"""Every failure that a caller can see, and the Cognito or gateway failures that it stands for.
+"""Every failure that a caller can see, and the Cognito and gateway failures behind it.
 
 A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
 also keep the frames of its last traceback, and with them a password.
@@ -13,19 +13,19 @@ JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
 URN: Final = "urn:password-service:"
 MAX_ERRORS: Final = 20
-"""Entries of `errors` in one response, so that no request makes it large."""
+"""The most entries of `errors` in one response."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """The headers of every response, including the gateway's own."""
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one member of the body; `pointer` is the URI fragment of RFC 9457 §3."""
+    """What is wrong with one field of the body. `pointer` is the URI fragment of RFC 9457 §3."""
 
     pointer: str
     rule: str
     detail: str
     params: Mapping[str, int] = {}
-    """The numbers of the rule, so that a client can write its own sentence."""
+    """The rule's numbers, from which a client can write its own sentence."""
 
     def document(self) -> dict[str, Any]:
         """Return the JSON form; a rule without numbers has no `params`."""
@@ -34,22 +34,21 @@ class FieldError(NamedTuple):
 
 
 REQUEST_RULES: Final = {
-    "additionalProperties": "This member is not accepted.",
+    "additionalProperties": "This field is not supported.",
     "charset": "The charset in Content-Type must be UTF-8.",
-    "json": "The body is not valid JSON in UTF-8.",
-    "maxLength": "{member} must have at most {maximum} characters.",
-    "maxProperties": "{member} must have at most {maximum} members.",
-    "pattern": "{member} contains characters that are not allowed.",
+    "json": "The body must be valid JSON in UTF-8.",
+    "maxLength": "{field} must have at most {maximum} characters.",
+    "maxProperties": "{field} must have at most {maximum} entries.",
+    "pattern": "{field} contains characters that are not allowed.",
     "replacementCharacter": (
-        "{member} contains U+FFFD, which replaces text that is not UTF-8;"
-        " send the request in UTF-8."
+        "{field} contains a character that was not sent correctly. Use a different character."
     ),
-    "required": "{member} is required.",
-    "signInName": "{member} must be the email address or phone number that you sign in with.",
-    "type": "{member} has the wrong type.",
+    "required": "{field} is required.",
+    "signInName": "Enter the email address or phone number that you sign in with.",
+    "type": "{field} has the wrong type.",
     "uniqueNames": "The JSON contains a duplicate key.",
 }
-"""What each rule says about any member; a `detail` may say it more exactly.
+"""The sentence of each rule for any field of a request. Some fields have a more exact one.
 
 The rules of a new password are in `protection/passwords.py`.
 """
@@ -59,7 +58,7 @@ class Problem(NamedTuple):
     """A kind of failure. Every text is ours, because Cognito's may echo what was sent."""
 
     slug: str
-    """What the problem is known by: one slug, one title, one meaning (RFC 9457 §3.1.1)."""
+    """The problem's identity: one slug, one title, one meaning (RFC 9457 §3.1.1)."""
     code: str
     """The exception name of Cognito or Amplify, which several problems may share."""
     status: int
@@ -125,11 +124,11 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
         self.account_dependent = account_dependent
 
 
-_LATER = "Wait for the number of seconds in Retry-After, then try again."
-_SIGN_IN = "Sign in again and repeat the request with the new access token."
-_NEW_CODE = "Request a new code and use the latest one you receive."
+_IN_SECONDS = "Wait a few seconds, then try again."
+_IN_AN_HOUR = "Wait up to an hour before you try again."
+_NEW_CODE = "Request a new code and use the latest one that you receive."
 _SUPPORT = "Try again later. If the problem persists, contact support and include the request ID."
-_FIX = "Fix the problems listed in errors and try again."
+_TRY_TO_SIGN_IN = "If you chose a new password, try to sign in with it before you try again."
 
 INVALID_REQUEST = Problem(
     "invalid-request",
@@ -137,79 +136,79 @@ INVALID_REQUEST = Problem(
     400,
     "Invalid request",
     "The request is invalid.",
-    _FIX,
+    "Check what you entered, then try again.",
 )
 RESET_USERNAME_MISSING = Problem(
     "reset-username-missing",
     "EmptyResetPasswordUsername",
     400,
     "Username missing",
-    "username is required to reset a password.",
-    _FIX,
+    "A username is required to reset a password.",
+    "Enter your username, then try again.",
 )
 CONFIRM_USERNAME_MISSING = Problem(
     "confirm-username-missing",
     "EmptyConfirmResetPasswordUsername",
     400,
     "Username missing",
-    "username is required to confirm a password reset.",
-    _FIX,
+    "A username is required to confirm a password reset.",
+    "Enter your username, then try again.",
 )
 CONFIRM_NEW_PASSWORD_MISSING = Problem(
     "confirm-new-password-missing",
     "EmptyConfirmResetPasswordNewPassword",
     400,
     "New password missing",
-    "newPassword is required to confirm a password reset.",
-    _FIX,
+    "A new password is required to confirm a password reset.",
+    "Enter a new password, then try again.",
 )
 CONFIRM_CODE_MISSING = Problem(
     "confirm-code-missing",
     "EmptyConfirmResetPasswordConfirmationCode",
     400,
     "Confirmation code missing",
-    "confirmationCode is required to confirm a password reset.",
-    _FIX,
+    "A confirmation code is required to confirm a password reset.",
+    "Enter the code that you received, then try again.",
 )
 UPDATE_PASSWORD_MISSING = Problem(
     "update-password-missing",
     "EmptyUpdatePassword",
     400,
     "Password missing",
-    "oldPassword and newPassword are required to update a password.",
-    _FIX,
+    "Both your current and your new password are required.",
+    "Enter both passwords, then try again.",
 )
 REQUEST_TOO_LARGE = Problem(
     "request-too-large",
     "InvalidParameterException",
     413,
     "Request too large",
-    "The request body is too large.",
-    "Send only the members that the operation accepts.",
+    "The request is too large.",
+    "Shorten what you entered, then try again.",
 )
 UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type",
     "InvalidParameterException",
     415,
     "Unsupported media type",
-    "The request body must be JSON.",
-    "Send JSON with the header Content-Type: application/json.",
+    "The request must be JSON.",
+    "Set the Content-Type header to application/json, then try again.",
 )
 PASSWORD_REFUSED = Problem(
     "password-refused",
     "InvalidPasswordException",
     400,
     "Password refused",
-    "The new password does not meet the password policy.",
-    "Choose a password that follows the rules listed in errors, such as a longer one.",
+    "The new password does not meet the password rules.",
+    "Choose a different password that meets every rule.",
 )
 PASSWORD_USED_BEFORE = Problem(
     "password-used-before",
     "PasswordHistoryPolicyViolationException",
     400,
     "Password used before",
-    "This account has used the new password before.",
-    "Choose a password that you have never used for this account.",
+    "This password has been used for this account before.",
+    "Choose a password that you have not used for this account.",
 )
 CODE_MISMATCH = Problem(
     "code-mismatch",
@@ -232,7 +231,7 @@ CODE_EXPIRED = Problem(
     "ExpiredCodeException",
     400,
     "Code expired",
-    "The confirmation code has expired or was already used, or no code was requested.",
+    "The confirmation code has expired, was already used, or was never requested.",
     _NEW_CODE,
 )
 NOT_SIGNED_IN = Problem(
@@ -240,15 +239,15 @@ NOT_SIGNED_IN = Problem(
     "NotAuthorizedException",
     401,
     "Not signed in",
-    "The access token is missing, expired, revoked, or not valid for this service.",
-    _SIGN_IN,
+    "You are not signed in, or your session has ended.",
+    "Sign in, then try again.",
 )
 WRONG_PASSWORD = Problem(
     "wrong-password",
     "NotAuthorizedException",
     403,
     "Wrong password",
-    "The old password is wrong.",
+    "The current password is wrong.",
     "Enter your current password again, or reset it if you have forgotten it.",
 )
 ACCOUNT_NOT_ALLOWED = Problem(
@@ -256,40 +255,40 @@ ACCOUNT_NOT_ALLOWED = Problem(
     "NotAuthorizedException",
     403,
     "Not allowed for this account",
-    "The password of this account cannot be changed in its current state.",
-    "Contact support: the account may be disabled, or its invitation may still be open.",
+    "The password of this account cannot be changed right now.",
+    "Contact support. The account may be disabled, or its invitation may still be open.",
 )
 USER_NOT_CONFIRMED = Problem(
     "user-not-confirmed",
     "UserNotConfirmedException",
     403,
     "Account not confirmed",
-    "The account has not been confirmed yet.",
-    "Confirm the account with the code you received when you signed up.",
+    "This account has not been confirmed yet.",
+    "Confirm your account with the code that you received when you signed up.",
 )
 PASSWORD_RESET_REQUIRED = Problem(
     "password-reset-required",
     "PasswordResetRequiredException",
     403,
     "Password reset required",
-    "An administrator has reset this password, so it cannot be updated.",
-    "Reset the password: request a code and confirm it.",
+    "An administrator has reset this password, so you cannot change it.",
+    "Request a code and use it to choose a new password.",
 )
 REQUEST_BLOCKED = Problem(
     "request-blocked",
     "ForbiddenException",
     403,
     "Request blocked",
-    "The firewall blocked the request.",
-    "Try from another network. If the problem persists, contact support with the request ID.",
+    "The firewall blocked this request.",
+    "Try another network. If the problem persists, contact support and include the request ID.",
 )
 NOT_FOUND = Problem(
     "not-found",
     "NotFoundException",
     404,
     "Not found",
-    "There is no operation at this path.",
-    "Check the path against the API documentation.",
+    "This path does not exist.",
+    "Check the path in the API documentation.",
 )
 METHOD_NOT_ALLOWED = Problem(
     "method-not-allowed",
@@ -297,23 +296,23 @@ METHOD_NOT_ALLOWED = Problem(
     405,
     "Method not allowed",
     "This path does not support that method.",
-    "Use a method that the header Allow names.",
+    "Use one of the methods in the Allow header.",
 )
 USER_NOT_FOUND = Problem(
     "user-not-found",
     "UserNotFoundException",
     404,
     "User not found",
-    "There is no user with this username.",
-    "Check that the username is the one you signed up with.",
+    "There is no account with this username.",
+    "Check that you entered the username that you signed up with.",
 )
 ATTEMPTS_EXCEEDED = Problem(
     "attempts-exceeded",
     "LimitExceededException",
     429,
     "Too many attempts",
-    "There have been too many attempts for this user.",
-    _LATER,
+    "There have been too many attempts for this account.",
+    _IN_AN_HOUR,
     retry_after=3600,
 )
 NETWORK_ATTEMPTS_EXCEEDED = Problem(
@@ -321,8 +320,8 @@ NETWORK_ATTEMPTS_EXCEEDED = Problem(
     "LimitExceededException",
     429,
     "Too many attempts from this network",
-    "There have been too many attempts from this network.",
-    _LATER,
+    "There have been too many attempts from your network.",
+    _IN_AN_HOUR,
     retry_after=3600,
 )
 FAILED_ATTEMPTS_EXCEEDED = Problem(
@@ -330,8 +329,8 @@ FAILED_ATTEMPTS_EXCEEDED = Problem(
     "TooManyFailedAttemptsException",
     429,
     "Too many failed attempts",
-    "There have been too many failed attempts for this user.",
-    _LATER,
+    "There have been too many failed attempts for this account.",
+    _IN_AN_HOUR,
     retry_after=3600,
 )
 TOO_MANY_REQUESTS = Problem(
@@ -340,7 +339,7 @@ TOO_MANY_REQUESTS = Problem(
     429,
     "Too many requests",
     "The service is receiving too many requests.",
-    _LATER,
+    _IN_SECONDS,
     retry_after=1,
 )
 REQUEST_IN_PROGRESS = Problem(
@@ -348,23 +347,23 @@ REQUEST_IN_PROGRESS = Problem(
     "RequestInProgressException",
     409,
     "Request in progress",
-    "A request with the same Idempotency-Key is still in progress.",
-    "Send the request again in a few seconds, with the same Idempotency-Key.",
+    "The same request is still being processed.",
+    "Wait a few seconds, then send it again with the same Idempotency-Key.",
 )
 TRIGGER_REFUSED = Problem(
     "trigger-refused",
     "UserLambdaValidationException",
     400,
     "Request refused",
-    "A rule of this service's operator refused the request.",
-    "Check the request against the operator's rules, or contact support.",
+    "The operator of this service does not allow this request.",
+    "Check what you entered, or contact support.",
 )
 CODE_NOT_DELIVERED = Problem(
     "code-not-delivered",
     "CodeDeliveryFailureException",
     502,
     "Code not delivered",
-    "The confirmation code could not be sent.",
+    "We could not send the confirmation code.",
     _SUPPORT,
 )
 TRIGGER_FAILED = Problem(
@@ -372,7 +371,7 @@ TRIGGER_FAILED = Problem(
     "UnexpectedLambdaException",
     502,
     "Trigger failed",
-    "A trigger of the user pool failed.",
+    "An extension of the user directory failed.",
     _SUPPORT,
 )
 TRIGGER_RESPONSE_INVALID = Problem(
@@ -380,7 +379,7 @@ TRIGGER_RESPONSE_INVALID = Problem(
     "InvalidLambdaResponseException",
     502,
     "Invalid trigger response",
-    "A trigger of the user pool returned an invalid response.",
+    "An extension of the user directory returned an invalid response.",
     _SUPPORT,
 )
 INTERNAL_ERROR = Problem(
@@ -396,8 +395,8 @@ SERVICE_UNAVAILABLE = Problem(
     "InternalErrorException",
     503,
     "Service unavailable",
-    "A part of the service is not available right now. Nothing was changed.",
-    _LATER,
+    "Part of the service is unavailable. Nothing was changed.",
+    _IN_SECONDS,
     retry_after=5,
 )
 OUTCOME_UNKNOWN = Problem(
@@ -405,16 +404,16 @@ OUTCOME_UNKNOWN = Problem(
     "InternalErrorException",
     504,
     "Outcome unknown",
-    "There was no clear response in time, so the request may or may not have been carried out.",
-    "If you chose a new password, try to sign in with it before you try again.",
+    "No clear response arrived in time, so your request may or may not have gone through.",
+    _TRY_TO_SIGN_IN,
 )
 FUNCTION_STOPPED = Problem(
     "function-stopped",
     "InternalErrorException",
     502,
     "Function stopped",
-    "A part of the service stopped, so the request may or may not have been carried out.",
-    "If you chose a new password, try to sign in with it before you try again.",
+    "Part of the service stopped, so your request may or may not have gone through.",
+    _TRY_TO_SIGN_IN,
 )
 
 PROBLEMS: Final = tuple(value for value in vars().values() if isinstance(value, Problem))
@@ -486,7 +485,7 @@ ACCOUNT_INDEPENDENT: Final = {
     "TooManyRequestsException",
     Cause.WRONG_SECRET_HASH,
 }
-"""What Cognito says for reasons that no account can have. Anything else may depend on one."""
+"""Cognito's errors that no account can cause. Every other error may depend on one."""
 
 
 def is_known(cause: str) -> bool:
@@ -495,7 +494,7 @@ def is_known(cause: str) -> bool:
 
 
 GATEWAY: Final[dict[str, Problem]] = {
-    # Of a method that needs an API key; none does.
+    # Only for methods that need an API key; none does.
     "INVALID_API_KEY": INVALID_REQUEST,
     "BAD_REQUEST_BODY": INVALID_REQUEST,
     "BAD_REQUEST_PARAMETERS": INVALID_REQUEST,
@@ -520,4 +519,4 @@ GATEWAY: Final[dict[str, Problem]] = {
     "DEFAULT_4XX": INVALID_REQUEST,
     "DEFAULT_5XX": FUNCTION_STOPPED,
 }
-"""API Gateway's own failures by response type. The gateway answers them without a function."""
+"""API Gateway's own failures by response type. They reach no function."""

@@ -1,4 +1,4 @@
-"""What a request leaves behind for the operator. One log line and the metrics are made from it."""
+"""What a request leaves for the operator: the source of its log line and metrics."""
 
 import logging
 import time
@@ -61,7 +61,7 @@ class Cause(_Described):
     )
     DAILY_MAIL_LIMIT = (
         "DailyMailLimit",
-        "Cognito's own mailer has sent all the mails that it sends in a day.",
+        "Cognito's own mailer has sent all its mails for the day.",
     )
     INVITED = (
         "Invited",
@@ -81,16 +81,16 @@ class Cause(_Described):
     )
     MESSAGE_EXPIRED = (
         "MessageExpired",
-        "A code was not sent, because the request had waited for too long.",
+        "A code was not sent, because the request had waited too long.",
     )
 
 
 class Degradation(_Described):
-    """What failed beside the operation: the request succeeded, a side effect did not."""
+    """Degradations: the request succeeded, but a side effect did not."""
 
     SIGN_OUT_DELAYED = (
         "SignOutDelayed",
-        "The password changed. The worker ends the user's sessions, since the first try failed.",
+        "The first attempt to end the user's sessions failed, so the worker retries it.",
     )
     POLICY_UNREADABLE = (
         "PolicyUnreadable",
@@ -107,16 +107,16 @@ class Degradation(_Described):
     BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
     IDEMPOTENCY_FAILED = (
         "IdempotencyFailed",
-        "What was done was not stored, so a retry of this request or task may do it again.",
+        "The outcome was not stored, so a retry of this request or task may repeat it.",
     )
     QUEUE_FAILED = (
         "QueueFailed",
-        "The queue took no message. An event was put directly, but a mail or a sign-out is lost.",
+        "The queue refused a message. An event was put directly, but a mail or a sign-out is lost.",
     )
-    EVENT_LOST = "EventLost", "Neither the queue nor the event bus took an event."
+    EVENT_LOST = "EventLost", "The queue and the event bus both refused an event."
     UNKNOWN_EXCEPTION = (
         "UnknownException",
-        "Cognito answered with an exception, or a text, that this service does not know.",
+        "Cognito returned an exception, or a text, that this service does not know.",
     )
 
 
@@ -125,7 +125,7 @@ ERRORS: Final = {
     Degradation.QUEUE_FAILED,
     Degradation.UNKNOWN_EXCEPTION,
 }
-"""The degradations that do not mend themselves."""
+"""The degradations that need someone to act."""
 
 
 class Record:
@@ -140,16 +140,16 @@ class Record:
         str | None, "The user's reference: a keyed hash, the same for each request of the user."
     ] = None
     task: Annotated[str | None, "What the worker was asked to do."] = None
-    attempt: Annotated[int | None, "How often the worker has tried it."] = None
-    retry_after: Annotated[int | None, "Seconds until the worker tries it again."] = None
+    attempt: Annotated[int | None, "The number of this attempt."] = None
+    retry_after: Annotated[int | None, "Seconds until the worker retries it."] = None
     status: Annotated[int | None, "The HTTP status of the response."] = None
     outcome: Annotated[str, "`Success`, or the `code` of the problem that the caller saw."] = ""
     problem: Annotated[str | None, "The slug of the problem that the caller saw."] = None
     cause: Annotated[
         str | None,
-        "The failure behind the problem, by the name that Cognito, botocore or we give it.",
+        "The failure behind the problem, by its name in Cognito, botocore or this service.",
     ] = None
-    note: Annotated[str | None, "The text of that failure, with every value sent removed."] = None
+    note: Annotated[str | None, "The text of that failure, without any value that was sent."] = None
     rules: Annotated[list[str] | None, "The rules that the request or the password broke."] = None
     hidden: Annotated[bool | None, "True if the caller was not told about the failure."] = None
     repeated: Annotated[
@@ -170,7 +170,7 @@ class Record:
         self.outcome, self.status = SUCCESS, status
 
     def fail(self, failure: "Failure", status: int | None = None) -> None:
-        """Note what the caller sees; a cause that is noted before, and hidden, stays."""
+        """Note what the caller sees. A hidden cause that was noted before stays."""
         self.outcome, self.problem = failure.problem.code, failure.problem.slug
         self.status = status
         self.cause = self.cause or failure.cause
@@ -179,7 +179,7 @@ class Record:
             self.rules = sorted({error.rule for error in failure.errors})
 
     def crash(self, error: Exception) -> None:
-        """Note where, and neither the message nor the locals: both can hold a password."""
+        """Note where it happened, without message and locals, which can hold a password."""
         self.stack = traceback.format_tb(error.__traceback__)
         self.cause = type(error).__name__
 

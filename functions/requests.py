@@ -1,4 +1,4 @@
-"""A request as the operations see it: the members of its body, its caller, and its record."""
+"""A request as the operations see it: its fields, its caller, and its record."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ type Body = Mapping[str, object] | None
 """The body of a response, if it has one."""
 
 MAX_NAME: Final = 64
-"""Characters of an unknown member's name that a response repeats. No known name is as long."""
+"""The longest name of an unknown field that a response repeats."""
 
 
 class Caller(NamedTuple):
@@ -113,10 +113,14 @@ class Request:
 def _members(body: object) -> dict[tuple[str, str], object]:
     """The members of the body and of its options, each by its group and its name."""
     if not isinstance(body, dict):
-        raise Failure(INVALID_REQUEST, [FieldError(BODY, "type", "The body must be an object.")])
+        raise Failure(
+            INVALID_REQUEST, [FieldError(BODY, "type", "The body must be a JSON object.")]
+        )
     options = body.get("options")
     if not isinstance(options, dict | None):
-        raise Failure(INVALID_REQUEST, [FieldError(OPTIONS, "type", "options must be an object.")])
+        raise Failure(
+            INVALID_REQUEST, [FieldError(OPTIONS, "type", "options must be a JSON object.")]
+        )
     members = {(BODY, name): value for name, value in body.items() if name != "options"}
     return members | {(OPTIONS, name): value for name, value in (options or {}).items()}
 
@@ -124,7 +128,7 @@ def _members(body: object) -> dict[tuple[str, str], object]:
 def _unknown(group: str, name: str) -> FieldError:
     rule = "additionalProperties"
     if len(name) > MAX_NAME:
-        detail = f"A member whose name has more than {MAX_NAME} characters is not accepted."
+        detail = f"A field whose name has more than {MAX_NAME} characters is not supported."
         return FieldError(group, rule, detail, {"maximum": MAX_NAME})
     escaped = name.replace("~", "~0").replace("/", "~1")
     pointer = f"{group}/{quote(escaped, safe='~', errors='replace')}"

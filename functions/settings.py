@@ -1,4 +1,4 @@
-"""Every setting, declared once: its type, its bounds, its default for each stage, one sentence.
+"""Every setting, declared once: its type, bounds, description, and default for each stage.
 
 The CDK context has the settings in camelCase, and the functions' environment has those that they
 read in UPPER_CASE. `cdk synth` checks the first, a function reads the second, by the same rules.
@@ -16,16 +16,16 @@ from functions.operations import WORKER_ACTIONS, Operation
 STAGES: Final = ("local", "dev", "prod")
 
 MAX_INTERVAL: Final = 5
-"""Seconds. The gateway does not wait long, and each of them is paid for."""
+"""Seconds. The gateway does not wait long, and Lambda bills each of them."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
-"""Per minute. The gateway lets no more through, so a higher alarm would never go off."""
+"""Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
 
 MAX_NAMES: Final = 1000
 """Characters. Lambda has room for 4 KB of environment, and three settings are lists of names."""
 MAX_ATTEMPTS: Final = 100
 MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
-"""Per hour. Above these, a limit is none: set `limits` to false instead."""
+"""Per hour. A higher limit would not limit anything: set `limits` to false instead."""
 
 _MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
@@ -37,12 +37,12 @@ class FirewallMode(StrEnum):
 
     OFF = "off"
     COUNT = "count"
-    """The request passes and is logged: the way to begin a roll-out."""
+    """Matching requests pass and are logged, as in the first step of a roll-out."""
     BLOCK = "block"
 
 
 class LogRetention(StrEnum):
-    """CloudWatch's own names of the times for which it keeps logs."""
+    """How long CloudWatch keeps logs, by its own names."""
 
     ONE_MONTH = "ONE_MONTH"
     ONE_YEAR = "ONE_YEAR"
@@ -148,15 +148,15 @@ class Number(Setting[float]):
 
 
 class Names(Setting[tuple[str, ...]]):
-    """Names that match a pattern; as text, with commas between them."""
+    """Names that match a pattern, comma-separated in text."""
 
     def __init__(
         self, sentence: str, pattern: str = ".*", example: str = "a,b", **options: Any
     ) -> None:
         self._pattern = pattern
         kind = options.pop("kind", "names")
-        self.expected = f"{kind} with commas between them, like {example}"
-        self.expected += f", {MAX_NAMES} characters at most"
+        self.expected = f"comma-separated {kind}, such as {example}"
+        self.expected += f", at most {MAX_NAMES} characters"
         super().__init__(sentence, options.pop("default", ()), **options)
 
     def read(self, value: object) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Names(Setting[tuple[str, ...]]):
         raise ValueError
 
     def write(self, value: tuple[str, ...]) -> str:
-        """The names with commas between them."""
+        """The comma-separated names."""
         return ",".join(value)
 
 
@@ -208,7 +208,7 @@ class Settings:
         needs="user_pool_id",
     )
     mail_from = Text(
-        "The sender of mails, of a domain verified in SES. `prod` needs it, or a pool.",
+        "The sender of mails, in a domain verified in SES. `prod` needs it, or your own pool.",
         _MAIL_ADDRESS,
         "no-reply@example.com",
         stages={"local": "no-reply@example.com"},
@@ -223,7 +223,7 @@ class Settings:
         needs="mail_from",
     )
     mail_reply_to = Text(
-        "Where answers to the service's own mails go.",
+        "The address that receives replies to the service's own mails.",
         _MAIL_ADDRESS,
         "help@example.com",
         environment=True,
@@ -244,13 +244,13 @@ class Settings:
         needs="mail_from",
     )
     mail_unknown_addresses = Flag(
-        "On a reset, mail addresses without an account that they have none.",
+        "On a reset, tell addresses without an account by mail that they have none.",
         default=False,
         environment=True,
         needs="mail_from",
     )
     resend_invitations = Flag(
-        "On a reset, send invited users who never signed in their invitation again.",
+        "On a reset, resend the invitation to invited users who never signed in.",
         default=False,
         stages={"local": True},
         environment=True,
@@ -272,7 +272,7 @@ class Settings:
         environment=True,
     )
     domain_name = Text(
-        "A domain name for the API, in lower case, as API Gateway wants it.",
+        "A custom domain name for the API, in lower case.",
         r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}",
         "passwords.example.com",
         needs="certificate_arn",
@@ -284,7 +284,7 @@ class Settings:
         needs="domain_name",
     )
     hosted_zone_id = Text(
-        "The Route 53 zone for the domain's records. Without one, you make them yourself.",
+        "The Route 53 zone for the domain's records. Without one, create them yourself.",
         r"Z[A-Z0-9]+",
         "Z0123456789ABCDEFGHIJ",
         needs="domain_name",
@@ -391,7 +391,7 @@ class Settings:
         environment=True,
     )
     alarm_email = Text(
-        "Who is told about alarms. Without an address, only the dashboard shows them.",
+        "The address that alarms are mailed to. Without one, only the dashboard shows them.",
         r"[^@\s]+@[^@\s]+",
         "ops@example.com",
     )
@@ -407,12 +407,12 @@ class Settings:
         stages={"prod": True},
     )
     keep_versions = Flag(
-        "Keep replaced versions of the functions, to go back to one by hand.",
+        "Keep replaced versions of the functions, so that you can go back to one by hand.",
         default=False,
         stages={"prod": True},
     )
     cloud_watch_role = Flag(
-        "Make the account's one role with which API Gateway writes access logs.", default=True
+        "Create the account's role with which API Gateway writes access logs.", default=True
     )
 
     log_retention = Choice(
@@ -434,13 +434,13 @@ class Settings:
         context=False,
     )
     host_platform = Flag(
-        "Build the functions for the machine that runs the synthesis.",
+        "Build the functions for the machine that runs the CDK.",
         default=False,
         stages={"local": True},
         context=False,
     )
     enforce_tls = Flag(
-        "The queues refuse what does not come over TLS.",
+        "Make the queues refuse requests without TLS.",
         default=True,
         stages={"local": False},  # the emulator speaks none
         context=False,

@@ -1,4 +1,4 @@
-"""The REST API: a method for each operation, and answers for what never reaches one."""
+"""The REST API: a method for each operation, and responses to requests that reach none."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ ACCESS_LOG: Final = {
 
 
 class Api(Construct):
-    """The gateway in front of the functions."""
+    """The API Gateway in front of the functions."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Api(Construct):
             cloud_watch_role_removal_policy=(
                 RemovalPolicy.RETAIN if settings.cloud_watch_role else None
             ),
-            # A second name would accept the oldest TLS that AWS does.
+            # AWS's own name would still accept its oldest TLS version.
             disable_execute_api_endpoint=bool(settings.domain_name),
             deploy_options=_deployment(self.access_log, settings.stage),
         )
@@ -93,7 +93,7 @@ class Api(Construct):
             self,
             "Authorizer",
             cognito_user_pools=[pool],
-            # Nothing is lost: a revoked token is Cognito's to refuse, which it does at once.
+            # Caching is safe, because Cognito refuses revoked tokens at once.
             results_cache_ttl=Duration.minutes(5),
         )
         for operation in Operation:
@@ -163,7 +163,7 @@ def _refuse_other_methods(
     return resource.add_method(
         "ANY",
         apigateway.MockIntegration(
-            # What is no JSON gets the gateway's 415, and not the failure to read it as a template.
+            # A body that is not JSON gets the gateway's 415, not a template error.
             passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
             request_templates={"application/json": json.dumps({"statusCode": problem.status})},
             integration_responses=[
@@ -194,7 +194,7 @@ def _add_response(api: apigateway.RestApi, response_type: str, problem: Problem)
 
 
 def _headers(problem: Problem) -> dict[str, str]:
-    # The gateway cannot choose an origin; what it says holds nothing private.
+    # The gateway cannot choose an origin, and its responses hold nothing private.
     headers = problem.headers | {
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "Retry-After",
@@ -203,5 +203,5 @@ def _headers(problem: Problem) -> dict[str, str]:
 
 
 def _templates(problem: Problem) -> dict[str, str]:
-    # Keyed by this type alone: one for application/problem+json is never chosen.
+    # Only this key works: the gateway never chooses one for application/problem+json.
     return {"application/json": json.dumps(problem.document("$context.requestId"))}

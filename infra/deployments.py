@@ -1,4 +1,4 @@
-"""New versions get a part of the traffic first, and lose it again if an alarm rings."""
+"""Canary deployments, which alarms roll back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""A name of the operator's own for the API."""
+"""A custom domain for the API."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ from functions.settings import Settings
 
 
 class Domain(Construct):
-    """The domain, the API at its root, and the records that lead there."""
+    """The custom domain, the API at its root, and DNS records."""
 
     def __init__(
         self, scope: Construct, id_: str, *, settings: Settings, api: apigateway.RestApi
@@ -32,7 +32,7 @@ class Domain(Construct):
             mapping=api,
         )
         self.target: str = domain.domain_name_alias_domain_name
-        """AWS's name for it, to which a record made by hand leads."""
+        """The AWS name that a DNS record made by hand must point to."""
         # The CDK has no input for it; without it nothing answers to the AAAA record.
         cast("apigateway.CfnDomainName", domain.node.default_child).add_property_override(
             "EndpointConfiguration.IpAddressType", "dualstack"
@@ -40,7 +40,7 @@ class Domain(Construct):
         if settings.hosted_zone_id:
             zone = route53.HostedZone.from_hosted_zone_id(self, "Zone", settings.hosted_zone_id)
             target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(domain))
-            # The final dot makes the name complete, so that nobody has to know the zone's.
+            # The final dot makes the name absolute, so the zone's name is not needed.
             name = f"{settings.domain_name}."
             route53.ARecord(self, "A", zone=zone, record_name=name, target=target)
             route53.AaaaRecord(self, "Aaaa", zone=zone, record_name=name, target=target)

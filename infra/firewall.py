@@ -1,4 +1,4 @@
-"""What AWS WAF refuses, before the gateway asks the authorizer or a function."""
+"""The AWS WAF web ACL before the gateway."""
 
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aws_cdk.aws_logs import CfnLogGroup
 
 WINDOW: Final = 60
-"""Seconds, over which WAF counts the requests of an address: the shortest that it has."""
+"""Seconds over which WAF counts an address's requests. This is its shortest window."""
 REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no single address uses up the throttle of a method."""
 PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
@@ -44,15 +44,15 @@ class Firewall(Construct):
             )
         )
         rules = (
-            # Anyone who attacks others will attack us next.
+            # These addresses attack others, too.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
-            # The throttles are for all callers together.
+            # All callers share the throttles, so one address must not use them up.
             ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS), block),
             # Anyone can call these, and a malformed request is nowhere else counted.
             ("PublicPerAddress", _rate(PUBLIC_REQUESTS_PER_ADDRESS, scope_down=public), block),
-            # A function is paid for by the time that it has a body in hand.
+            # Lambda bills the time that a function takes to read a body.
             ("BodySize", _too_large(), block),
-            # These read bodies; what they count tells of an attack.
+            # These read bodies, so they only count.
             ("CommonRules", _managed("CommonRuleSet"), False),
             ("KnownBadInputs", _managed("KnownBadInputsRuleSet"), False),
         )

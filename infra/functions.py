@@ -29,7 +29,7 @@ from infra.queue import Queue
 from infra.user_pool import UserPool
 
 TIMEOUT: Final = 28
-"""Seconds: more than all of a function's own time-outs, less than the 29 that API Gateway waits."""
+"""Seconds. Longer than a function's own time-outs, shorter than API Gateway's 29."""
 
 ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
@@ -38,7 +38,7 @@ allows 30 calls a second, and the rest is for those who confirm and update."""
 
 
 class Functions(Construct):
-    """The published version of each function, behind the alias `live`."""
+    """The functions, each published behind the alias `live`."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Functions(Construct):
             user_pool_id=user_pool.pool.user_pool_id,
             user_pool_client_id=user_pool.client_id,
             allowed_client_ids=(*user_pool.client_ids, *settings.allowed_client_ids),
-            # Whether an imported pool ignores case is not known here. Cognito itself knows.
+            # Only Cognito knows whether an imported pool ignores case.
             lower_case_usernames=not user_pool.imported,
             table_name=table.table_name,
             event_bus_name=event_bus.event_bus_name if event_bus else "",
@@ -107,7 +107,7 @@ class Functions(Construct):
         self.worker.add_event_source(
             sources.SqsEventSource(
                 self.queue.queue,
-                # Nobody's code waits for the code of another.
+                # No code waits for another.
                 batch_size=1,
                 max_concurrency=CODES_PER_SECOND,
                 report_batch_item_failures=True,
@@ -116,12 +116,12 @@ class Functions(Construct):
 
     @property
     def by_name(self) -> dict[str, lambda_.Alias]:
-        """Every function by its name."""
+        """The functions by name."""
         operations = {operation.id: alias for operation, alias in self.by_operation.items()}
         return operations | {WORKER: self.worker}
 
     def _add(self, name: str, description: str) -> lambda_.Function:
-        """Add a function with a role and a log group of its own."""
+        """Add a function with its own role and log group."""
         id_, settings = name.title().replace("_", ""), self._settings
         log_group = LogGroup(self, f"{id_}Logs", settings=settings)
         self.log_groups.append(log_group)
@@ -162,7 +162,7 @@ class Functions(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
-            removal_policy=removal_policy(settings),  # without it, kept logs name nobody
+            removal_policy=removal_policy(settings),  # without it, retained logs are unreadable
         )
         Validations.of(key).acknowledge(
             Acknowledgment(
@@ -180,7 +180,7 @@ def _grant_cognito(function: lambda_.Function, user_pool: UserPool, actions: Ite
 
 
 def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
-    """Let a function send mails from one address, by its identity or that of its domain."""
+    """Allow a function to send mails from one address, with its identity or that of its domain."""
     if not settings.restrict_sender:
         function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
         return

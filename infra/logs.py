@@ -1,4 +1,4 @@
-"""Log groups, kept for the time that the settings say, and what else outlives the stack."""
+"""Log groups, and the removal policy of data that outlives the stack."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from functions.settings import Settings
 
 
 def removal_policy(settings: Settings) -> RemovalPolicy:
-    """Return the policy of data that is kept if the settings say so."""
+    """Return the removal policy that the settings choose for data."""
     kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
     return kept if settings.retain_data else RemovalPolicy.DESTROY
 

@@ -1,4 +1,4 @@
-"""What tells an operator that something is wrong, and shows it: alarms, mails, a dashboard."""
+"""Alarms, alarm mails, and a dashboard."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -23,17 +23,17 @@ from infra.api import Api
 from infra.queue import Queue
 
 FAULT: Final = 3
-"""So many failures; fewer may be one lost connection, or one user's dead mailbox."""
+"""Failures that raise an alarm. Fewer may be one lost connection or one dead mailbox."""
 PERIOD: Final = 5
-"""Minutes, in which a fault shows although few people reset a password."""
+"""Minutes. Long enough to notice a fault although few people reset a password."""
 
 
 OLD_MESSAGE: Final = 60
-"""Seconds that a message waits for the worker; on an ordinary day, less than one."""
+"""Seconds that a message waits for the worker. Usually it is less than one."""
 
 
 class Watch(NamedTuple):
-    """What is summed up, in minutes of `period`, and the sum that raises the alarm."""
+    """Metrics that are summed over `period` minutes, and the sum that raises the alarm."""
 
     metrics: Sequence[cloudwatch.Metric]
     threshold: int
@@ -104,7 +104,7 @@ class Observability(Construct):
         degradations = {
             str(one): Watch(self._count(one), 1)
             for one in Degradation
-            # The worker makes up for it; what it cannot do becomes a dead letter.
+            # The worker retries it, and a dead letter raises its own alarm.
             if one is not Degradation.SIGN_OUT_DELAYED
         }
         alarms = {
@@ -153,7 +153,7 @@ class Observability(Construct):
         )
 
     def _add_topic(self, settings: Settings) -> sns.Topic:
-        """A topic whose key is our own, since the one that SNS has does not let alarms use it."""
+        """Return a topic with its own key, because alarms may not use the key of SNS."""
         key = kms.Key(
             # What it encrypts is not kept.
             self,

@@ -1,4 +1,4 @@
-"""The questions of an incident, saved in CloudWatch Logs Insights."""
+"""The saved queries of CloudWatch Logs Insights, for incidents."""
 
 from collections.abc import Sequence
 from inspect import cleandoc
@@ -72,7 +72,7 @@ QUERIES: Final = {
         | sort @timestamp desc
     """,
 }
-"""Over the log lines of all functions; quoted text is a placeholder for what you know."""
+"""Queries of the functions' log lines. Quoted text is a placeholder."""
 
 ACCESS_QUERIES: Final = {
     "gateway": """
@@ -83,11 +83,11 @@ ACCESS_QUERIES: Final = {
         | sort requests desc
     """,
 }
-"""Over the access log, which also has what never reached a function."""
+"""Queries of the access log, which also has requests that reached no function."""
 
 
 class Queries(Construct):
-    """Saved beside each other, in a folder of the stage."""
+    """The saved queries, in a folder of the stage."""
 
     def __init__(
         self,

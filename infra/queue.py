@@ -1,4 +1,4 @@
-"""The queue of the worker, and the one where messages end that it could not carry out."""
+"""The worker's queue and its dead-letter queue."""
 
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_sqs as sqs
@@ -14,7 +14,7 @@ class Queue(Construct):
     def __init__(
         self, scope: Construct, id_: str, *, settings: Settings, visibility: Duration
     ) -> None:
-        """Hide a message that is being worked on for the time of `visibility`."""
+        """Deliver a message again if it is not done after `visibility`."""
         super().__init__(scope, id_)
         if not settings.enforce_tls:
             Validations.of(self).acknowledge(

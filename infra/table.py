@@ -6,7 +6,7 @@ from constructs import Construct
 
 
 class Table(Construct):
-    """On demand and encrypted; what it holds is of no use an hour later, so it is never kept."""
+    """An encrypted table on demand. It is never retained, because its items expire."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)

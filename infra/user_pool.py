@@ -12,7 +12,7 @@ MESSAGE: Final = (
     "Your code is {####}. Use it to set a new password or to confirm your address."
     " If you did not ask for it, ignore this message."
 )
-"""Cognito has one text for resets, sign-ups and new addresses alike, and puts the code into it."""
+"""The mail for resets, sign-ups and new addresses: Cognito has one text for all."""
 
 HISTORY: Final = 5
 """Earlier passwords that Cognito refuses, in the plans Essentials and Plus. PCI DSS 8.3.7 asks for
@@ -66,11 +66,11 @@ class UserPool(Construct):
             standard_threat_protection_mode=(
                 cognito.StandardThreatProtectionMode.FULL_FUNCTION
                 if settings.threat_protection
-                # Sent as OFF: Cognito lets a pool leave the Plus plan only once it is off.
+                # Sent as OFF, because a pool can leave the Plus plan only once it is off.
                 else cognito.StandardThreatProtectionMode.NO_ENFORCEMENT
             ),
             deletion_protection=kept,
-            # Also if the stack cannot be made: a protected pool refuses to be deleted.
+            # A protected pool cannot be deleted, even if the stack's creation fails.
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
         Validations.of(self.pool).acknowledge(

@@ -1,1 +1,1 @@
-"""The service on this machine: an emulator of AWS, the real stack in it, and a demo user."""
+"""Run the service on this machine: the real stack in an emulator of AWS, with a demo user."""

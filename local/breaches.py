@@ -1,4 +1,4 @@
-"""A small range API of breached passwords, since the real one is out of reach on this machine."""
+"""A small range API of breached passwords, so that nothing leaves this machine."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Final
 from local.servers import serve
 
 PASSWORDS: Final = ("passwordpassword", "correct horse battery staple", "123456789012345")
-"""As stolen as any, and long enough for the pool."""
+"""Long enough for the pool's policy."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def breached_passwords(passwords: Iterable[str] = PASSWORDS) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing: a prefix is a part of a password's hash."""
+            """Log nothing, because a prefix is part of a password's hash."""
 
     with serve(Handler) as address:
         yield f"{address}/range"

@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
-    """Do what the command line asks for; a signal ends it in good order."""
+    """Run the command of the command line. A signal ends it cleanly."""
     try:
         # SIGINT too: a shell lets its background jobs ignore it, and Python would take that over.
         for number in SIGNALS:
@@ -71,7 +71,7 @@ def _port(setting: str, text: str) -> int:
 
 
 def _interrupt(_number: int, _frame: object) -> Never:
-    # Once is enough: a second signal must not stop the clearing up.
+    # A second signal must not stop the cleanup.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The stage `local`, deployed to an emulator by the CDK CLI as it would be to AWS."""
+"""Deploy the stage `local` to an emulator, with the CDK CLI as for AWS."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def local_stack(
         )
         emulator.wait(endpoint, child)
         cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}").finish()
-        # The policy asks for TLS, which the emulator does not speak.
+        # The policy requires TLS, which the emulator does not support.
         bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
         emulator.client(endpoint, "s3").delete_bucket_policy(Bucket=bucket)
         synthesis.finish()

@@ -1,4 +1,4 @@
-"""The emulator of AWS, and how to reach it and nothing else."""
+"""Start the emulator of AWS, and make every client use it."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ KEY: Final = "test"
 """The access key, and its secret, of the emulated account's root user."""
 
 PORT: Final = 4566
-"""Where `make run` starts it unless told otherwise."""
+"""The default port of `make run`."""
 
 _PYTHON: Final = ROOT / ".local" / "emulator" / "bin" / "python"
 _START_UP: Final = 60.0
@@ -30,7 +30,7 @@ _START_UP: Final = 60.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """Return a free port."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`make invoke`: one handler in this process, with an event as API Gateway or SQS sends it."""
+"""`make invoke`: run one handler in this process, with an event from API Gateway or SQS."""
 
 import io
 import json
@@ -21,12 +21,12 @@ from local.stack import Stack
 CODE: Final = "{{code}}"
 ACCESS_TOKEN: Final = "{{accessToken}}"  # noqa: S105 - a placeholder
 REVOKED_ACCESS_TOKEN: Final = "{{revokedAccessToken}}"  # noqa: S105 - a placeholder
-"""Placeholders in the sample events, for what only a live user pool, or the clock, can provide."""
+"""Placeholders in the sample events, for values from the live user pool or the clock."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the handlers and Powertools read of Lambda's context."""
+    """The part of Lambda's context that the handlers and Powertools read."""
 
     function_name: str
     memory_limit_in_mb: int
@@ -76,7 +76,7 @@ def _invoke(name: str, text: str, stack: Stack) -> None:
     os.environ.update(function["Environment"]["Variables"])
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:
-        # Imported late: Powertools takes its settings and its output stream at import.
+        # Imported late, because Powertools reads its settings and output stream at import.
         answer = import_module(f"functions.{name}.handler").handler(event, context)
     if "{{" in text:
         stack.create(stack.demo_user)

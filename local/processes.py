@@ -1,4 +1,4 @@
-"""Child processes that end with their starter, whatever ends it."""
+"""Child processes that end with the process that started them, even if it is killed."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from typing import Final, Self
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-"""The project's folder."""
+"""The root folder of the project."""
 
 _RECORD: Final = "processes"
 """The name of the file that lists the processes of a folder: an ID and a start time per line."""
@@ -24,7 +24,7 @@ _BURIAL: Final = 2.0
 
 
 class Child:
-    """One command and the file that holds what it says."""
+    """A running command and its log file."""
 
     def __init__(self, name: str, process: Popen[bytes], log: Path) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Child:
             self.fail()
 
     def fail(self) -> None:
-        """Exit with the last lines of the log."""
+        """Exit with the last lines of the log as the message."""
         with self.log.open(errors="replace") as lines:
             tail = "".join(deque(lines, 30)).strip()
         sys.exit(f"{tail}\n{self.name} failed; its last lines are above.")
@@ -104,7 +104,7 @@ class Processes:
 
 
 def record(folder: Path, pid: int) -> None:
-    """Write down a process, so that a later run recognises it even if this one is killed."""
+    """Record a process, so that a later run recognises it even if this one is killed."""
     with (folder / _RECORD).open("a") as lines:
         lines.write(f"{pid} {_started(pid)}\n")
 

@@ -1,4 +1,4 @@
-"""The ports that the runs of this clone use: each has a folder, which ends with its run."""
+"""The runs of this clone: each has a folder named by its port, which is removed with it."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`make run`: a stack to try the service on, until it is stopped."""
+"""`make run`: a local stack to try the service on."""
 
 import json
 import os
@@ -22,14 +22,14 @@ from local.web import origins, pages, website
 
 CHOSEN: Final = "second-quiet-harbour-42"
 UPDATED: Final = "third-quiet-harbour-43"
-"""The passwords that the printed commands set, one after the other."""
+"""The passwords that the second and the third printed command set."""
 
 _PAUSE: Final = 0.3
-"""Seconds between two looks at the mailbox, and at the terminal."""
+"""Seconds between two checks of the mailbox, and of the terminal."""
 
 
 def run(port: int, web_port: int) -> None:
-    """Start, explain, and print codes as they are mailed; a signal ends it."""
+    """Deploy the stack, print a welcome, then print codes as they are mailed, until a signal."""
     if port == web_port:
         sys.exit("PORT and WEB_PORT must differ.")
     started = time.monotonic()
@@ -56,8 +56,8 @@ def run(port: int, web_port: int) -> None:
 def _watch() -> None:
     """End this process when its terminal, the reader of its output or its parent is gone.
 
-    When a terminal is closed, the system tells the leader of the session alone. If that is make, it
-    waits for this process instead of passing the signal on.
+    Closing a terminal signals only the leader of the session. If that is make, it waits for this
+    process instead of passing the signal on.
     """
     parent = os.getppid()
     poll = select.poll()
@@ -100,22 +100,26 @@ def _introduction(stack: Stack, web_port: int) -> str:
     )
     return f"""\
 Page       http://{HOST}:{web_port}/
-Base URL   {stack.url}
-Demo user  {user.username}
-Password   {user.password}
-Mailbox    {stack.mailbox}
 API docs   http://{HOST}:{web_port}/docs
-Breached   Try {PASSWORDS[0]}: it is on the list of breached passwords and will be refused
+Base URL   {stack.url}
+Inbox      {stack.mailbox}
+Username   {user.username}
+Password   {user.password}
+Breached   {PASSWORDS[0]} (try it as a new password: it is refused)
 
-Ask for a code, choose a new password with it, and change that one (paste in this order):
+1. Request a code:
 
 {reset}
 
+2. Choose a new password with the code:
+
 {confirm}
+
+3. Change that password:
 
 {update}
 
-Codes appear below as they are mailed. Ctrl-C stops everything."""
+Codes appear here as they are mailed. Press Ctrl-C to stop everything."""
 
 
 def _curl(stack: Stack, path: str, body: dict[str, str], headers: str = "") -> str:
@@ -126,5 +130,5 @@ def _curl(stack: Stack, path: str, body: dict[str, str], headers: str = "") -> s
 
 
 def _make(stack: Stack, target: str) -> str:
-    """A command that works in any folder, and means this stack even if others are running."""
+    """Return a command that works in any folder and uses this stack, even if others are running."""
     return f"make -sC {shlex.quote(str(ROOT))} {target} PORT={stack.port}"

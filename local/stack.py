@@ -24,18 +24,18 @@ _FILE: Final = "stack.json"
 """The name of the file where `make run` describes its stack, in the folder of its port."""
 
 _WORK: Final = 10.0
-"""Seconds; a cold worker needs about two."""
+"""Seconds to wait for the worker. A cold one needs about two."""
 
 
 class User(NamedTuple):
-    """A user of the pool who signs in with an e-mail address."""
+    """A user of the pool who signs in with an email address."""
 
     username: str
     password: str
 
 
 class Mail(NamedTuple):
-    """A mail that nobody delivered."""
+    """A mail in the emulator's mailbox."""
 
     id: str
     to: str
@@ -112,7 +112,7 @@ class Stack:
         return stack
 
     def save(self) -> None:
-        """Write the file, all of it at once."""
+        """Write the file atomically."""
         document = {
             "url": self.url,
             "endpoint": self.endpoint,

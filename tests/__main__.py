@@ -1,7 +1,6 @@
-"""`make test`: every check runs, whatever the others find, and a summary ends it.
+"""`make test`: run every check, even after one has failed, and end with a summary.
 
-`make check` names those that take seconds. Two checks at a time share the machine's cores; the
-longest comes first.
+`make check` runs those that take seconds. Two checks run at a time, the longest first.
 """
 
 import os
@@ -10,17 +9,25 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 from threading import Lock
 from typing import Final, NamedTuple
 
 ABREAST: Final = 2
 PYTEST: Final = ("pytest", "--durations=5")
-# They need both cores.
+# They need both cores, so they run alone.
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
-# In one process, which starts the CDK once. The others call functions in processes of the emulator,
-# where nothing is measured.
+# One process, which starts the CDK once. The other tests run functions in the emulator, where
+# coverage cannot be measured.
 COVERED: Final = (*PYTEST, "--cov", "--cov-report=term", "-p", "no:schemathesis")
+# The words of `tests/words.txt` are not plain English; `-` is codespell's own list of misspellings.
+SPELLING: Final = ("codespell_lib", "-D", "tests/words.txt", "-D", "-")
+# All of proselint's checks except typography, which wants curly quotes even in code.
+PROSE: Final = ("proselint", "check", "--config", "tests/proselint.json")
+DOCUMENTS: Final = sorted(
+    str(one) for path in ("*.md", "docs/**/*.md") for one in Path().glob(path)
+)
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={load}" for load in LOADS)),
     "format": ("ruff", "format", "--check"),
@@ -28,14 +35,16 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "unit": (*COVERED, "tests/infra", "tests/bundle", "tests/unit", "tests/web"),
     "local": (*PYTEST, "tests/local"),
     "types": ("mypy",),
+    "prose": (*PROSE, *DOCUMENTS),
+    "spelling": SPELLING,
     "load": (*PYTEST, *LOADS),
 }
 ALONE: Final = "load"
-"""What comes when the others have ended."""
+"""The check that runs after all others."""
 
 
 class Result(NamedTuple):
-    """What one check came to."""
+    """The outcome of one check."""
 
     name: str
     seconds: float
@@ -46,7 +55,7 @@ class Result(NamedTuple):
 
 
 class Runner:
-    """The checks that run now; a signal ends them all."""
+    """The running checks, which a signal ends."""
 
     def __init__(self) -> None:
         self._running: set[Popen[str]] = set()
@@ -54,7 +63,7 @@ class Runner:
         self._stopped = False
 
     def check(self, name: str, command: tuple[str, ...]) -> Result:
-        """Run one check, and print what it says when it ends."""
+        """Run one check and print its output."""
         started = time.monotonic()
         with self._lock:
             if self._stopped:

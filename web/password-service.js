@@ -80,8 +80,8 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
     throw new AuthError({
       type: `${URN}update-password-missing`,
       name: 'EmptyUpdatePassword',
-      message: 'oldPassword and newPassword are required to update a password.',
-      recoverySuggestion: 'Enter both passwords and try again.',
+      message: 'Both your current and your new password are required.',
+      recoverySuggestion: 'Enter both passwords, then try again.',
     });
   }
   if (!token) {

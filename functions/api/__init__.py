@@ -1,1 +1,1 @@
-"""The pipeline: a function becomes an HTTP operation."""
+"""Turn a Python function into an HTTP operation."""

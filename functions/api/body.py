@@ -1,4 +1,4 @@
-"""The body of a request: JSON, and nothing that two parsers could read differently."""
+"""Parse request bodies strictly, so that no two JSON parsers could read them differently."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ _UTF_8: Final = {"utf-8", "utf8"}
 
 
 def read_body(event: dict[str, Any], headers: dict[str, str]) -> object:
-    """Return the parsed body, or raise the `Failure` that says why it cannot be read."""
+    """Return the parsed body, or raise a `Failure` that explains why it cannot be parsed."""
     media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
     if media_type.strip() != "application/json":
         raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)

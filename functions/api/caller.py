@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MAX_IDEMPOTENCY_KEY: Final = 255
-"""Characters, the usual bound in this field."""
+"""Characters, the usual maximum for this header."""
 
 _CHECKED_CLAIMS: Final = ("sub", "client_id", "token_use", "jti")
-"""The claims by which a token is recognised as the one that the authorizer verified."""
+"""The claims that identify the token that the authorizer verified."""
 
 
 def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
-    """Return what the gateway reports about any caller."""
+    """Return what the gateway reports about every caller."""
     request = event.get("requestContext") or {}
     identity = request.get("identity") or {}
     return Caller(
@@ -49,7 +49,7 @@ def identify(
     key = headers.get("idempotency-key", "")
     if len(key) > MAX_IDEMPOTENCY_KEY:
         name, rule, params = "Idempotency-Key", "maxLength", {"maximum": MAX_IDEMPOTENCY_KEY}
-        error = FieldError(name, rule, REQUEST_RULES[rule].format(member=name, **params), params)
+        error = FieldError(name, rule, REQUEST_RULES[rule].format(field=name, **params), params)
         raise Failure(problems.INVALID_REQUEST, [error])
     caller = caller._replace(idempotency_key=key)
     if not operation.signed_in:

@@ -4,7 +4,7 @@ from functions.settings import Settings
 
 
 def cors_headers(sent: dict[str, str], settings: Settings) -> dict[str, str]:
-    """Name the origin only if it is allowed, and tell caches that the response depends on it."""
+    """Return the CORS headers: the origin if it is allowed, and `Vary` for caches."""
     headers = {"Vary": "Origin"}
     origin = sent.get("origin")
     if origin in settings.allowed_origins:

@@ -1,7 +1,7 @@
-"""A function becomes an HTTP operation: one Lambda handler behind API Gateway.
+"""Turn a function into an HTTP operation: a Lambda handler behind API Gateway.
 
-`Endpoint.handler` is the pipeline of every request. It never raises, because the gateway could not
-explain a failure to the caller.
+Every request passes through `Endpoint.handler`. It never raises, because the gateway could not
+explain the failure to the caller.
 """
 
 import json
@@ -66,18 +66,18 @@ class Endpoint[R: Request]:
         self.visible_causes = visible_causes
 
     def __call__(self, event: Event, context: "LambdaContext") -> Response:
-        """Respond to one event."""
+        """Respond to one event of API Gateway."""
         response: Response = self._instrumented(event, context)
         return response
 
     def start(self) -> None:
-        """Make and read what the first request would wait for; what fails is tried again then."""
+        """Prepare what the first request would wait for. A failure is retried by that request."""
         _ = self._instrumented
         with suppress(Exception):
             settings, operation = self.settings, self.operation
             revealed = settings.reveal_user_existence
             checks_breaches = operation.changes_password and settings.breach_endpoint
-            # It reads all certificates, without Python's lock.
+            # Reading the certificates releases the GIL, so a thread does it meanwhile.
             certificates = Thread(target=breaches.make_context)
             if checks_breaches:
                 certificates.start()
@@ -104,7 +104,7 @@ class Endpoint[R: Request]:
         return self._reporter.instrument(self.handler)
 
     def handler(self, event: Event, context: "LambdaContext") -> Response:
-        """Parse, identify the caller, carry out once, hide, pad, record."""
+        """Respond to one event: parse, identify, carry out once, hide, pad, record."""
         record = Record(self.operation.id)
         clients.deadline.set(record.started + clients.RETRY_TIME)
         headers: dict[str, str] = {}
@@ -161,10 +161,10 @@ class Endpoint[R: Request]:
         return _build(success.status, result, headers)
 
     def _operate(self, request: R) -> Body:
-        """Carry out the operation. Pad what Cognito refuses: only that takes an account's time.
+        """Carry out the operation, and pad a refusal by Cognito, whose time depends on the account.
 
-        A request with an `Idempotency-Key` stays in progress for as long, or else a second one
-        could find out when Cognito answered.
+        Padding happens while an `Idempotency-Key` is still in progress. Otherwise a second request
+        with the key could find out when Cognito answered.
         """
         try:
             return self.operate(request)

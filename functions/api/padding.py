@@ -1,10 +1,10 @@
-"""Padding, so that the time of a response does not tell accounts apart (ASVS 6.3.8)."""
+"""Pad responses, so that their timing does not reveal accounts (ASVS 6.3.8)."""
 
 import time
 
 
 def pad(started: float, interval: float) -> float:
-    """Sleep until the next multiple of the interval, and return the seconds of sleep.
+    """Sleep until the next multiple of the interval, and return the seconds slept.
 
     `started` is a time of `time.monotonic`.
     """

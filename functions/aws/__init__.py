@@ -1,1 +1,1 @@
-"""Clients of AWS, and what is called through them."""
+"""The clients of AWS, and everything that calls AWS."""

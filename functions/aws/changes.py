@@ -1,4 +1,4 @@
-"""What follows a change of a password, besides the end of the sessions."""
+"""What happens after a password change, besides ending sessions."""
 
 import time
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ TRIGGER_CAUSES: Final = {
     "UnexpectedLambdaException",
     "UserLambdaValidationException",
 }
-"""The failures of a pool's trigger. The one that follows a confirmation runs after the change."""
+"""The failures of pool triggers. PostConfirmation runs after the change."""
 
 
 class Change:
-    """A change of a password: what follows it, whether or not Cognito says that it was made."""
+    """A password change, and what follows whether or not Cognito confirms it."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Change:
             raise
 
     def announce(self) -> None:
-        """Have the worker put an event, and mail the user."""
+        """Queue an event and a mail to the user."""
         notifications.announce(self.request, self.detail_type, **self.user)
         if self.request.settings.mail_from:
             queue.follow_up(self.request, Task.MAIL_CHANGE, username=self.username)

@@ -41,10 +41,10 @@ Lambda freezes a process between two calls, and networks drop connections that a
 on a dead connection would fail without being answered, and a change must not be sent twice.
 """
 RETRY_TIME: Final = 6.0
-"""Seconds after the start of a request in which a call may be tried again."""
+"""Seconds after the start of a request within which calls may be retried."""
 
 deadline: Final = ContextVar("deadline", default=inf)
-"""The time, by `time.monotonic`, after which no call is tried again."""
+"""The time of `time.monotonic` after which no call is retried."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -65,7 +65,7 @@ def _refuse_foreign(response_dict: dict[str, Any], operation_model: Any, **_: ob
 
 
 class OutOfTimeError(BotoCoreError):
-    """A call failed, and there is no time left to try it again."""
+    """A call failed, and there is no time left to retry it."""
 
     fmt = "The call failed, and there is no time left to try it again."
 
@@ -96,7 +96,7 @@ def session() -> Session:
     """
     made = Session(include_builtin_handlers=False)
     # Lambda gives its credentials in the environment, or with SnapStart by a container's endpoint.
-    # To look for them in all other places takes three milliseconds.
+    # Searching all other places takes three milliseconds.
     container = ContainerProvider.ENV_VAR_FULL in os.environ
     provider = ContainerProvider() if container else EnvProvider()
     made.register_component("credential_provider", CredentialResolver([provider]))
@@ -115,7 +115,7 @@ class Client[C]:
     def __init__(self, service: str, *, connect: float, read: float, attempts: int) -> None:
         self.service = service
         self.longest = connect + read
-        """Seconds that one attempt can take."""
+        """The most seconds that one attempt can take."""
         self._options = {
             "connect_timeout": connect,
             "read_timeout": read,
@@ -125,7 +125,7 @@ class Client[C]:
         self._used = 0.0
 
     def __call__(self) -> C:
-        """Return the client, whose next request finds no dead connection."""
+        """Return the client after closing connections that may be dead."""
         now = time.time()
         if self._client is None:
             self._client = make_client(self.service, **self._options)
@@ -139,11 +139,11 @@ class Client[C]:
 changes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
     "cognito-idp", connect=1, read=4, attempts=1
 )
-"""Cognito, for what must not be done twice. Triggers and mails may take a few seconds."""
+"""For Cognito calls that must not run twice. Triggers and mails may take a few seconds."""
 cognito: "Final[Client[CognitoIdentityProviderClient]]" = Client(
     "cognito-idp", connect=1, read=2, attempts=3
 )
-"""Cognito, for what may be done twice."""
+"""For Cognito calls that may run twice."""
 codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
     "cognito-idp", connect=1, read=16, attempts=1
 )
@@ -152,7 +152,7 @@ codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
 dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=3, attempts=3)
 eventbridge: "Final[Client[EventBridgeClient]]" = Client("events", connect=1, read=2, attempts=3)
 ses: "Final[Client[SESV2Client]]" = Client("sesv2", connect=1, read=4, attempts=1)
-"""SES, which the worker asks again later, so that one mail is not sent twice."""
+"""For SES, with one attempt: the worker retries later, so that no mail is sent twice."""
 sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
 
 
@@ -176,11 +176,11 @@ def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botoc
 
 
 ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
-"""Whatever a call can raise."""
+"""Every exception that a call can raise."""
 
 
 def name(error: Exception) -> str:
-    """Return what AWS or botocore calls an error."""
+    """Return the name that AWS or botocore gives an error."""
     return (
         error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     )

@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 POLICY_LIFETIME: Final = 300
 """Seconds."""
 POLICY_PAUSE: Final = 3
-"""Seconds after a failure in which the policy is not read, so that a throttled read can recover."""
+"""Seconds after a failure during which the policy is not read, so that throttling can end."""
 INVITED: Final = "FORCE_CHANGE_PASSWORD"
 FEDERATED: Final = "EXTERNAL_PROVIDER"
-"""Cognito's names for the status of users who have no password of their own yet, or never."""
+"""Cognito's statuses of users who have no password of their own."""
 _ALIASES: Final = ("email", "phone_number", "preferred_username")
-"""The attributes that a pool can let users sign in by, beside the username."""
+"""The attributes that users can sign in with, besides the username."""
 
 
 class Pool(NamedTuple):
-    """What the service reads of a user pool, in Cognito's terms."""
+    """The properties of a user pool that the service reads."""
 
     policy: dict[str, Any]
     username_attributes: Sequence[str]
-    """The attributes that users sign in by, if they have no other username."""
+    """The attributes that users sign in with, if they have no other username."""
 
 
 class User(NamedTuple):
-    """What the service reads of a user."""
+    """The properties of a user that the service reads."""
 
     username: str
     status: str
@@ -58,18 +58,18 @@ class User(NamedTuple):
 
     @property
     def verified_email(self) -> str:
-        """The user's email address, or nothing if nobody has verified it."""
+        """The user's verified email address, or an empty string."""
         verified = self.attributes.get("email_verified") == "true"
         return self.attributes.get("email", "") if verified else ""
 
     @property
     def locale(self) -> str:
-        """The user's language, and maybe their region."""
+        """The user's language, possibly with a region."""
         return self.attributes.get("locale", "")
 
     @property
     def recoverable(self) -> bool:
-        """Whether Cognito has a verified address for a code."""
+        """Whether Cognito has a verified address to send a code to."""
         return "true" in map(self.attributes.get, ("email_verified", "phone_number_verified"))
 
 
@@ -88,7 +88,7 @@ class Cache[V]:
         self._failures: dict[tuple[str, str], tuple[Problem, str, float]] = {}
 
     def get(self, settings: Settings) -> V:
-        """Return the value, read anew if it is too old; `Failure` if that fails."""
+        """Return the value, refreshed if it is too old; raise a `Failure` if that fails."""
         key, now = self._key(settings), time.time()
         value, read_at = self._values.get(key, (None, -inf))
         if value is not None and 0 <= now - read_at < self._seconds:
@@ -105,12 +105,12 @@ class Cache[V]:
         return value
 
     def last(self, settings: Settings) -> V | None:
-        """Return the value however old it is."""
+        """Return the last value, even if it is too old."""
         value, _ = self._values.get(self._key(settings), (None, -inf))
         return value
 
     def forget(self, settings: Settings) -> None:
-        """Have the value read anew."""
+        """Discard the value, so that the next access reads it again."""
         self._values.pop(self._key(settings), None)
 
     @staticmethod
@@ -119,7 +119,7 @@ class Cache[V]:
 
 
 def prepare(settings: Settings, actions: Collection[str]) -> None:
-    """Make the clients of these actions, and read what calling them needs."""
+    """Create the clients for these actions, and read the secret or policy that they need."""
     for action in actions:
         _client(action)
     if "DescribeUserPoolClient" in actions:
@@ -178,7 +178,7 @@ def sign_out(settings: Settings, username: str) -> None:
 
 
 def find_user(settings: Settings, username: str) -> User | None:
-    """Return the user who signs in by a name, or None if there is nobody."""
+    """Return the user with this sign-in name, or None."""
     name = cognito_username(settings, username)
     try:
         user = call("AdminGetUser", UserPoolId=settings.user_pool_id, Username=name)
@@ -201,7 +201,7 @@ def find_users(settings: Settings, email: str) -> list[User]:
 
 
 def invite(settings: Settings, user: User, username: str) -> None:
-    """Send a user their invitation again, with a new temporary password.
+    """Resend a user's invitation, with a new temporary password.
 
     A pool whose users have no names of their own wants the one that the user typed.
     """
@@ -293,7 +293,7 @@ def _read_client_secret(settings: Settings) -> str:
     try:
         response = call(action, UserPoolId=pool_id, ClientId=client_id)
     except Failure as failure:
-        # Throttled or unreachable, and nothing was changed. Or else a deployment is wrong.
+        # Nothing was changed: throttled, unreachable, or a faulty deployment.
         raise Failure(
             problems.SERVICE_UNAVAILABLE
             if failure.problem in _TRANSIENT
@@ -312,7 +312,7 @@ _TRANSIENT: Final = (
 )
 
 client_secrets = Cache(_read_client_secret, inf)
-"""Empty for a client without a secret. Read from Cognito, so that no template has it."""
+"""The client secret, empty for a public client. Read from Cognito to keep it out of templates."""
 _pools = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 _CLIENTS: Final = {
@@ -325,20 +325,20 @@ _CLIENTS: Final = {
         clients.cognito,
     ),
 }
-"""The actions that may be done twice. Any other is asked for once."""
+"""The actions that may run twice. All others get one attempt."""
 
 _TRANSPORT_PROBLEMS: Final[dict[type[Exception], Problem]] = {
     # TLS can break after the request was sent.
     SSLError: problems.OUTCOME_UNKNOWN,
     ConnectionError: problems.SERVICE_UNAVAILABLE,
-    # The request was sent, and nothing tells what came of it.
+    # The request was sent, and its outcome is unknown.
     HTTPClientError: problems.OUTCOME_UNKNOWN,
     clients.ForeignAnswerError: problems.OUTCOME_UNKNOWN,
     clients.OutOfTimeError: problems.SERVICE_UNAVAILABLE,
     ResponseParserError: problems.OUTCOME_UNKNOWN,
     Exception: problems.INTERNAL_ERROR,
 }
-"""What went wrong when Cognito did not answer; the first kind that fits counts."""
+"""The failures without an answer of Cognito. The first kind that matches wins."""
 
 
 def _failure(error: Exception, action: str, parameters: dict[str, Any]) -> Failure:

@@ -1,4 +1,4 @@
-"""The queue of what the worker does after a response, such as to send a code."""
+"""The queue of tasks that the worker carries out after the response."""
 
 import json
 import time
@@ -14,11 +14,11 @@ from functions.settings import Settings
 from functions.telemetry.traces import tracer
 
 ATTEMPTS: Final = 6
-"""How often the worker tries a task, before its message becomes a dead letter."""
+"""Attempts at a task before its message becomes a dead letter."""
 
 
 class Task(StrEnum):
-    """What a message asks the worker to do."""
+    """The task that a message asks the worker to do."""
 
     SEND_CODE = "send_code"
     END_SESSIONS = "end_sessions"
@@ -52,7 +52,7 @@ class Message(NamedTuple):
 
 
 def send(request: Request, task: Task, /, **parameters: object) -> None:
-    """Queue a task, or raise the `Failure` that says when the caller can try again."""
+    """Queue a task, or raise a `Failure` that tells the caller when to try again."""
     caller, user = request.caller, request.record.user
     now = round(time.time(), 3)
     message = Message(task, caller.request_id, caller.source_ip, user, parameters, now)
@@ -81,7 +81,7 @@ def follow_up(request: Request, task: Task, /, **parameters: object) -> bool:
 
 
 def postpone(settings: Settings, receipt_handle: str, seconds: int) -> None:
-    """Choose when a failed message comes again. If that fails, the queue's own time counts."""
+    """Set when a failed message is delivered again. If that fails, the queue's default applies."""
     with suppress(*clients.ERRORS):
         clients.sqs().change_message_visibility(
             QueueUrl=settings.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds

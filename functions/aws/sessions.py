@@ -1,4 +1,4 @@
-"""The end of the sessions that were opened with an old password, which Cognito leaves valid."""
+"""End the sessions that were opened with an old password, which Cognito leaves valid."""
 
 from functions.aws import cognito, queue
 from functions.aws.queue import Task
@@ -8,7 +8,7 @@ from functions.requests import Request
 
 
 def end(request: Request, username: str) -> None:
-    """Revoke every token of a user; if that fails, the worker tries again."""
+    """Revoke every token of a user. If that fails, the worker retries."""
     try:
         cognito.sign_out(request.settings, username)
     except Failure:
@@ -16,7 +16,7 @@ def end(request: Request, username: str) -> None:
 
 
 def end_own(request: Request) -> None:
-    """Revoke every token of the caller in the same way, as the caller may do with one of them."""
+    """Revoke every token of the signed-in caller, with the caller's own token."""
     try:
         cognito.call("GlobalSignOut", AccessToken=request.caller.access_token)
     except Failure:

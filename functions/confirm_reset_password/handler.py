@@ -28,7 +28,7 @@ class ConfirmResetPassword(Request):
 
 
 VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationException"}
-"""What Cognito says of the new password. Its owner must know, so it is not hidden."""
+"""Cognito's verdicts on the new password. They are visible, because its owner must know them."""
 
 
 @endpoint(ConfirmResetPassword, hidden_answer=CODE_REFUSED, visible_causes=VERDICTS)

@@ -12,7 +12,7 @@ from functions.requests import Request
 
 
 class PasswordPolicy(Request):
-    """A request without members."""
+    """A request without fields."""
 
     operation = Operation.PASSWORD_POLICY
 
@@ -27,21 +27,21 @@ class PasswordRuleParams(TypedDict, total=False):
 
 
 class PasswordRule(TypedDict):
-    """A rule by the name that `errors` has for it."""
+    """A rule, by its name in `errors`."""
 
     rule: Annotated[str, {"enum": [rule.name for rule in RULES]}]
     params: NotRequired[PasswordRuleParams]
 
 
 class PasswordPolicyOutput(TypedDict):
-    """Every rule of this deployment."""
+    """The rules of this deployment."""
 
     rules: list[PasswordRule]
 
 
 @endpoint(PasswordPolicy)
 def handler(request: PasswordPolicy) -> PasswordPolicyOutput:
-    """Read the pool's policy, and add the rules that Cognito does not have."""
+    """Return the rules of the pool's policy and those of this service."""
     pool = cognito.describe_pool(request.settings, request.record)
     if pool is None:
         raise Failure(SERVICE_UNAVAILABLE, cause=Degradation.POLICY_UNREADABLE)

@@ -1,1 +1,1 @@
-"""What every operation is protected by, before Cognito is called."""
+"""Checks that protect the operations before Cognito is called."""

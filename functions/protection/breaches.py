@@ -61,7 +61,7 @@ class _Lookup(Thread):
         self._given_up = False
 
     def run(self) -> None:
-        """Set the body if there is one. Whatever goes wrong, the password is accepted."""
+        """Set the body if a response arrives. After any failure, the password is accepted."""
         with suppress(Exception):
             headers = {"Add-Padding": "true", "User-Agent": "password-service"}
             self.connection.request("GET", self.path, headers=headers)
@@ -73,7 +73,7 @@ class _Lookup(Thread):
             self.connection.close()
 
     def give_up(self) -> None:
-        """End the waiting of the thread, unless it has not connected yet.
+        """Stop the thread's waiting, unless it has not connected yet.
 
         It may take the part that it has read for a whole body.
         """
@@ -112,5 +112,5 @@ def _take_connection(endpoint: str) -> HTTPConnection:
 
 
 def _is_open(connection: HTTPConnection) -> bool:
-    """Return whether the other end has not closed it, which would give us something to read."""
+    """Return whether the other end has kept it open; a closed connection is readable."""
     return bool(connection.sock) and not select.select([connection.sock], [], [], 0)[0]

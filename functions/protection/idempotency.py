@@ -20,17 +20,17 @@ from functions.requests import Body, Request
 from functions.settings import Settings
 
 LIFETIME: Final = 3600
-"""Seconds for which an outcome is stored."""
+"""Seconds for which an outcome is kept."""
 
 _FREE: Final = (
     "attribute_not_exists(id) OR expiration < :now"
     " OR (attribute_not_exists(outcome) AND in_progress_until < :now)"
 )
-"""Nobody has done it, or not lately, or its function was killed."""
+"""The condition of a new attempt: nothing is stored, it has expired, or its function was killed."""
 
 
 def run_once(request: Request, act: Callable[[], Body]) -> Body:
-    """Act, unless the same user has sent the same request with the same key before."""
+    """Carry out a request once per user, content and key."""
     body = json.dumps(request.values, sort_keys=True)
     parts = (request.operation.id, request.user, request.caller.idempotency_key, body)
     return once(
@@ -95,7 +95,7 @@ class _Item:
         self._key = {"id": {"S": id_}}
 
     def begin(self, lifetime: int, seconds_left: float) -> Mapping[str, Any] | None:
-        """Put it as in progress, or return the one that is there."""
+        """Store it as in progress, or return the existing item."""
         now = time.time()
         try:
             clients.dynamodb().put_item(
@@ -117,7 +117,7 @@ class _Item:
         return None
 
     def end(self, outcome: Mapping[str, object]) -> None:
-        """Store what came of it."""
+        """Store the outcome."""
         clients.dynamodb().update_item(
             TableName=self._table,
             Key=self._key,
@@ -126,12 +126,12 @@ class _Item:
         )
 
     def delete(self) -> None:
-        """Let it be done again."""
+        """Delete the item, so that the request can be carried out again."""
         clients.dynamodb().delete_item(TableName=self._table, Key=self._key)
 
 
 def _repeat(record: Record, item: Mapping[str, Any]) -> Body:
-    """Return, or raise, what came of it earlier."""
+    """Return or raise the stored outcome."""
     if "outcome" not in item:
         raise Failure(REQUEST_IN_PROGRESS)
     record.repeated = True

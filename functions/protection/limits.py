@@ -30,11 +30,11 @@ from functions.settings import Settings
 WINDOW: Final = 3600
 """Seconds."""
 REFUSALS_BEFORE_EVENT: Final = 10
-"""How many refused attempts of one user in a window cause an event."""
+"""Refused attempts of one user in a window that cause an event."""
 
 
 class _Limit(NamedTuple):
-    """How many attempts pass in a window, and what the next one gets."""
+    """The attempts allowed in a window, and the problem of the next one."""
 
     parts: Sequence[str]
     most: float
@@ -68,7 +68,7 @@ def _count(request: Request) -> list[str]:
         item, seconds = _window(request, *parts)
         attempts = _add(request, item, most)
         if attempts is None:
-            # The next count would wait as long.
+            # The next count would fail as slowly.
             return []
         if not attempts:
             if problem is ATTEMPTS_EXCEEDED:
@@ -113,7 +113,7 @@ def _networks(settings: Settings, address: str) -> list[str]:
 
 
 def _count_refusal(request: Request) -> None:
-    """Count a refused attempt for a user at any address, and tell once that there are many."""
+    """Count a refused attempt of a user at any address, and put one event when there are many."""
     item, _ = _window(request, "refusals", request.operation.id, request.user)
     if _add(request, item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
         caller, name = request.caller, request.values.get("username", "")
@@ -122,14 +122,14 @@ def _count_refusal(request: Request) -> None:
 
 
 def _window(request: Request, *parts: str) -> tuple[str, int]:
-    """Return the item that counts now, and the seconds until another one does."""
+    """Return the item of the current window, and the seconds until it ends."""
     key = keyed_hash(request.settings.pseudonym_key, "limits", *parts)
     window, elapsed = divmod(time.time() + int(key[:8], 16) % WINDOW, WINDOW)
     return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
 
 
 def _add(request: Request, item: str, most: float) -> int | None:
-    """Add one; return the new count, 0 if there were `most`, or None if the table failed."""
+    """Add one. Return the new count, 0 if `most` was reached, or None if the table failed."""
     condition = "attribute_not_exists(attempts) OR attempts < :bound"
     return _update(request, item, condition, amount=1, bound=most)
 

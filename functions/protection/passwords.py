@@ -20,12 +20,12 @@ type Policy = Mapping[str, Any]
 _MIN_NAME: Final = 3
 """Characters. Too many good passwords contain a shorter name by chance."""
 _LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
-"""What people write in the place of a letter; the client has the same table."""
+"""Characters that people write instead of a letter. The client has the same table."""
 _SYMBOLS: Final = "^$*.[]{}()?!@#%&/,><:;|_~`=+- " + "\"'" + chr(92)
 
 
 class NewPassword(NamedTuple):
-    """A new password, and what it must not repeat."""
+    """A new password, with the names and the old password that it must not contain."""
 
     text: str
     names: Collection[str]
@@ -33,11 +33,11 @@ class NewPassword(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A rule by the name that `errors`, the policy's response and the client have for it."""
+    """A rule. `errors`, the policy's response and the client use its name."""
 
     name: str
     detail: str
-    """A sentence for people; what is in braces is one of the `params`."""
+    """The sentence for users, with `params` in braces."""
     params: Callable[[Policy, Settings], Params | None] = lambda *_: {}
     """The function that returns those of a deployment, or None if it does not have the rule."""
     is_broken: Callable[..., bool] | None = None
@@ -105,7 +105,10 @@ RULES: Final = (
         lambda *_: {"maximum": Password.max_length},
     ),
     Rule("pattern", f"The password must not contain {Password.refused_are}."),
-    Rule("replacementCharacter", "The password must not contain U+FFFD."),
+    Rule(
+        "replacementCharacter",
+        "The password must not contain characters that were not sent correctly (U+FFFD).",
+    ),
     _characters("requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"),
     _characters("requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"),
     _characters("requireNumbers", "RequireNumbers", "[0-9]", "a digit"),
@@ -122,36 +125,36 @@ RULES: Final = (
     ),
     Rule(
         "containsUsername",
-        "The password must not contain a name that you sign in with.",
+        "The password must not contain your username, email address or phone number.",
         is_broken=_contains_name,
     ),
     Rule(
         "sameAsOld",
-        "The password must differ from the old one.",
+        "The new password must differ from the current one.",
         is_broken=lambda new: new.text == new.old,
     ),
     Rule(
         "forbiddenWord",
-        "The password must not contain a word that is easy to guess, such as our name.",
+        "The password must not contain words that are easy to guess, such as our name.",
         lambda _, settings: {"words": words} if (words := settings.forbidden_words) else None,
         _contains_word,
     ),
     # Only if no other rule is broken.
     BREACHED,
-    # Only Cognito knows; the problem `password-used-before` stands for it.
+    # Only Cognito knows. The problem is then `password-used-before`.
     Rule(
         "usedBefore",
-        "The password must differ from the last {size}.",
+        "The password must differ from your last {size} passwords.",
         _number("size", "PasswordHistorySize"),
     ),
 )
-"""Every rule. The first and those that begin with `require` are of the pool, as is the last."""
+"""Every rule. The first, the last and those that begin with `require` belong to the pool."""
 SIGN_IN_NAME: Final = "signInName"
 """The rule about the username of a caller who is not signed in."""
 
 
 def enforced_rules(policy: Policy, settings: Settings) -> Iterator[tuple[Rule, Params]]:
-    """Yield each rule that a deployment has, with its params."""
+    """Yield each rule of a deployment with its params."""
     for rule in RULES:
         params = rule.params(policy, settings)
         if params is not None:
@@ -188,10 +191,10 @@ def check_breaches(request: Request, password: str) -> None:
 _NOT_A_SIGN_IN_NAME: Final = FieldError(
     "#/username",
     SIGN_IN_NAME,
-    REQUEST_RULES[SIGN_IN_NAME].format(member="username"),
+    REQUEST_RULES[SIGN_IN_NAME],
 )
 
 
 def _is_sub(name: str) -> bool:
-    """Return whether a name is formed like the ID that Cognito gives to each user."""
+    """Return whether a name has the form of the `sub` that Cognito gives each user."""
     return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name, re.IGNORECASE))

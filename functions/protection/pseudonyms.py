@@ -1,4 +1,4 @@
-"""Stable names for users and addresses in logs and in the table, which do not reveal them."""
+"""Pseudonyms for users and addresses in the logs and the table."""
 
 import hmac
 import json

@@ -21,7 +21,7 @@ class ResetPassword(Request):
 
 
 class CodeDeliveryDetails(TypedDict, total=False):
-    """Where the code goes; missing if the username does not tell."""
+    """Where the code goes. Left out if the username does not say."""
 
     destination: str
     deliveryMedium: str
@@ -29,7 +29,7 @@ class CodeDeliveryDetails(TypedDict, total=False):
 
 
 class NextStep(TypedDict):
-    """What the caller does next."""
+    """The caller's next step."""
 
     resetPasswordStep: Literal["CONFIRM_RESET_PASSWORD_WITH_CODE", "DONE"]
     codeDeliveryDetails: NotRequired[CodeDeliveryDetails]
@@ -43,7 +43,7 @@ class ResetPasswordOutput(TypedDict):
 
 
 def hide(request: ResetPassword) -> ResetPasswordOutput:
-    """Return the answer for any account, made from the username as typed."""
+    """Return the same answer for every account, from the username as typed."""
     local, _, domain = request.username.rpartition("@")
     if not (local and domain):
         return _describe({})
@@ -58,7 +58,7 @@ def hide(request: ResetPassword) -> ResetPasswordOutput:
 
 @endpoint(ResetPassword)
 def handler(request: ResetPassword) -> ResetPasswordOutput:
-    """Count the attempt, and queue it: neither the time nor the response tells of the account."""
+    """Count the attempt and queue it, so that neither time nor response reveals the account."""
     username, metadata = request.username, request.client_metadata
     with limits.attempt(request):
         if not request.settings.reveal_user_existence:

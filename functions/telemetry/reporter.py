@@ -1,4 +1,4 @@
-"""What a function tells the operator: one log line for each record, metrics, and a trace."""
+"""Report to the operator: one log line per record, metrics, and a trace."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from functions.operations import LOG_MESSAGES
 from functions.records import Record
 from functions.telemetry.logs import make_logger
 from functions.telemetry.metrics import make_metrics
@@ -48,4 +49,5 @@ class Reporter:
         with suppress(Exception):
             tracer().put_annotation(key="outcome", value=record.outcome)
         with suppress(Exception):
-            self._logger.log(record.level, record.operation, extra={"members": record.members})
+            message = LOG_MESSAGES[record.operation]
+            self._logger.log(record.level, message, extra={"members": record.members})

@@ -58,16 +58,16 @@ class Subsegment(BaseSegment):
         self.document["end_time"] = end_time or time.time()
 
     def add_subsegment(self, subsegment: Any) -> None:
-        """Send it inside this one."""
+        """Add a subsegment."""
         self.document.setdefault("subsegments", []).append(subsegment.document)
 
     def remove_subsegment(self, subsegment: Any) -> None:
-        """Do not send it at all."""
+        """Discard it."""
         self.document["subsegments"].remove(subsegment.document)
 
 
 class Unsampled(BaseSegment):
-    """What stands for every part of a request whose trace is not sampled."""
+    """The segment of every request whose trace is not sampled."""
 
     def close(self, *_: Any, **__: Any) -> None:
         """Do nothing."""

@@ -1,1 +1,1 @@
-"""What happens after a response."""
+"""The worker: what happens after the response."""

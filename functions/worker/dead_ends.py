@@ -1,4 +1,4 @@
-"""Users for whom Cognito has no code, and what the worker does for them instead.
+"""Help users to whom Cognito sends no code.
 
 No caller can see a difference, because the response was given before. Each costs an attempt, as a
 code does, and one name gets one mail in ten minutes from all callers together.
@@ -21,7 +21,7 @@ from functions.worker.mails import Mail
 _ADDRESS: Final = r"[\w.!#$%&'*+/^`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
 """One plain email address: anyone can type a list, or a quote that would end a filter."""
 PAUSE: Final = 600
-"""Seconds in which one name gets one mail."""
+"""Seconds within which one name gets one mail."""
 
 
 def send_or_help(message: Message, settings: Settings, record: Record) -> None:
@@ -93,7 +93,7 @@ def _help(
 
 
 def _help_by_address(message: Message, settings: Settings, record: Record) -> None:
-    """Help users who cannot sign in by the address that was typed, or tell that there is nobody."""
+    """Help the users who have this address but cannot sign in with it, or say that there are none."""
     address = message.parameters["username"]
     if not re.fullmatch(_ADDRESS, address, re.ASCII | re.IGNORECASE):
         return
@@ -114,7 +114,7 @@ def _mail(settings: Settings, record: Record, mail: Mail, address: str, locale: 
 
 
 def _report(message: Message, settings: Settings, cause: Cause) -> None:
-    """Put an event, for whoever helps users."""
+    """Put an event, so that someone can help the user."""
     detail: dict[str, Any] = {
         "username": message.parameters["username"],
         "reason": cause,

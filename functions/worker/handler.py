@@ -1,4 +1,4 @@
-"""Carry out what was queued. A task that fails is tried again later, up to five times."""
+"""Carry out queued tasks. A task that fails is retried up to five times."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -44,22 +44,22 @@ FINAL_CAUSES: Final[Mapping[str, Collection[str]]] = {
     Task.CHECK_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
     Task.MAIL_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
 }
-"""What only the account or the time causes, for each task. Trying again changes nothing."""
+"""The causes, by task, that a retry cannot change: only the account or the time is the reason."""
 
 
 class RetryLaterError(Exception):
-    """Tells Powertools that a message must come again."""
+    """Tell Powertools that a message must be delivered again."""
 
 
 class Worker:
     """The Lambda handler of the queue."""
 
     def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
-        """Return the messages that must come again, as Lambda expects it of a batch."""
+        """Return the messages to deliver again, in Lambda's format for batches."""
         return self._instrumented(event, context)
 
     def start(self) -> None:
-        """Make and read what the first message would wait for; what fails is tried again then."""
+        """Prepare what the first message would wait for. A failure is retried by that message."""
         _ = self._instrumented
         with suppress(Exception):
             if self.settings.event_bus_name:
@@ -84,7 +84,7 @@ class Worker:
         return self._reporter.instrument(self.handler)
 
     def handler(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
-        """Carry out every message of a batch; the failure of one does not stop the others."""
+        """Carry out every message of a batch, even if one fails."""
         return process_partial_response(
             event=event,
             record_handler=self.process,
@@ -94,7 +94,7 @@ class Worker:
         )
 
     def process(self, record: SQSRecord) -> None:
-        """Carry out one message and record what came of it; raise if it must come again."""
+        """Carry out one message and record the outcome. Raise if it must be delivered again."""
         entry = Record(WORKER)
         clients.deadline.set(entry.started + clients.RETRY_TIME)
         entry.attempt = int(record.attributes.approximate_receive_count)
@@ -123,7 +123,7 @@ class Worker:
         entry.duration = round(time.monotonic() - entry.started, 3)
         self._reporter.report(entry)
         if retried:
-            # After the last attempt, SQS moves it to the dead letters when it is received again.
+            # After the last attempt, SQS moves it to the dead letters on the next delivery.
             queue.postpone(self.settings, record.receipt_handle, entry.retry_after or 0)
             raise RetryLaterError
 

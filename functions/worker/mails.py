@@ -23,7 +23,7 @@ LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
 """Each has a file in `languages/`, with the same texts."""
 _DEFAULT: Final = "en"
 WORK_TIME: Final = 30
-"""Seconds after which a worker that has not finished was killed."""
+"""Seconds after which an unfinished worker must have been killed."""
 
 
 class Mail(StrEnum):
@@ -95,7 +95,7 @@ def compose(settings: Settings, mail: Mail, locale: str, **values: str) -> list[
 
 
 def format_time(seconds: float) -> str:
-    """Return a time since the epoch as a reader of any language understands it."""
+    """Format seconds since the epoch for readers of any language."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 

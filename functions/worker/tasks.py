@@ -1,4 +1,4 @@
-"""The worker's tasks. Each may be done twice, because a message may come twice."""
+"""The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
 import time
 from functools import partial
@@ -14,17 +14,17 @@ from functions.worker.dead_ends import send_or_help
 from functions.worker.mails import Mail
 
 CODE_LIFETIME: Final = 600
-"""Seconds after a request in which its code still helps the user."""
+"""Seconds after a request during which its code is still useful."""
 CHANGE_LIFETIME: Final = 60
-"""Seconds after a request in which a change that Cognito did not confirm may still show."""
+"""Seconds to wait for a change that Cognito did not confirm."""
 
 
 MAIL_MEMORY: Final = 24 * 3600
-"""Seconds in which one change is mailed about once."""
+"""Seconds within which a change is mailed once."""
 
 
 def carry_out(message: Message, settings: Settings, record: Record) -> None:
-    """Do what a message asks for, or raise the `Failure` that says why it could not be done."""
+    """Carry out a message, or raise a `Failure` that explains why it could not be done."""
     match message.task:
         case Task.SEND_CODE:
             send_code(message, settings, record)
@@ -39,7 +39,7 @@ def carry_out(message: Message, settings: Settings, record: Record) -> None:
 
 
 def send_code(message: Message, settings: Settings, record: Record) -> None:
-    """Have Cognito send a code, unless its user has long since given up.
+    """Have Cognito send a code, unless the request is too old.
 
     The call takes its share of a second however quick Cognito is, so that as many workers as the
     queue may have leave the rest of Cognito's quota to the other operations.

@@ -1,4 +1,4 @@
-"""The real stack, deployed to an emulator, with fronts between its functions and what they ask."""
+"""The real stack in an emulator, with fronts between its functions and AWS."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _numbers = count(1)
 
 
 class Reply(NamedTuple):
-    """What a client sees."""
+    """A response as the client sees it."""
 
     status: int
     headers: Mapping[str, str]

@@ -106,7 +106,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_of_cognito_is_told_and_leaves_nothing_half_done(
+def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
     stack: Stack, clients: list[Client], fronts: Fronts, fault: Fault
 ) -> None:
     break_down(fronts.cognito, [operation.action for operation in WITH_BODY], fault.script)

@@ -39,7 +39,7 @@ def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_another_method_is_told_which_one_there_is(
+def test_an_unsupported_method_is_told_the_supported_one(
     api: Api, operation: Operation, method: str
 ) -> None:
     refused = api.send(method, operation.path)

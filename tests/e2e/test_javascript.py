@@ -164,7 +164,7 @@ def run_snippet(snippet: str, stack: Stack, user: User, **variables: str) -> lis
     return [json.loads(line) for line in printed.splitlines()]
 
 
-def test_the_readmes_client_updates_the_password_of_who_signed_in_with_amplify(
+def test_the_readmes_client_updates_the_password_of_an_amplify_user(
     stack: Stack, user: User
 ) -> None:
     client, _ = snippets()

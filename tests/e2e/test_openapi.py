@@ -89,5 +89,5 @@ def test_the_example_in_python_says_what_to_do(stack: Stack) -> None:
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"username is required.\n{RESET_USERNAME_MISSING.recovery_suggestion}\n"
+        f"Username is required.\n{RESET_USERNAME_MISSING.recovery_suggestion}\n"
     )

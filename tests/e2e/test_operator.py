@@ -118,9 +118,7 @@ def logged(stack: Stack) -> str:
     )
 
 
-def test_no_secret_stands_in_any_log(
-    api: Api, front: CognitoFront, stack: Stack, user: User
-) -> None:
+def test_no_log_holds_a_secret(api: Api, front: CognitoFront, stack: Stack, user: User) -> None:
     token = stack.sign_in(user)["AccessToken"]
     secret = stack.client("cognito-idp").describe_user_pool_client(
         UserPoolId=stack.user_pool_id, ClientId=stack.user_pool_client_id

@@ -146,7 +146,7 @@ def test_a_lost_answer_may_be_asked_for_again(
     assert stack.sign_in(User(user.username, NEW))
 
 
-def test_others_are_told_of_a_new_password(api: Api, stack: Stack, user: User) -> None:
+def test_a_new_password_is_announced_to_other_services(api: Api, stack: Stack, user: User) -> None:
     sqs, events = stack.client("sqs"), stack.client("events")
     (bus,) = {bus["Name"] for bus in events.list_event_buses()["EventBuses"]} - {"default"}
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]
@@ -171,9 +171,7 @@ def test_others_are_told_of_a_new_password(api: Api, stack: Stack, user: User) -
     assert not [secret for secret in (OLD, NEW, token) if secret in json.dumps(told)]
 
 
-def test_neither_names_nor_addresses_nor_secrets_stand_in_the_table(
-    api: Api, stack: Stack, user: User
-) -> None:
+def test_the_table_holds_no_names_addresses_or_secrets(api: Api, stack: Stack, user: User) -> None:
     code = code_for(user, api, stack)
     api.post(CONFIRM, confirm(user, code, NEW), Idempotency_Key=KEY)
     dynamodb = stack.client("dynamodb")

@@ -85,7 +85,7 @@ RESETS: dict[str, dict[str, Any]] = {
         "error": "CodeDeliveryFailureException",
         "message": "Failed to deliver the code.",
     },
-    "with a telephone": {
+    "with a phone": {
         "body": {
             "CodeDeliveryDetails": {
                 "Destination": "+*******4567",

@@ -26,7 +26,7 @@ type Find = Callable[[str], list[dict[str, Any]]]
 
 
 def context(**settings: Any) -> dict[str, Any]:
-    """What stands in `cdk.json`, whose feature flags change the templates, and the settings."""
+    """The context of `cdk.json`, whose feature flags change templates, and the settings."""
     flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     # The asset need not be copied to the folder: only its hash stands in the template. And what
     # `test_rules.py` holds against the CDK's own rules need not be held against them again.
@@ -40,7 +40,7 @@ def make_app(folder: str, **settings: Any) -> App:
 
 
 def make_stack(app: App) -> PasswordService:
-    """What `app.py` makes."""
+    """The app of `app.py`."""
     settings = Settings.from_context(app.node.get_all_context())
     return PasswordService(app, f"password-service-{settings.stage}", settings=settings)
 
@@ -97,7 +97,7 @@ def copy_old(target: Path, *names: str) -> None:
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree where nothing was built before."""
+    """A copy of the tree where nothing has been built."""
     copy = tmp_path_factory.mktemp("copy")
     copy_old(copy, "functions", "infra")
     shutil.copy(ROOT / "app.py", copy)

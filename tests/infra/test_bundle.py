@@ -1,4 +1,4 @@
-"""What is uploaded is what is locked and nothing else, whoever builds it and when."""
+"""A bundle holds exactly what is locked, no matter who builds it and when."""
 
 import json
 import os

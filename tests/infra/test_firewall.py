@@ -72,7 +72,7 @@ def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0) -> b
 
 
 @deployed
-def test_the_firewall_stands_before_the_stage_of_the_api(stage: str) -> None:
+def test_the_firewall_protects_the_stage_of_the_api(stage: str) -> None:
     template = synthesize_stage(stage)
     (association,) = find_in(template, "AWS::WAFv2::WebACLAssociation")
     found = {r["Type"]: name for name, r in template["Resources"].items()}
@@ -101,7 +101,7 @@ def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
         check(app)
 
 
-def test_where_a_setting_turns_the_firewall_off_that_is_said(tmp_path: Path) -> None:
+def test_a_setting_that_turns_the_firewall_off_is_mentioned(tmp_path: Path) -> None:
     app = make_app(str(tmp_path), stage="prod", firewall="off")
     make_stack(app)
 

@@ -342,7 +342,7 @@ def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
 
 
 @deployed
-def test_without_an_address_nobody_is_told(stage: str) -> None:
+def test_without_an_address_alarms_mail_nobody(stage: str) -> None:
     template = synthesize_stage(stage)
 
     assert find_in(template, "AWS::SNS::Topic") == []
@@ -413,9 +413,9 @@ def test_the_document_says_what_to_do_for_each_alarm() -> None:
     assert documented.keys() == alarms(synthesize_stage("prod")).keys()
     for name, alarm in alarms(synthesize_stage("prod")).items():
         assert alarm["AlarmDescription"].endswith(f"docs/operations.md#{name.lower()}")
-        (look,) = re.findall(r"^- Look at: (.*)$", documented[name], re.MULTILINE)
-        assert set() < set(re.findall("`(.+?)`", look)) <= {*QUERIES, *ACCESS_QUERIES}
-        assert "\n- Do: " in documented[name]
+        symptom, check, fix = re.findall(r"^- (\w+): (.*)$", documented[name], re.MULTILINE)
+        assert (symptom[0], check[0], fix[0]) == ("Symptom", "Check", "Fix")
+        assert set() < set(re.findall("`(.+?)`", check[1])) <= {*QUERIES, *ACCESS_QUERIES}
 
 
 def test_the_document_lists_each_saved_query() -> None:

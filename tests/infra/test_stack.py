@@ -85,7 +85,7 @@ def test_a_method_calls_the_live_alias_of_its_function(
 
 
 @each_operation
-def test_only_who_is_signed_in_reaches_what_asks_for_it(
+def test_only_signed_in_callers_reach_the_operations_that_require_it(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     method = methods(find, template)[operation.method, operation.path]
@@ -98,7 +98,7 @@ def test_only_who_is_signed_in_reaches_what_asks_for_it(
         assert method["AuthorizationType"] == "NONE"
 
 
-def test_no_request_validator_answers_in_the_place_of_a_function(find: Find) -> None:
+def test_no_request_validator_answers_instead_of_a_function(find: Find) -> None:
     assert find("AWS::ApiGateway::RequestValidator") == []
     assert all("RequestValidatorId" not in method for method in find("AWS::ApiGateway::Method"))
 
@@ -172,7 +172,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
 
 
 @each_operation
-def test_another_method_is_told_which_one_there_is(
+def test_an_unsupported_method_is_told_the_supported_one(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     found = methods(find, template)
@@ -206,7 +206,7 @@ def test_a_failure_of_a_function_has_an_answer_of_the_gateway(find: Find) -> Non
     answers = {
         response["ResponseType"]: response for response in find("AWS::ApiGateway::GatewayResponse")
     }
-    unknown = "may or may not have been carried out"
+    unknown = "may or may not have gone through"
     before = "went wrong on our side"
 
     for response_type, status, detail in (
@@ -643,7 +643,7 @@ def test_only_production_leaves_something_behind_besides_the_accounts_own(stage:
         for resource in synthesize_stage(stage)["Resources"].values()
         if resource.get("DeletionPolicy", "Delete") != "Delete"
     }
-    # Whoever else has an API in the account writes access logs by the same role.
+    # Every other API in the account writes access logs with the same role.
     of_the_account = {"AWS::ApiGateway::Account", "AWS::IAM::Role"}
 
     assert (left == of_the_account) == (stage != "prod")
@@ -733,14 +733,14 @@ def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
         ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
         (
             {"forbiddenWords": "Acme,io"},
-            "forbiddenWords must be words of 3 to 64 characters with commas between them, like",
+            "forbiddenWords must be comma-separated words of 3 to 64 characters, such as",
         ),
-        ({"allowedClientIds": 1}, "allowedClientIds must be names with commas between them, like"),
+        ({"allowedClientIds": 1}, "allowedClientIds must be comma-separated names, such as"),
         (
             {"allowedOrigins": "https://app.example/"},
-            "allowedOrigins must be names with commas between them, like",
+            "allowedOrigins must be comma-separated names, such as",
         ),
-        ({"allowedOrigins": "*"}, "allowedOrigins must be names with commas between them, like"),
+        ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
         ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
         (
@@ -793,7 +793,7 @@ def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sente
         synthesize(**context)
 
 
-def test_a_setting_may_stand_in_cdk_json_as_what_it_is() -> None:
+def test_a_setting_in_cdk_json_may_have_its_json_type() -> None:
     origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
 
     as_json = synthesize(allowedOrigins=origins, allowedClientIds=clients, cloudWatchRole=False)

@@ -27,7 +27,9 @@ STARTED = {
     "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
 }
 """By the commands of the README that are too much to be run here."""
-NO_TERMINAL = "There is no terminal to ask for your approval: add APPROVE=never to go on without."
+NO_TERMINAL = (
+    "There is no terminal to ask for your approval: add APPROVE=never to continue without it."
+)
 INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
 
 
@@ -116,14 +118,14 @@ def test_a_missing_npm_is_named(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["setup", "test", "screenshot"])
-def test_a_missing_browser_is_named_to_who_may_not_install_it(clone: Path, target: str) -> None:
+def test_a_missing_browser_is_named_without_root_rights(clone: Path, target: str) -> None:
     pretend_to_have_installed_everything(clone)
 
     assert complaint(make(clone, target)).startswith("Chromium is needed")
 
 
 @pytest.mark.parametrize(("user", "root"), [("0", ""), ("1000", "sudo -n ")])
-def test_a_missing_browser_is_installed_by_who_may(clone: Path, user: str, root: str) -> None:
+def test_a_missing_browser_is_installed_with_root_rights(clone: Path, user: str, root: str) -> None:
     pretend_to_have_installed_everything(clone)
     offer(clone, "id", f"echo {user}")
     offer(clone, "apt-get", f'echo "$0 $*" >> {clone}/asked')

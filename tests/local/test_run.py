@@ -125,7 +125,7 @@ def test_the_documentation_needs_no_other_host_and_may_call_the_api(run: Run) ->
     assert get("/package.json").status == 404
 
 
-def test_the_page_stands_first(run: Run) -> None:
+def test_the_welcome_starts_with_the_page(run: Run) -> None:
     introduction = run.printed.partition("started\n\n")[2]
     assert introduction.startswith(f"Page       {run.site}/\n")
 
@@ -178,7 +178,7 @@ def test_an_invocation_of_the_readme_is_answered(run: Run, command: str) -> None
     assert paste(run, command, run.clone).startswith(f"Answer\n\n{status}\n")
 
 
-def test_who_stops_reading_gets_no_complaint(run: Run) -> None:
+def test_a_closed_pipe_causes_no_complaint(run: Run) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as nowhere:

@@ -1,4 +1,4 @@
-"""What tests and benchmarks share. Nothing else of `tests` may be imported by a benchmark."""
+"""Shared by tests and benchmarks. Benchmarks may import nothing else of `tests`."""
 
 from pathlib import Path
 from typing import Final

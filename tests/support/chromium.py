@@ -1,4 +1,4 @@
-"""Chromium before the page of a stack, for the tests and for the screenshot."""
+"""Open the page of a stack in Chromium, for tests and screenshots."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from local.web import Routes, pages, website
 from tests.support import ROOT
 
 ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
-"""Where the browser finds the page, whatever port it is served on."""
+"""The page's address in the browser, no matter which port serves it."""
 
 
 @contextmanager

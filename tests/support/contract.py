@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises about a response."""
+"""Assertions that responses match the OpenAPI document."""
 
 import json
 from collections.abc import Iterable, Mapping

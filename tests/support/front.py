@@ -1,4 +1,4 @@
-"""A front for Cognito on loopback: plays what a test scripts and answers or forwards the rest.
+"""A server in front of Cognito on loopback. It plays scripted answers and forwards the rest.
 
 AWS documents answers that no emulator gives, and failures that nobody can cause at will. Point a
 client at `CognitoFront().url`, for example by AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. `Front`
@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 CLIENT_SECRET: Final = "the-client-secret-of-the-front"
-"""What DescribeUserPoolClient answers when there is no upstream."""
+"""The answer of DescribeUserPoolClient when there is no upstream."""
 
 _JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
 _SWALLOWED: Final = 30.0
@@ -79,7 +79,7 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     },
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "an-event"}]},
 }
-"""The actions that answer more than that they succeeded."""
+"""The actions whose success has a body."""
 
 
 @dataclass(frozen=True)
@@ -388,7 +388,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that gave up waiting is part of many tests."""
+        """Log nothing, because clients give up waiting in many tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -427,4 +427,4 @@ class _Handler(BaseHTTPRequestHandler):
         self._used = time.monotonic()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: `CognitoFront.requests` is the record."""
+        """Log nothing, because `CognitoFront.requests` is the record."""

@@ -170,7 +170,7 @@ class Deployment:
         )
 
     def work(self, *messages: dict[str, Any]) -> Reply:
-        """Hand messages to the worker; the body has those that must come again."""
+        """Give the worker messages. The body has those to deliver again."""
         if not messages:
             return Reply(0, {}, '{"batchItemFailures": []}', "")
         response, printed = _invoke(self.worker, {"Records": list(messages)})
@@ -194,7 +194,7 @@ def _invoke(handler: Any, event: Any) -> tuple[dict[str, Any], str]:
 
 
 def make_message(body: str, *, attempt: int = 1) -> dict[str, Any]:
-    """What the worker reads of a record in SQS's event."""
+    """The part of an SQS record that the worker reads."""
     return {
         "messageId": str(next(_messages)),
         "receiptHandle": "a-receipt-handle",
@@ -214,7 +214,7 @@ def make_event(
     claims: dict[str, str] | None = None,
     pool: str = SETTINGS.user_pool_id,
 ) -> dict[str, Any]:
-    """What the function reads of API Gateway's proxy event; `events/` has whole ones."""
+    """The part of a proxy event that the function reads. `events/` has whole ones."""
     context: dict[str, Any] = {
         "requestId": REQUEST_ID,
         "identity": {"sourceIp": "192.0.2.7", "userAgent": "tests"},

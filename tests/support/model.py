@@ -1,4 +1,4 @@
-"""A model of what the service uses of Cognito, as AWS documents it, with a clock that can move.
+"""A model of the Cognito that AWS documents, with a clock that tests can move.
 
 Serve it by `CognitoFront(respond=CognitoModel().respond)`. Where AWS documents several
 behaviours or none, it does what tells an attacker more.

@@ -126,7 +126,7 @@ class _RuntimeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a function that is stopped leaves without waiting for its next event."""
+        """Log nothing, because a stopped function does not wait for its next event."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -178,4 +178,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: the answers are the record."""
+        """Log nothing, because the answers are the record."""

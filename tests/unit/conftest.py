@@ -1,4 +1,4 @@
-"""The real handlers against a scripted Cognito on loopback: nothing of ours is patched."""
+"""Run the real handlers against a scripted Cognito on loopback. Our code is not patched."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
 
 
 class Service:
-    """The deployment that is invoked now, and what stands before AWS."""
+    """The current deployment, and the fronts before AWS."""
 
     def __init__(self, front: CognitoFront) -> None:
         self.deployment = Deployment()

@@ -55,7 +55,7 @@ def helping(configure: Configure, dynamodb: DynamoDBClient) -> None:
     ],
     ids=["invited", "federated", "unverified"],
 )
-def test_who_would_get_no_code_gets_what_helps(
+def test_users_to_whom_cognito_sends_no_code_get_help(
     user: dict[str, Any],
     act: str,
     cause: str,
@@ -119,7 +119,7 @@ def test_one_name_gets_one_mail_in_ten_minutes(
     ],
     ids=["invited", "federated", "federated without a verified address"],
 )
-def test_who_cannot_be_helped_is_told_to_an_operator(
+def test_an_operator_is_told_about_users_who_cannot_be_helped(
     user: dict[str, Any],
     off: dict[str, Any],
     cause: str,
@@ -154,7 +154,7 @@ def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
         make_user(phone_number_verified="true"),
         make_user("FORCE_CHANGE_PASSWORD", enabled=False),
     ],
-    ids=["confirmed", "to be reset", "with a telephone", "disabled"],
+    ids=["confirmed", "to be reset", "with a phone", "disabled"],
 )
 def test_everybody_else_is_left_to_cognito(
     user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service

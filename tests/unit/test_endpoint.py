@@ -141,7 +141,7 @@ def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
     log = invoke(operation).log
 
     assert log["level"] == "INFO"
-    assert log["message"] == log["operation"] == operation.id
+    assert (log["message"], log["operation"]) == (operation.log_message, operation.id)
     assert log["outcome"] == "Success"
     assert log["request_id"] == REQUEST_ID
     assert log["pool"].startswith("us-east-1_Tests")

@@ -139,7 +139,7 @@ def test_importing_every_module_changes_nothing_and_needs_nothing(top: str, tmp_
     modules = [
         module.removesuffix(".__init__")
         for module, _ in sources()
-        # The probe is what the runtime starts in the place of a handler, whose name it needs.
+        # The runtime starts the probe instead of a handler, whose name it needs.
         if package(module) == top and not module.endswith(("__main__", ".probe"))
     ]
     # The CDK's own import starts Node, which needs to be found, and would write into HOME.

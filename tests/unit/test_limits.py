@@ -54,7 +54,7 @@ def from_address(address: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize(("operation", "limit"), [(RESET, 5), (CONFIRM, 10), (UPDATE, 10)], ids=ids)
-def test_lets_so_many_attempts_pass_and_then_says_when_to_come_back(
+def test_allows_the_limit_and_then_says_when_to_try_again(
     operation: Operation, limit: int, cognito: CognitoFront, invoke: Invoke
 ) -> None:
     statuses = [invoke(operation).status for _ in range(limit)]
@@ -182,7 +182,7 @@ def test_a_success_counts_for_its_user(invoke: Invoke) -> None:
     assert [invoke(CONFIRM).status for _ in range(11)] == [204] * 10 + [429]
 
 
-def test_a_success_stands_though_the_table_cannot_take_it_off(
+def test_a_success_holds_even_if_the_table_cannot_give_the_count_back(
     limited: DynamoDBClient, invoke: Invoke
 ) -> None:
     with asked(limited, refuse="0") as updates:
@@ -228,7 +228,7 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
 
 
 @pytest.mark.usefixtures("limited")
-def test_an_account_is_not_told_about_for_what_its_network_did(
+def test_no_event_names_an_account_for_what_its_network_did(
     cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
 ) -> None:
     configure(
@@ -281,7 +281,7 @@ def test_the_table_holds_neither_a_name_nor_an_address(
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
-def test_goes_on_without_the_table(
+def test_continues_without_the_table(
     operation: Operation, dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
 ) -> None:
     configure(limits=True, table_name="a-table-that-is-not-there")
@@ -304,7 +304,7 @@ def test_a_table_that_failed_is_not_asked_again_in_the_same_request(
     assert (reply.status, len(updates)) == (204, 1)
 
 
-def test_a_refusal_stands_though_the_table_cannot_count_it(
+def test_a_refusal_holds_even_if_the_table_cannot_count_it(
     limited: DynamoDBClient, invoke: Invoke
 ) -> None:
     for _ in range(5):

@@ -99,7 +99,7 @@ def test_a_failure_is_not_announced(
     ],
 )
 @pytest.mark.usefixtures("bus")
-def test_an_event_that_cannot_be_put_is_tried_again(
+def test_an_event_that_cannot_be_put_is_retried(
     trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     invoke(UPDATE)

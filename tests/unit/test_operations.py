@@ -39,6 +39,7 @@ ROW = """
         method="POST",
         path="/confirm-sign-up",
         action="ConfirmSignUp",
+        log_message="sign-up confirmation requested",
         uses_client_secret=True,
         changes_password=False,
         repeatable=False,
@@ -63,16 +64,16 @@ SIGN_UP_USERNAME_MISSING = Problem(
     "EmptyConfirmSignUpUsername",
     400,
     "Username missing",
-    "username is required to confirm a sign-up.",
-    _FIX,
+    "A username is required to confirm a sign-up.",
+    "Enter your username, then try again.",
 )
 SIGN_UP_CODE_MISSING = Problem(
     "sign-up-code-missing",
     "EmptyConfirmSignUpCode",
     400,
     "Confirmation code missing",
-    "confirmationCode is required to confirm a sign-up.",
-    _FIX,
+    "A confirmation code is required to confirm a sign-up.",
+    "Enter the code that you received, then try again.",
 )
 
 PROBLEMS: Final ="""

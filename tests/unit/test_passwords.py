@@ -132,7 +132,9 @@ def test_refuses_each_name_that_a_signed_in_user_signs_in_by(
     ]
 
 
-def test_a_dead_token_is_told_before_the_rules(cognito: CognitoFront, invoke: Invoke) -> None:
+def test_a_dead_token_is_reported_before_broken_rules(
+    cognito: CognitoFront, invoke: Invoke
+) -> None:
     message = "Access Token has been revoked"
     cognito.answer("GetUser", error="NotAuthorizedException", message=message)
 
@@ -148,7 +150,7 @@ def test_a_dead_token_is_told_before_the_rules(cognito: CognitoFront, invoke: In
         ({"error": "NotAuthorizedException", "message": "User is disabled."}, set[str]()),
     ],
 )
-def test_goes_on_with_the_name_in_the_token_if_the_others_cannot_be_read(
+def test_continues_with_the_name_in_the_token_if_the_others_cannot_be_read(
     trouble: dict[str, Any], degradation: set[str], cognito: CognitoFront, invoke: Invoke
 ) -> None:
     cognito.answer("GetUser", **trouble)

@@ -198,7 +198,7 @@ def test_answers_in_time_when_cognito_does_not(cognito: CognitoFront, invoke: In
         ({"error": "AccessDeniedException"}, 500, 1),
     ],
 )
-def test_what_is_only_read_is_tried_again_before_the_caller_is_told_to(
+def test_reads_are_retried_before_the_caller_is_told_to_retry(
     trouble: dict[str, Any], status: int, attempts: int, cognito: CognitoFront, invoke: Invoke
 ) -> None:
     cognito.answer("DescribeUserPoolClient", **trouble)

@@ -49,7 +49,7 @@ def assert_kept(*outputs: str) -> None:
 
 
 @pytest.mark.parametrize(("operation", "error"), DECLARED, ids=ids)
-def test_keeps_what_an_error_of_cognito_echoes(
+def test_no_secret_that_cognito_echoes_is_recorded(
     operation: Operation,
     error: str,
     cognito: CognitoFront,
@@ -73,7 +73,7 @@ def test_keeps_what_an_error_of_cognito_echoes(
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 @pytest.mark.parametrize("extra", [{}, {"extra": 1}, {"newPassword": ["canary-of-the-list"]}])
-def test_keeps_what_a_request_holds(
+def test_no_secret_of_a_request_is_recorded(
     operation: Operation, extra: dict[str, Any], invoke: Invoke
 ) -> None:
     reply = invoke(operation, canaries(operation) | extra)
@@ -83,7 +83,7 @@ def test_keeps_what_a_request_holds(
 
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
-def test_keeps_what_is_queued(
+def test_no_secret_is_queued(
     operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     service.configure(event_bus_name="the-bus")
@@ -105,7 +105,7 @@ class Exploding(str):
         raise RuntimeError(*SECRETS)
 
 
-def test_keeps_what_a_crash_holds(invoke: Invoke, service: Service) -> None:
+def test_no_secret_is_recorded_when_a_function_crashes(invoke: Invoke, service: Service) -> None:
     service.configure(user_pool_id=Exploding("pool"), allowed_client_ids=Exploding())
 
     reply = invoke(UPDATE, canaries(UPDATE))
@@ -114,7 +114,7 @@ def test_keeps_what_a_crash_holds(invoke: Invoke, service: Service) -> None:
     assert_kept(reply.text, reply.printed, str(reply.headers))
 
 
-def test_keeps_what_a_request_object_holds() -> None:
+def test_a_request_object_does_not_print_its_secrets() -> None:
     caller, record = Caller(access_token=TOKEN), Record("confirm_reset_password")
 
     request = ConfirmResetPassword(canaries(CONFIRM), caller, SETTINGS, record)
@@ -123,7 +123,7 @@ def test_keeps_what_a_request_object_holds() -> None:
 
 
 @given(password=st.text(min_size=1, max_size=256).map(lambda text: f"canary{text}"))
-def test_keeps_any_password_that_cognito_echoes(
+def test_no_password_that_cognito_echoes_is_recorded(
     cognito: CognitoFront, invoke: Invoke, password: str
 ) -> None:
     cognito.answer("ConfirmForgotPassword", error="InvalidPasswordException", message=password)
@@ -228,7 +228,7 @@ def carry_out_everything() -> None:
 
 
 @pytest.mark.parametrize("sdk", ["false", "true"], ids=["our traces", "the SDK of X-Ray"])
-def test_keeps_every_secret_with_every_switch_of_powertools_on(sdk: str) -> None:
+def test_no_secret_is_recorded_with_every_switch_of_powertools_on(sdk: str) -> None:
     """Powertools reads most switches when it is imported, so they need a process."""
     code = "from tests.unit.test_secrets import carry_out_everything; carry_out_everything()"
     environment = {

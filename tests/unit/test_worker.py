@@ -56,7 +56,7 @@ def test_what_only_the_account_causes_is_recorded_and_dropped(
 
 
 @pytest.mark.parametrize("trouble", RETRIED, ids=str)
-def test_everything_else_is_tried_again_later_and_later(
+def test_other_failures_are_retried_with_growing_delays(
     trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     waits = []
@@ -96,7 +96,7 @@ def test_the_last_attempt_makes_a_dead_letter_at_once(
     ("error", "again"),
     [("UserNotFoundException", False), ("LimitExceededException", True), ("NewException", True)],
 )
-def test_a_sign_out_is_tried_again_unless_there_is_nobody(
+def test_a_sign_out_is_retried_unless_the_user_is_gone(
     error: str, again: bool, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("AdminUserGlobalSignOut", error=error)
@@ -210,7 +210,7 @@ def test_the_log_line_names_the_request_and_the_user_of_the_reset(
         assert line[member] == asked[member]
 
 
-def test_cognito_hears_the_address_of_the_one_who_asked(
+def test_cognito_gets_the_address_of_the_caller(
     cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
 ) -> None:
     configure(threat_protection=True)

@@ -93,7 +93,7 @@ def _help(
 
 
 def _help_by_address(message: Message, settings: Settings, record: Record) -> None:
-    """Help the users who have this address but cannot sign in with it, or say that there are none."""
+    """Help users who have this address but cannot sign in with it, or say that there are none."""
     address = message.parameters["username"]
     if not re.fullmatch(_ADDRESS, address, re.ASCII | re.IGNORECASE):
         return

@@ -18,6 +18,17 @@ WORKER_ACTIONS: Final = {
     "AdminCreateUser": "resend_invitations",
 }
 """The Cognito actions that the worker may call, and for some the setting that they need."""
+WORKER_ATTEMPTS: Final = 6
+"""How often the worker tries a task, before its message becomes a dead letter."""
+
+UNSIGNED_ACTIONS: Final = {
+    "ForgotPassword",
+    "ConfirmForgotPassword",
+    "ChangePassword",
+    "GetUser",
+    "GlobalSignOut",
+}
+"""The Cognito actions that end users may call themselves, so that IAM does not apply to them."""
 
 # What the functions use of DynamoDB, EventBridge, SES and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)

@@ -26,7 +26,8 @@ def list_parts(folder: Path) -> None:
     """Write the bill of materials of the functions."""
     options = ("--output-reproducible", "--output-file", str(folder / "sbom.json"))
     listed = ("requirements", "functions/requirements.txt", "--pyproject", "pyproject.toml")
-    run(sys.executable, "-m", "cyclonedx_py", *listed, *options)
+    # It warns that a file of requirements does not say which of them needs which.
+    run(sys.executable, "-W", "ignore", "-m", "cyclonedx_py", *listed, *options)
 
 
 def build_wheel(folder: Path) -> None:

@@ -24,8 +24,9 @@ UNEMULATED = {
     "enforce_tls": False,
     "firewall": "off",
     "observability": False,
+    "stage": "dev",  # which leaves nothing behind
 }
-"""What the emulator cannot do, in settings of the construct."""
+"""Without what the emulator cannot do."""
 
 
 @pytest.fixture

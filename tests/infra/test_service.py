@@ -135,6 +135,19 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
     ]
 
 
+def test_the_pool_may_be_made_by_another_stack_of_the_app() -> None:
+    stack = make_stack()
+    users = Stack(stack.node.root, "Users")  # type: ignore[arg-type]  # an app is a construct
+    pool = cognito.UserPool(users, "Pool")
+    client = pool.add_client("Client", generate_secret=True)
+
+    PasswordService(stack, "Passwords", user_pool=pool, user_pool_client=client)
+
+    read = variables(template_of(stack))
+    assert "Fn::ImportValue" in read["USER_POOL_ID"]
+    assert read["USER_POOL_CLIENT_ID"] == read["ALLOWED_CLIENT_IDS"] != read["USER_POOL_ID"]
+
+
 def test_every_alarm_is_told_to_the_topic_of_the_stack() -> None:
     stack = make_stack()
     topic = sns.Topic(stack, "Topic")

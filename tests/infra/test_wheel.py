@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from email import message_from_bytes
@@ -12,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from infra.packaging.bundle import ROOT, find_code
-from release.__main__ import build_wheel
+from release.__main__ import build_wheel, list_parts
 
 APP = ROOT / "examples" / "embed" / "app.py"
 POOL = {"userPoolId": "eu-west-1_Theirs000", "userPoolClientId": "theirs"}
@@ -82,6 +83,15 @@ def test_the_wheel_has_one_package_its_types_its_licence_and_the_floor_of_the_cd
     assert headers["License-File"] == "LICENSE"
     assert f"aws-cdk-lib<3,>={pinned}" in headers.get_all("Requires-Dist", [])
     assert code == find_code(xray_sdk=False).read_bytes()
+
+
+def test_the_bill_of_materials_names_what_is_locked(tmp_path: Path) -> None:
+    list_parts(tmp_path)
+
+    listed = json.loads((tmp_path / "sbom.json").read_text())
+    locked = (ROOT / "functions/requirements.txt").read_text()
+    names = {f"{one['name']}=={one['version']}" for one in listed["components"]}
+    assert names == set(re.findall(r"^[\w-]+==[\w.]+", locked, re.MULTILINE))
 
 
 def test_a_foreign_app_is_synthesized_with_the_wheel_alone(installed: Path, tmp_path: Path) -> None:

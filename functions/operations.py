@@ -21,15 +21,6 @@ WORKER_ACTIONS: Final = {
 WORKER_ATTEMPTS: Final = 6
 """How often the worker tries a task, before its message becomes a dead letter."""
 
-UNSIGNED_ACTIONS: Final = {
-    "ForgotPassword",
-    "ConfirmForgotPassword",
-    "ChangePassword",
-    "GetUser",
-    "GlobalSignOut",
-}
-"""The Cognito actions that end users may call themselves, so that IAM does not apply to them."""
-
 # What the functions use of DynamoDB, EventBridge, SES and SQS.
 COUNT_ACTIONS: Final = ("UpdateItem",)
 STORE_ACTIONS: Final = ("PutItem", "UpdateItem", "DeleteItem")

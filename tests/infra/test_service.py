@@ -51,9 +51,9 @@ def variables(template: dict[str, Any]) -> dict[str, Any]:
     return dict(same)
 
 
-def ids(stack: Stack) -> list[str]:
+def ids(stack: Stack) -> set[str]:
     resources = template_of(stack)["Resources"].items()
-    return sorted(name for name, resource in resources if resource["Type"] in PUBLIC)
+    return {name for name, resource in resources if resource["Type"] in PUBLIC}
 
 
 def test_the_ids_of_what_holds_data_are_those_of_the_last_version() -> None:
@@ -61,10 +61,13 @@ def test_the_ids_of_what_holds_data_are_those_of_the_last_version() -> None:
     for stack in stacks:
         add_service(stack)
 
+    known = set(json.loads(IDS.read_text()))
     for stack in stacks:
-        assert ids(stack) == json.loads(IDS.read_text()), (
-            "Another logical id replaces a resource in stacks that exist: only a major version may."
+        lost, added = known - ids(stack), ids(stack) - known
+        assert not lost, (
+            f"{sorted(lost)} would be replaced in existing stacks: only a major version may do so."
         )
+        assert not added, f"{sorted(added)} are new: add them to {IDS.name}."
 
 
 def names(template: dict[str, Any], of: str) -> set[str]:

@@ -41,7 +41,8 @@ def pack_client(folder: Path) -> None:
     manifest["version"] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         # npm compares it with the repository that the provenance names.
-        manifest["repository"] = f"github:{repository}"
+        url = f"git+https://github.com/{repository}.git"
+        manifest["repository"] = {"type": "git", "url": url}
     with TemporaryDirectory() as name:
         draft = Path(name)
         for path in (ROOT / "web" / name for name in CLIENT):

@@ -23,7 +23,7 @@ test_packages = node_modules/.tests-installed
 calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 port = $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy lock format clean node chromium
+.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy package release lock format clean node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -84,7 +84,13 @@ define mention_approval
 	echo "There is no terminal to ask for your approval: add APPROVE=never to continue without it." >&2
 endef
 
-pin = .venv/bin/uv pip compile pyproject.toml -q --universal --python-version 3.13 \
+package: node $(tests) ## build what is published: the wheel and the npm tarball, in dist/
+	@.venv/bin/python -m release
+
+release: $(tests) ## date the changelog, commit and tag a version: VERSION=1.2.3
+	@.venv/bin/python -m release "$(VERSION)"
+
+pin = .venv/bin/uv pip compile -q --universal --python-version 3.13 \
 	--generate-hashes --no-header
 
 lock: $(tests) ## pin the dependencies with hashes
@@ -100,7 +106,7 @@ format: $(tests) ## format the code and apply safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format
 
 clean: ## remove everything that was installed or built here
-	@rm -rf .venv .build .local node_modules cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf .venv .build .local node_modules cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Progress goes to stderr, because other commands use the output of `make -s token`.

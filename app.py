@@ -3,9 +3,9 @@
 from aws_cdk import App
 
 from functions.settings import Settings
-from infra.stack import PasswordService
+from infra.stack import PasswordServiceStack
 
 app = App()
 settings = Settings.from_context(app.node.get_all_context())
-PasswordService(app, f"password-service-{settings.stage}", settings=settings)
+PasswordServiceStack(app, f"password-service-{settings.stage}", settings=settings)
 app.synth()

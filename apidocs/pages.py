@@ -12,6 +12,7 @@ from functions.records import (
     CRASH,
     ERRORS,
     HIDDEN,
+    NAMESPACE,
     RETRIED,
     SUCCESS,
     Cause,
@@ -19,7 +20,6 @@ from functions.records import (
     Record,
 )
 from functions.settings import STAGES, Setting, Settings, declared
-from functions.telemetry.metrics import NAMESPACE
 
 _PROBLEMS_INTRODUCTION: Final = """\
 # Problems

@@ -27,7 +27,7 @@ _FOR_THE_WORKER: Final = "aws_lambda_powertools/utilities/"
 
 def main() -> None:
     """Print a table in Markdown."""
-    bundle = build(platform=None)
+    bundle = build()
     packages, *_ = bundle.parent.glob("packages-*")  # their sources are the same for any machine
     ours = {script: _count(bundle, script) for script in (_IMPORT, _IMPORT_WORKER)}
     print("| file | saves |\n| --- | --- |")

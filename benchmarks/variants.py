@@ -106,7 +106,7 @@ class Bundles(NamedTuple):
 def build_bundles(folder: Path) -> Bundles:
     """Install the rivals and AWS's runtime client, with byte code where a variant has it."""
     plain = folder / "cookbook-plain"
-    install(RIVALS / "requirements.txt", plain, platform=None)
+    install(RIVALS / "requirements.txt", plain)
     boto = folder / "boto3"
     for name in BOTO3_PACKAGES:
         _link(plain / name, boto / name)
@@ -119,14 +119,14 @@ def build_bundles(folder: Path) -> Bundles:
     shutil.copy(RIVALS / "http_client.py", http)
     shutil.copy(RIVALS / "naive_boto3.py", boto)
     client = folder / "runtime-client"
-    install(ROOT / "tests" / "bundle" / "requirements.txt", client, platform=None)
+    install(ROOT / "tests" / "bundle" / "requirements.txt", client)
     shutil.copy(Path(__file__).with_name("probe.py"), client)
     for compiled in (boto, cookbook, http, client):
         # Not by the files' times, since Lambda's are others than those of the build.
         compileall.compile_dir(
             compiled, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
         )
-    return Bundles(build(platform=None), boto, cookbook, plain, http, client)
+    return Bundles(build(), boto, cookbook, plain, http, client)
 
 
 def _link(source: Path, target: Path) -> None:

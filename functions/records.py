@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 if TYPE_CHECKING:
     from functions.problems import Failure
 
+NAMESPACE: Final = "PasswordService"
+"""Of every metric."""
+SERVICE: Final = "password-service"
+"""The name in logs, traces, tags and metrics."""
+
 SUCCESS: Final = "Success"
 """The outcome of a request that was carried out. Any other outcome is the `code` of its problem."""
 HIDDEN: Final = "Hidden"

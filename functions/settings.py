@@ -30,6 +30,8 @@ MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
 _MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
 """Other keys in the context; all further ones of the CDK have colons."""
+_DEFERRED: Final = "${Token["
+"""Begins what the CDK writes for a text that only CloudFormation knows."""
 
 
 class FirewallMode(StrEnum):
@@ -62,16 +64,19 @@ class Setting[T]:
         stages: Mapping[str, T] | None = None,
         context: bool = True,
         environment: bool = False,
+        computed: bool = False,
         needs: str = "",
     ) -> None:
         """Declare it; `needs` names another setting without which this one is of no use.
 
         With `context`, a deployment can change it. With `environment`, the functions get it.
+        With `computed`, the construct finds it out itself.
         """
         self.sentence = sentence
         self.defaults = dict.fromkeys(STAGES, default) | dict(stages or {})
         self.context = context
         self.environment = environment
+        self.computed = computed
         self.needs = needs
 
     def __set_name__(self, owner: "type[Settings]", name: str) -> None:
@@ -123,7 +128,7 @@ class Text(Setting[str]):
 
     def read(self, value: object) -> str:
         """The text itself."""
-        if isinstance(value, str) and (not value or re.fullmatch(self._pattern, value)):
+        if isinstance(value, str) and (not value or _matches(self._pattern, value)):
             return value
         raise ValueError
 
@@ -162,11 +167,11 @@ class Names(Setting[tuple[str, ...]]):
     def read(self, value: object) -> tuple[str, ...]:
         """The names, from a list or from text."""
         names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
             raise ValueError
         stripped = tuple(name.strip() for name in names if name.strip())
         fits = len(self.write(stripped)) <= MAX_NAMES
-        if fits and all(re.fullmatch(self._pattern, name) for name in stripped):
+        if fits and all(_matches(self._pattern, name) for name in stripped):
             return stripped
         raise ValueError
 
@@ -193,18 +198,23 @@ class Settings:
 
     stage = Text(
         "The stage, which is a dimension of every metric.",
+        r"[\w-]{1,64}",
+        "shop-passwords",
         stages={stage: stage for stage in STAGES},
         context=False,
         environment=True,
+        computed=True,
     )
     user_pool_id = Text(
         "The user pool to use. Without one, the stack makes a test pool.",
         environment=True,
+        computed=True,
         needs="user_pool_client_id",
     )
     user_pool_client_id = Text(
         "The service's app client in that pool. It needs a secret.",
         environment=True,
+        computed=True,
         needs="user_pool_id",
     )
     mail_from = Text(
@@ -433,12 +443,6 @@ class Settings:
         stages={"local": False},  # the emulator has no CodeDeploy and no metric arithmetic
         context=False,
     )
-    host_platform = Flag(
-        "Build the functions for the machine that runs the CDK.",
-        default=False,
-        stages={"local": True},
-        context=False,
-    )
     enforce_tls = Flag(
         "Make the queues refuse requests without TLS.",
         default=True,
@@ -469,13 +473,18 @@ class Settings:
         context=False,
         environment=True,
     )
-    queue_url = Text("The queue of the worker.", context=False, environment=True)
-    table_name = Text("The table of limits and responses.", context=False, environment=True)
+    queue_url = Text("The queue of the worker.", context=False, environment=True, computed=True)
+    table_name = Text(
+        "The table of limits and responses.", context=False, environment=True, computed=True
+    )
     event_bus_name = Text(
-        "The bus for events; empty to send none.", context=False, environment=True
+        "The bus for events; empty to send none.", context=False, environment=True, computed=True
     )
     pseudonym_key = Text(
-        "The key of the hashes in logs and in the table.", context=False, environment=True
+        "The key of the hashes in logs and in the table.",
+        context=False,
+        environment=True,
+        computed=True,
     )
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -510,6 +519,10 @@ class Settings:
         """The same settings with some changes."""
         return type(self)({**self.values, **changes})
 
+    def arguments(self) -> dict[str, Any]:
+        """What `from_arguments` accepts."""
+        return {one.name: self.values[one.name] for one in declared() if not one.computed}
+
     def environment(self) -> dict[str, str]:
         """The variables that `from_environment` reads."""
         return {
@@ -534,31 +547,55 @@ class Settings:
 
         `SystemExit` says in a sentence what is wrong with them.
         """
-        stage = context.get("stage", "dev")
-        if not isinstance(stage, str) or stage not in STAGES:
-            raise SystemExit(f"There is no stage {stage!r}: choose one of {', '.join(STAGES)}.")
-        keys = {setting.key: setting for setting in declared() if setting.context}
-        changes: dict[str, Any] = {}
-        for key, value in context.items():
-            if key in keys:
-                setting = keys[key]
-                with suppress(ValueError):
-                    changes[setting.name] = setting.read(value)
-                if setting.name not in changes:
-                    raise SystemExit(f"{key} must be {setting.expected}, not {value!r}.")
-            elif ":" not in key and key not in _NOT_SETTINGS:
-                raise SystemExit(f"There is no setting {key!r}: choose one of {', '.join(keys)}.")
-        settings = cls.of_stage(stage, **changes)
-        for setting in keys.values():
-            if setting.needs and settings.values[setting.name]:
-                needed = vars(cls)[setting.needs]
-                if not settings.values[needed.name]:
-                    raise SystemExit(f"{setting.key} is set, so set {needed.key} as well.")
-        if stage == "prod" and not settings.user_pool_id and not settings.mail_from:
+        settings = cls._read(
+            context.get("stage", "dev"),
+            {setting.key: setting for setting in declared() if setting.context},
+            {k: value for k, value in context.items() if ":" not in k and k not in _NOT_SETTINGS},
+        )
+        if settings.stage == "prod" and not settings.user_pool_id and not settings.mail_from:
             raise SystemExit(
                 "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day."
             )
         return settings
+
+    @classmethod
+    def from_arguments(cls, stage: str, arguments: Mapping[str, object]) -> Self:
+        """The settings that the construct is given by their Python names, and its `name`.
+
+        `SystemExit` says in a sentence what is wrong with them.
+        """
+        settable = {setting.name: setting for setting in declared() if not setting.computed}
+        return cls._read(stage, settable | {"name": vars(cls)["stage"]}, arguments)
+
+    @classmethod
+    def _read(
+        cls, stage: object, settable: Mapping[str, Setting[Any]], given: Mapping[str, object]
+    ) -> Self:
+        """The defaults of a stage, and what was given under the names that can be set."""
+        if not isinstance(stage, str) or stage not in STAGES:
+            raise SystemExit(f"There is no stage {stage!r}: choose one of {', '.join(STAGES)}.")
+        changes: dict[str, Any] = {}
+        for key, value in given.items():
+            if key not in settable:
+                raise SystemExit(
+                    f"There is no setting {key!r}: choose one of {', '.join(settable)}."
+                )
+            setting = settable[key]
+            with suppress(ValueError):
+                changes[setting.name] = setting.read(value)
+            if setting.name not in changes:
+                raise SystemExit(f"{key} must be {setting.expected}, not {value!r}.")
+        settings = cls.of_stage(stage).replace(**changes)
+        keys = {setting.name: key for key, setting in settable.items()}
+        for key, setting in settable.items():
+            needed = setting.needs
+            if needed and settings.values[setting.name] and not settings.values[needed]:
+                raise SystemExit(f"{key} is set, so set {keys[needed]} as well.")
+        return settings
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return text.startswith(_DEFERRED) or re.fullmatch(pattern, text) is not None
 
 
 def declared() -> Iterator[Setting[Any]]:

@@ -100,7 +100,7 @@ def _log(scope: Construct, settings: Settings, acl: CfnWebACL) -> None:
     # Of this very stack: the log of one that was removed may have been kept.
     *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)
     # WAF accepts no other prefix.
-    name = f"aws-waf-logs-{stack.stack_name}-{unique}"
+    name = f"aws-waf-logs-password-service-{settings.stage}-{unique}"
     log_group = LogGroup(scope, "Logs", settings=settings, log_group_name=name)
     deliver = iam.PolicyStatement(
         principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],

@@ -1,11 +1,10 @@
 """A Lambda function for each operation, and the worker."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Final
 
-import botocore.session
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, Fn, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -13,7 +12,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
-from botocore.model import ServiceModel
 from constructs import Construct
 
 from functions.operations import (
@@ -24,9 +22,8 @@ from functions.operations import (
 )
 from functions.settings import Settings
 from infra.logs import LogGroup, removal_policy
-from infra.packaging.bundle import LAMBDA, archive, build
+from infra.packaging.bundle import find_code
 from infra.queue import Queue
-from infra.user_pool import UserPool
 
 TIMEOUT: Final = 28
 """Seconds. Longer than a function's own time-outs, shorter than API Gateway's 29."""
@@ -35,6 +32,9 @@ ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
 """So many workers at once, each of which takes `code_interval` for a code: one second. Cognito
 allows 30 calls a second, and the rest is for those who confirm and update."""
+
+_SIGNED: Final = ("Admin", "Describe", "List")
+"""Prefixes of the Cognito actions that IAM governs. End users call the others themselves."""
 
 
 class Functions(Construct):
@@ -46,24 +46,21 @@ class Functions(Construct):
         id_: str,
         *,
         settings: Settings,
-        user_pool: UserPool,
+        pool: cognito.IUserPool,
+        client: cognito.IUserPoolClient,
         table: dynamodb.ITable,
         event_bus: events.IEventBus | None,
     ) -> None:
         super().__init__(scope, id_)
-        platform = None if settings.host_platform else LAMBDA
-        bundle = build(platform=platform, xray_sdk=settings.xray_sdk)
         self._settings = settings
-        self._code = lambda_.Code.from_asset(str(archive(bundle)))
+        self._code = lambda_.Code.from_asset(str(find_code(xray_sdk=settings.xray_sdk)))
         # AWS asks for six times the worker's own time.
         visibility = Duration.seconds(6 * TIMEOUT)
         self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
         self._environment = settings.replace(
-            user_pool_id=user_pool.pool.user_pool_id,
-            user_pool_client_id=user_pool.client_id,
-            allowed_client_ids=(*user_pool.client_ids, *settings.allowed_client_ids),
-            # Only Cognito knows whether an imported pool ignores case.
-            lower_case_usernames=not user_pool.imported,
+            user_pool_id=pool.user_pool_id,
+            user_pool_client_id=client.user_pool_client_id,
+            allowed_client_ids=(client.user_pool_client_id, *settings.allowed_client_ids),
             table_name=table.table_name,
             event_bus_name=event_bus.event_bus_name if event_bus else "",
             queue_url=self.queue.queue.queue_url,
@@ -85,7 +82,7 @@ class Functions(Construct):
             sentence = f"{operation.id.replace('_', ' ')} for a user of the pool".capitalize()
             function = self._add(operation.id, sentence)
             revealed = settings.reveal_user_existence
-            _grant_cognito(function, user_pool, operation.actions(revealed=revealed))
+            _grant_cognito(function, pool, operation.actions(revealed=revealed))
             counted = COUNT_ACTIONS if operation.attempts_per_hour else ()
             stored = STORE_ACTIONS if operation.repeatable else ()
             if counted or stored:
@@ -96,7 +93,7 @@ class Functions(Construct):
                     event_bus.grant_put_events_to(function)
             self.by_operation[operation] = function.add_alias(ALIAS)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
-        _grant_cognito(worker, user_pool, settings.worker_actions)
+        _grant_cognito(worker, pool, settings.worker_actions)
         if settings.claims:
             table.grant(worker, *(f"dynamodb:{action}" for action in STORE_ACTIONS))
         if settings.mail_from:
@@ -173,10 +170,12 @@ class Functions(Construct):
         return key.secret_value.unsafe_unwrap()
 
 
-def _grant_cognito(function: lambda_.Function, user_pool: UserPool, actions: Iterable[str]) -> None:
-    signed = [f"cognito-idp:{action}" for action in actions if _is_signed(action)]
+def _grant_cognito(
+    function: lambda_.Function, pool: cognito.IUserPool, actions: Iterable[str]
+) -> None:
+    signed = [f"cognito-idp:{action}" for action in actions if action.startswith(_SIGNED)]
     if signed:
-        user_pool.pool.grant(function, *signed)
+        pool.grant(function, *signed)
 
 
 def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
@@ -184,7 +183,8 @@ def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
     if not settings.restrict_sender:
         function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
         return
-    stack, (_, _, domain) = Stack.of(function), settings.mail_from.partition("@")
+    # The address may be known to CloudFormation alone.
+    stack, domain = Stack.of(function), Fn.select(1, Fn.split("@", settings.mail_from))
     # SES looks at the identity of the address if there is one, and at the domain's default set.
     names = [("identity", domain), ("identity", settings.mail_from), ("configuration-set", "*")]
     arns = [stack.format_arn(service="ses", resource=r, resource_name=n) for r, n in names]
@@ -195,13 +195,3 @@ def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
             conditions={"StringEquals": {"ses:FromAddress": settings.mail_from}},
         )
     )
-
-
-@cache
-def _cognito() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("cognito-idp")
-
-
-def _is_signed(action: str) -> bool:
-    """Whether IAM applies to a Cognito action. It does not to those that end users call."""
-    return "smithy.api#noAuth" not in (_cognito().operation_model(action).auth or [])

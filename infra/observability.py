@@ -16,9 +16,16 @@ from constructs import Construct
 
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
-from functions.records import CRASH, HIDDEN, SUCCESS, Cause, Degradation
+from functions.records import (
+    CRASH,
+    HIDDEN,
+    NAMESPACE,
+    SERVICE,
+    SUCCESS,
+    Cause,
+    Degradation,
+)
 from functions.settings import Settings
-from functions.telemetry.metrics import NAMESPACE, SERVICE
 from infra.api import Api
 from infra.queue import Queue
 
@@ -53,6 +60,7 @@ class Observability(Construct):
         api: Api,
         functions: Mapping[str, lambda_.Alias],
         queue: Queue,
+        alarm_topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id_)
         self._stage = settings.stage
@@ -107,19 +115,16 @@ class Observability(Construct):
             # The worker retries it, and a dead letter raises its own alarm.
             if one is not Degradation.SIGN_OUT_DELAYED
         }
-        alarms = {
-            name: self._add_alarm(name, watch)
-            for name, watch in (
-                failures | abuse | hidden | undelivered | queued | degradations
-            ).items()
-        }
+        watches = failures | abuse | hidden | undelivered | queued | degradations
+        self.alarms = {name: self._add_alarm(name, watch) for name, watch in watches.items()}
+        """Every alarm by its name."""
         rolled_back = ("ServerErrors", "FunctionErrors", "Crashes")
-        self.of_deployments = [alarms[name] for name in rolled_back]
+        self.of_deployments = [self.alarms[name] for name in rolled_back]
         """Those that a bad version of a function raises. An outage of Cognito raises the first."""
-        if settings.alarm_email:
-            action = actions.SnsAction(self._add_topic(settings))
-            for alarm in alarms.values():
-                alarm.add_alarm_action(action)
+        mailed = [self._add_topic(settings)] if settings.alarm_email else []
+        for topic in (*mailed, *([alarm_topic] if alarm_topic else [])):
+            for alarm in self.alarms.values():
+                alarm.add_alarm_action(actions.SnsAction(topic))
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -127,7 +132,11 @@ class Observability(Construct):
             # Otherwise a longer time has longer sums, beside thresholds that stay.
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
-                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=[*alarms.values()], width=24)],
+                [
+                    cloudwatch.AlarmStatusWidget(
+                        title="Alarms", alarms=[*self.alarms.values()], width=24
+                    )
+                ],
                 *(self._row(name, alias) for name, alias in functions.items()),
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],

@@ -4,7 +4,7 @@ from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from functions.aws.queue import ATTEMPTS
+from functions.operations import WORKER_ATTEMPTS
 from functions.settings import Settings
 
 
@@ -35,6 +35,6 @@ class Queue(Construct):
             retention_period=Duration.days(4),
             visibility_timeout=visibility,
             dead_letter_queue=sqs.DeadLetterQueue(
-                max_receive_count=ATTEMPTS, queue=self.dead_letters
+                max_receive_count=WORKER_ATTEMPTS, queue=self.dead_letters
             ),
         )

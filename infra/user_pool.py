@@ -27,11 +27,13 @@ class UserPool(Construct):
         super().__init__(scope, id_)
         self.imported = bool(settings.user_pool_id)
         self.pool: cognito.IUserPool
+        self.client: cognito.IUserPoolClient
         self.public_client_id = ""
         if self.imported:
             self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", settings.user_pool_id)
-            self.client_id = settings.user_pool_client_id
-            self.client_ids = [self.client_id]
+            self.client = cognito.UserPoolClient.from_user_pool_client_id(
+                self, "Client", settings.user_pool_client_id
+            )
             return
         kept = settings.retain_data
         self.pool = cognito.UserPool(
@@ -78,7 +80,7 @@ class UserPool(Construct):
             Acknowledgment(id="AwsSolutions-COG2", reason="A test pool; MFA is the user's choice"),
             Acknowledgment(id="AwsSolutions-COG8", reason="A test pool; the plan is paid for"),
         )
-        client = self.pool.add_client(
+        self.client = self.pool.add_client(
             "Client",
             generate_secret=True,
             auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=settings.test_sign_in),
@@ -87,8 +89,6 @@ class UserPool(Construct):
             disable_o_auth=True,
             enable_propagate_additional_user_context_data=settings.threat_protection,
         )
-        self.client_id = client.user_pool_client_id
-        self.client_ids = [self.client_id]
         if settings.test_sign_in:
             # Amplify signs users in with a client that has no secret. Anyone can use such a client
             # to call Cognito without this service, so only the local stage has one.
@@ -100,7 +100,6 @@ class UserPool(Construct):
                 disable_o_auth=True,
             )
             self.public_client_id = public_client.user_pool_client_id
-            self.client_ids.append(self.public_client_id)
 
 
 def _mailer(scope: Construct, address: str) -> cognito.UserPoolEmail:

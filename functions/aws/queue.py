@@ -4,7 +4,7 @@ import json
 import time
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from functions.aws import clients
 from functions.problems import SERVICE_UNAVAILABLE, Failure
@@ -12,9 +12,6 @@ from functions.records import Degradation
 from functions.requests import Request
 from functions.settings import Settings
 from functions.telemetry.traces import tracer
-
-ATTEMPTS: Final = 6
-"""Attempts at a task before its message becomes a dead letter."""
 
 
 class Task(StrEnum):

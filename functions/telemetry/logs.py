@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from functions.telemetry.metrics import SERVICE
+from functions.records import SERVICE
 from functions.telemetry.traces import read_trace
 
 

@@ -1,6 +1,6 @@
 """The metrics of the functions: one per outcome, cause and degradation, for each operation."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -8,11 +8,10 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
+from functions.records import NAMESPACE, SERVICE
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-NAMESPACE: Final = "PasswordService"
-SERVICE: Final = "password-service"
 
 
 class Metrics(AmazonCloudWatchEMFProvider):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Tracer
 from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
 
-from functions.telemetry.metrics import SERVICE
+from functions.records import SERVICE
 
 HEADER = b'{"format": "json", "version": 1}\n'
 

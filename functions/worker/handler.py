@@ -15,8 +15,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions import problems
 from functions.aws import clients, cognito, queue
-from functions.aws.queue import ATTEMPTS, Message, Task
-from functions.operations import WORKER
+from functions.aws.queue import Message, Task
+from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
 from functions.settings import Settings
@@ -118,7 +118,7 @@ class Worker:
             retried = True
         else:
             entry.succeed()
-        if retried and entry.attempt < ATTEMPTS:
+        if retried and entry.attempt < WORKER_ATTEMPTS:
             entry.retry_after = _back_off(entry.attempt)
         entry.duration = round(time.monotonic() - entry.started, 3)
         self._reporter.report(entry)

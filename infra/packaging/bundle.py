@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +15,6 @@ from infra.packaging import slimming
 from infra.packaging.slimming import slim
 
 ROOT: Final = Path(__file__).parents[2]
-LAMBDA: Final = "manylinux2014_aarch64"
-"""The platform of the deployed functions, as wheels name it."""
-
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip can hold."""
 
@@ -27,11 +23,18 @@ SOURCES: Final = (".py", ".json")
 """What of `functions/` goes into the bundle: the modules, and the texts of the mails."""
 
 
-def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
+def find_code(*, xray_sdk: bool) -> Path:
+    """Return the zip of the functions: the one in the installed package, or else a new one."""
+    built = Path(__file__).with_name("functions-xray.zip" if xray_sdk else "functions.zip")
+    return built if built.exists() else archive(build(xray_sdk=xray_sdk))
+
+
+def build(root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
     """A folder with what is used of `functions/requirements.txt`, and the modules of `functions/`.
 
-    `platform` is that of the wheels, or None for the machine that builds. The folder is named for
-    what goes into it, so that nothing is built twice, nor changed while another process reads it.
+    It has no library for one processor, so that it runs on Lambda's and on this machine's. The
+    folder is named for what goes into it, so that nothing is built twice, nor changed while another
+    process reads it.
     """
     requirements = root / "functions" / "requirements.txt"
     modules = {
@@ -40,15 +43,14 @@ def build(platform: str | None, root: Path = ROOT, *, xray_sdk: bool = False) ->
         if path.suffix in SOURCES
     }
     builds = root / ".build"
-    machine = platform or sysconfig.get_platform()
-    packages = builds / _name("packages", machine, requirements.read_bytes())
+    packages = builds / _name("packages", requirements.read_bytes())
     build_rules = [Path(module).read_bytes() for module in (__file__, slimming.__file__)]
     bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version, xray_sdk)
     builds.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=builds) as name:
         draft = Path(name)
         if not packages.exists():
-            install(requirements, draft / "packages", platform)
+            install(requirements, draft / "packages", "--platform", "any")
             _publish(draft / "packages", packages)
         if not bundle.exists():
             # Links, since a copy of the packages for each edit would fill the disk.
@@ -77,18 +79,13 @@ def archive(bundle: Path) -> Path:
     return target
 
 
-def install(requirements: Path, target: Path, platform: str | None) -> None:
+def install(requirements: Path, target: Path, *options: str) -> None:
     """Install locked wheels, without what differs between two installations of the same ones."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     locked = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
-    foreign = (
-        ["--platform", platform, "--implementation", "cp", "--python-version", "3.13"]
-        if platform
-        else []
-    )
     paths = ["--target", str(target), "--requirement", str(requirements)]
     installed = subprocess.run(  # noqa: S603 - pip's own options
-        [*pip, *locked, *foreign, *paths], check=False
+        [*pip, *locked, *options, *paths], check=False
     )
     if installed.returncode:
         raise SystemExit(f"The packages of {requirements} could not be installed: pip says why.")

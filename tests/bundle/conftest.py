@@ -11,12 +11,12 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 @pytest.fixture(scope="session")
 def bundle() -> Path:
-    return build(platform=None)
+    return build()
 
 
 @pytest.fixture(scope="session")
 def runtime_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AWS's runtime client, which Lambda has beside the bundle."""
     folder = tmp_path_factory.mktemp("awslambdaric")
-    install(REQUIREMENTS, folder, platform=None)
+    install(REQUIREMENTS, folder)
     return folder

@@ -786,7 +786,7 @@ def test_a_packaged_handler_answers_a_repeat_from_the_table(
 
 def test_a_packaged_handler_works_with_the_x_ray_sdk(runtime_client: Path, front: Recorder) -> None:
     front.reset()
-    bundle = build(platform=None, xray_sdk=True)
+    bundle = build(xray_sdk=True)
     nowhere = f"http://127.0.0.1:{refusing_port()}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from functions.aws.queue import ATTEMPTS, Task
-from functions.operations import WORKER
+from functions.aws.queue import Task
+from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.records import SUCCESS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, Client, kill, release, wait_until
@@ -87,7 +87,7 @@ def test_what_fails_six_times_is_a_dead_letter_that_can_be_sent_again(
     assert client.send().status == 200
     release(stack, fronts, until=is_dead)
 
-    attempts = [client.worked(Task.SEND_CODE, number + 1).log for number in range(ATTEMPTS)]
+    attempts = [client.worked(Task.SEND_CODE, number + 1).log for number in range(WORKER_ATTEMPTS)]
     assert [log["attempt"] for log in attempts] == [1, 2, 3, 4, 5, 6]
     assert [log.get("retry_after") for log in attempts] == [3, 9, 27, 81, 243, None]
     assert {log["cause"] for log in attempts} == {"CodeDeliveryFailureException"}

@@ -15,8 +15,8 @@ import pytest
 from aws_cdk import App, assertions
 
 from functions.settings import STAGES, Settings
-from infra.packaging.bundle import LAMBDA, build
-from infra.stack import PasswordService
+from infra.packaging.bundle import build
+from infra.stack import PasswordServiceStack
 from tests.support import ROOT
 
 DEFAULT_RULES = "@aws-cdk/core:validateAgainstDefaultRules"
@@ -39,10 +39,10 @@ def make_app(folder: str, **settings: Any) -> App:
     return App(outdir=folder, context=context(**needed | settings))
 
 
-def make_stack(app: App) -> PasswordService:
+def make_stack(app: App) -> PasswordServiceStack:
     """The app of `app.py`."""
     settings = Settings.from_context(app.node.get_all_context())
-    return PasswordService(app, f"password-service-{settings.stage}", settings=settings)
+    return PasswordServiceStack(app, f"password-service-{settings.stage}", settings=settings)
 
 
 def synthesize(**settings: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_old(copy, "functions", "infra")
     shutil.copy(ROOT / "app.py", copy)
     (copy / "functions" / "notes.swp").write_text("what an editor leaves")
-    build(LAMBDA, copy)
+    build(copy)
     return copy
 
 

@@ -95,7 +95,8 @@ def test_nothing_of_the_firewall_is_left_where_it_is_off() -> None:
 
 def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
     app = make_app(str(tmp_path), stage="prod")
-    make_stack(app).node.find_child("Firewall").node.try_remove_child("Association")
+    service = make_stack(app).node.find_child("Default")
+    service.node.find_child("Firewall").node.try_remove_child("Association")
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         check(app)

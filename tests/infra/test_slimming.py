@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from functions.operations import WORKER_ACTIONS, Operation
-from infra.packaging.bundle import LAMBDA, archive, build
+from infra.packaging.bundle import archive, build
 from infra.packaging.slimming import ACTIONS, IMPORTS, slim
 from tests.infra.conftest import find_in, synthesize
 
@@ -18,7 +18,7 @@ MAX_ZIP = 4 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def bundle() -> Path:
-    return build(LAMBDA)
+    return build()
 
 
 def test_the_models_hold_the_actions_of_the_operations_and_no_other(bundle: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_zip_is_small(bundle: Path, packages: Path) -> None:
 
 def test_the_sdk_is_in_the_bundle_only_if_it_is_wanted(bundle: Path) -> None:
     assert not (bundle / "aws_xray_sdk").exists()
-    assert (build(LAMBDA, xray_sdk=True) / "aws_xray_sdk").is_dir()
+    assert (build(xray_sdk=True) / "aws_xray_sdk").is_dir()
 
 
 @pytest.mark.parametrize("value", ["true", "false"])

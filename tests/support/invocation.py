@@ -15,9 +15,9 @@ from unittest.mock import patch
 
 from functions.api.endpoint import Endpoint
 from functions.operations import Operation
+from functions.records import SERVICE
 from functions.requests import Request
 from functions.settings import Settings
-from functions.telemetry.metrics import SERVICE
 from tests.support import ROOT
 
 ORIGIN: Final = "https://app.example"

@@ -31,15 +31,42 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def test_the_workflow_is_pinned_and_has_no_rights_that_it_does_not_need() -> None:
+RIGHTS = {
+    "test": {"test": {"contents": "read"}},
+    "release": {
+        "build": {"contents": "read"},
+        "pypi": {"id-token": "write"},
+        "npm": {"id-token": "write"},
+        "attach": {"contents": "write"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", RIGHTS)
+def test_a_workflow_is_pinned_and_has_no_rights_that_it_does_not_need(name: str) -> None:
     run("zizmor", "--offline", "--persona", "pedantic", "--quiet", ".github")
-    workflow = read(".github/workflows/test.yml")
+    workflow = read(f".github/workflows/{name}.yml")
 
     assert workflow["permissions"] == {}
-    assert workflow["jobs"]["test"]["permissions"] == {"contents": "read"}
-    uses = [step["uses"] for step in workflow["jobs"]["test"]["steps"] if "uses" in step]
+    assert {job: each["permissions"] for job, each in workflow["jobs"].items()} == RIGHTS[name]
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    uses = [step["uses"] for step in steps if "uses" in step]
     assert uses
-    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in uses)
+    assert all(re.fullmatch(r"(actions|pypa)/[\w-]+@[0-9a-f]{40}", action) for action in uses)
+
+
+def test_only_what_passed_the_tests_is_published() -> None:
+    jobs = read(".github/workflows/release.yml")["jobs"]
+    commands = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
+
+    assert commands[:2] == ["make test", "make package"]
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "build": None,
+        "pypi": "build",
+        "npm": "build",
+        "attach": ["pypi", "npm"],
+    }
+    assert "secrets." not in (ROOT / ".github/workflows/release.yml").read_text()
 
 
 def test_the_workflow_runs_all_tests() -> None:

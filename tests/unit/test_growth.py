@@ -8,8 +8,8 @@ import pytest
 from botocore.hooks import NodeList
 
 from functions.operations import Operation
+from functions.records import SERVICE
 from functions.settings import MAX_ATTEMPTS
-from functions.telemetry.metrics import SERVICE
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront
 from tests.support.invocation import make_message

@@ -27,6 +27,7 @@ PACKAGES = {
     "local": {"functions", "local"},
     "benchmarks": {"benchmarks", "functions", "infra", "local", "tests.support"},
     "examples": set[str](),
+    "release": {"infra", "release"},
     "tests.support": {"apidocs", "functions", "infra", "local", "tests.support"},
 }
 """What each package may import of the others. The rest of `tests` may import everything."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.aws.queue import ATTEMPTS, Message, Task
-from functions.operations import Operation
+from functions.aws.queue import Message, Task
+from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support import ROOT
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import REQUEST_ID, make_message
@@ -75,7 +75,7 @@ def test_other_failures_are_retried_with_growing_delays(
 
     assert waits == [3, 9, 27, 81, 243]
     assert sum(waits) < 600, "the last attempt comes too late for a code"
-    assert len(waits) == ATTEMPTS - 1
+    assert len(waits) == WORKER_ATTEMPTS - 1
 
 
 def test_the_last_attempt_makes_a_dead_letter_at_once(
@@ -84,7 +84,7 @@ def test_the_last_attempt_makes_a_dead_letter_at_once(
     cognito.answer("ForgotPassword", error="CodeDeliveryFailureException")
     invoke(RESET)
 
-    work = service.work(attempt=ATTEMPTS)
+    work = service.work(attempt=WORKER_ATTEMPTS)
 
     assert len(work.body["batchItemFailures"]) == 1
     assert cognito.requests[-1].body["VisibilityTimeout"] == 0

@@ -1,0 +1,110 @@
+"""`make package` builds what is published, and `make release` says under which version.
+
+python -m release            writes the wheel, the npm tarball and the SBOM to `dist/`
+python -m release VERSION    commits and tags a version
+"""
+
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+DIST: Final = ROOT / "dist"
+CLIENT: Final = ("password-service.js", "password-service.d.ts", "languages")
+"""What of `web/` is for other people's pages."""
+
+
+def list_parts(folder: Path) -> None:
+    """Write the bill of materials of the functions."""
+    options = ("--output-reproducible", "--output-file", str(folder / "sbom.json"))
+    listed = ("requirements", "functions/requirements.txt", "--pyproject", "pyproject.toml")
+    # It warns that a file of requirements does not say which of them needs which.
+    run(sys.executable, "-W", "ignore", "-m", "cyclonedx_py", *listed, *options)
+
+
+def build_wheel(folder: Path) -> None:
+    """Write the wheel: the same bytes from the same commit."""
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+
+
+def pack_client(folder: Path) -> None:
+    """Write the npm tarball: the same bytes from the same commit."""
+    manifest = json.loads((ROOT / "release" / "package.json").read_text())
+    manifest["version"] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    if repository := os.environ.get("GITHUB_REPOSITORY"):
+        # npm compares it with the repository that the provenance names.
+        url = f"git+https://github.com/{repository}.git"
+        manifest["repository"] = {"type": "git", "url": url}
+    with TemporaryDirectory() as name:
+        draft = Path(name)
+        for path in (ROOT / "web" / name for name in CLIENT):
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, draft / path.name)
+        shutil.copy(ROOT / "LICENSE", draft)
+        shutil.copy(ROOT / "release" / "npm.md", draft / "README.md")
+        (draft / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        run("npm", "pack", "--silent", "--pack-destination", str(folder), str(draft))
+
+
+def release(version: str) -> None:
+    """Date the changelog, commit the version and tag it; or say in a sentence why not."""
+    project = ROOT / "pyproject.toml"
+    current = tomllib.loads(project.read_text())["project"]["version"]
+    changelog = ROOT / "CHANGELOG.md"
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        raise SystemExit(f"VERSION must be like 1.2.3, not {version!r}.")
+    if _numbers(version) < _numbers(current):
+        raise SystemExit(f"VERSION {version} is below {current}: choose a higher one.")
+    if read("git", "branch", "--show-current") != "main":
+        raise SystemExit("A release is made on main: switch to it first.")
+    if read("git", "status", "--porcelain"):
+        raise SystemExit("There are changes that are not committed: commit or remove them first.")
+    if read("git", "tag", "--list", f"v{version}"):
+        raise SystemExit(f"There is a tag v{version} already: choose a higher version.")
+    _, heading, rest = changelog.read_text().partition("## Unreleased\n")
+    if not rest.partition("\n## ")[0].strip():
+        raise SystemExit("CHANGELOG.md has nothing under Unreleased: say there what has changed.")
+    today = dt.datetime.now(dt.UTC).date()
+    _replace(changelog, heading, f"{heading}\n## {version} - {today}\n")
+    _replace(project, f'version = "{current}"\n', f'version = "{version}"\n')
+    run(sys.executable, "-m", "apidocs")
+    run("git", "commit", "--all", "--quiet", "--message", f"Release {version}")
+    run("git", "tag", "--annotate", f"v{version}", "--message", f"Release {version}")
+    print(f"To publish it: git push --atomic origin main v{version}")  # noqa: T201 - to a person
+
+
+def run(*command: str) -> None:
+    """Run a command in the project's folder, or exit."""
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:  # noqa: S603 - our own
+        raise SystemExit(f"{' '.join(command)} failed.")
+
+
+def read(*command: str) -> str:
+    """Return what a command prints."""
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    return done.stdout.strip()
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        release(sys.argv[1])
+    else:
+        shutil.rmtree(DIST, ignore_errors=True)
+        DIST.mkdir()
+        for make in (list_parts, build_wheel, pack_client):
+            make(DIST)

@@ -1,0 +1,204 @@
+"""The construct in other people's stacks: its names, what it takes, and what it gives."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnParameter, Stack, assertions
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_sns as sns
+
+from functions.operations import FUNCTIONS
+from functions.settings import Settings
+from infra.service import PasswordService
+from tests.infra.conftest import context, find_in
+
+PUBLIC = {
+    "AWS::ApiGateway::RestApi",
+    "AWS::DynamoDB::Table",
+    "AWS::Events::EventBus",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+}
+"""Types of resources that hold data, or that somebody may refer to."""
+IDS = Path(__file__).with_name("public-ids.json")
+
+
+def make_stack(name: str = "Shop", **flags: bool) -> Stack:
+    """A stack of an app with no feature flags but these."""
+    return Stack(App(context={"aws:cdk:disable-asset-staging": True} | flags), name)
+
+
+def add_service(stack: Stack, id_: str = "Passwords", **settings: Any) -> PasswordService:
+    """Add the service for a pool that exists."""
+    pool = cognito.UserPool.from_user_pool_id(stack, f"{id_}Pool", "eu-west-1_Theirs000")
+    client = cognito.UserPoolClient.from_user_pool_client_id(stack, f"{id_}Client", "theirs")
+    return PasswordService(stack, id_, user_pool=pool, user_pool_client=client, **settings)
+
+
+def template_of(stack: Stack) -> dict[str, Any]:
+    return dict(assertions.Template.from_stack(stack).to_json())
+
+
+def variables(template: dict[str, Any]) -> dict[str, Any]:
+    functions = find_in(template, "AWS::Lambda::Function")
+    (same, *_) = (function["Environment"]["Variables"] for function in functions)
+    return dict(same)
+
+
+def ids(stack: Stack) -> set[str]:
+    resources = template_of(stack)["Resources"].items()
+    return {name for name, resource in resources if resource["Type"] in PUBLIC}
+
+
+def test_the_ids_of_what_holds_data_are_those_of_the_last_version() -> None:
+    stacks = make_stack(), make_stack(**context())
+    for stack in stacks:
+        add_service(stack)
+
+    known = set(json.loads(IDS.read_text()))
+    for stack in stacks:
+        lost, added = known - ids(stack), ids(stack) - known
+        assert not lost, (
+            f"{sorted(lost)} would be replaced in existing stacks: only a major version may do so."
+        )
+        assert not added, f"{sorted(added)} are new: add them to {IDS.name}."
+
+
+def names(template: dict[str, Any], of: str) -> set[str]:
+    """By what AWS and operators tell a service from another; `of` begins its logical ids."""
+    own = {n: r["Properties"] for n, r in template["Resources"].items() if n.startswith(of)}
+    kinds = {n: template["Resources"][n]["Type"] for n in own}
+    found = {
+        json.dumps(own[name].get("LogGroupName") or own[name].get("Name"))
+        for name, kind in kinds.items()
+        if kind.endswith(("::RestApi", "::EventBus", "::LogGroup", "::QueryDefinition"))
+    } - {"null"}
+    for name, kind in kinds.items():
+        if kind == "AWS::Lambda::Function":
+            found.add(own[name]["Environment"]["Variables"]["STAGE"])
+        if kind == "AWS::CloudWatch::Alarm":
+            found |= set(re.findall(r'"Name": "stage", "Value": "(.*?)"', json.dumps(own[name])))
+    return found
+
+
+def test_two_services_share_no_name_in_one_stack_nor_in_one_account() -> None:
+    together, apart = make_stack(), make_stack("Blog")
+    for stack, id_ in ((together, "Passwords"), (together, "Others"), (apart, "Passwords")):
+        add_service(stack, id_)
+    template, other = template_of(together), template_of(apart)
+
+    found = [names(template, "Passwords"), names(template, "Others"), names(other, "Passwords")]
+
+    assert all(len(each) > len(FUNCTIONS) for each in found)
+    assert sum(map(len, found)) == len(set.union(*found))
+
+
+def test_what_belongs_to_the_account_is_left_alone_unless_it_is_wanted() -> None:
+    stacks = make_stack(), make_stack()
+    add_service(stacks[0])
+    add_service(stacks[1], cloud_watch_role=True)
+
+    accounts = [find_in(template_of(stack), "AWS::ApiGateway::Account") for stack in stacks]
+
+    assert [len(account) for account in accounts] == [0, 1]
+
+
+def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone() -> None:
+    stack = make_stack()
+    sender, origin = (CfnParameter(stack, name).value_as_string for name in ("Sender", "Origin"))
+
+    add_service(
+        stack,
+        name="shop",
+        mail_from=sender,
+        allowed_origins=[origin, "https://shop.example"],
+        response_interval=0.5,
+        limits=False,
+        firewall="count",
+    )
+
+    template = template_of(stack)
+    read = variables(template)
+    assert read["MAIL_FROM"] == {"Ref": "Sender"}
+    assert read["ALLOWED_ORIGINS"]["Fn::Join"][1] == [{"Ref": "Origin"}, ",https://shop.example"]
+    assert (read["STAGE"], read["RESPONSE_INTERVAL"], read["LIMITS"]) == ("shop", "0.5", "false")
+    assert read["LOWER_CASE_USERNAMES"] == "false"
+    assert {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "Sender"}]}]} in [
+        part
+        for policy in find_in(template, "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "ses:SendEmail"
+        for part in statement["Resource"]["Fn::Join"][1]
+    ]
+
+
+def test_the_pool_may_be_made_by_another_stack_of_the_app() -> None:
+    stack = make_stack()
+    users = Stack(stack.node.root, "Users")  # type: ignore[arg-type]  # an app is a construct
+    pool = cognito.UserPool(users, "Pool")
+    client = pool.add_client("Client", generate_secret=True)
+
+    PasswordService(stack, "Passwords", user_pool=pool, user_pool_client=client)
+
+    read = variables(template_of(stack))
+    assert "Fn::ImportValue" in read["USER_POOL_ID"]
+    assert read["USER_POOL_CLIENT_ID"] == read["ALLOWED_CLIENT_IDS"] != read["USER_POOL_ID"]
+
+
+def test_every_alarm_is_told_to_the_topic_of_the_stack() -> None:
+    stack = make_stack()
+    topic = sns.Topic(stack, "Topic")
+
+    service = add_service(stack, alarm_topic=topic)
+
+    told = [a["AlarmActions"] for a in find_in(template_of(stack), "AWS::CloudWatch::Alarm")]
+    assert told == [[{"Ref": stack.resolve(topic.topic_arn)["Ref"]}]] * len(service.alarms)
+
+
+def test_a_service_shows_what_others_build_upon() -> None:
+    service, plain = add_service(make_stack()), add_service(make_stack(), events=False)
+
+    assert service.functions.keys() == set(FUNCTIONS)
+    assert service.url == service.rest_api.url
+    assert service.event_bus
+    assert plain.event_bus is None
+    assert service.queue.node.path != service.dead_letters.node.path
+    assert "ServerErrors" in service.alarms
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"mail_form": "ops@example.com"},
+            "There is no setting 'mail_form': choose one of mail_from",
+        ),
+        (
+            {"mail_from": "example.com"},
+            "mail_from must be like no-reply@example.com, not 'example.",
+        ),
+        ({"mail_reply_to": "help@example.com"}, "mail_reply_to is set, so set mail_from as well."),
+        ({"limits": 1.5}, "limits must be true or false, not 1.5."),
+        ({"queue_url": "https://example.com"}, "There is no setting 'queue_url'"),
+        ({"name": "my shop"}, "name must be like shop-passwords, not 'my shop'."),
+        ({"stage": "staging"}, "There is no stage 'staging': choose one of local, dev, prod."),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SystemExit, match=f"^{re.escape(sentence)}"):
+        add_service(make_stack(), **settings)
+
+
+def test_what_a_stage_sets_the_construct_takes() -> None:
+    for stage in ("dev", "prod"):
+        chosen = Settings.of_stage(stage)
+
+        again = Settings.from_arguments(stage, {"name": stage, **chosen.arguments()})
+
+        assert again.values == chosen.values

@@ -1,0 +1,136 @@
+"""The npm package, installed into projects that have nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Route, sync_playwright
+
+from release.__main__ import pack_client
+from tests.support import ROOT
+
+PROGRAM = """
+import { AuthError, localize, resetPassword } from 'cognito-password-service';
+import german from 'cognito-password-service/languages/de.json' with { type: 'json' };
+
+const error = new AuthError({
+  type: 'urn:password-service:code-refused', name: 'CodeMismatchException', message: 'Wrong.',
+});
+const failure = await resetPassword({ username: 'ada' }).catch((error) => error);
+export const told = [localize(error, german).message, failure.type];
+"""
+GERMAN = json.loads((ROOT / "web" / "languages" / "de.json").read_text())
+TOLD = [GERMAN["problems"]["code-refused"]["detail"], "urn:password-service:not-configured"]
+PAGE = """<!doctype html><script type="importmap">{ "imports": {
+  "cognito-password-service": "/node_modules/cognito-password-service/password-service.js",
+  "cognito-password-service/": "/node_modules/cognito-password-service/"
+} }</script>"""
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("npm")
+    pack_client(folder)
+    (packed,) = folder.iterdir()
+    return packed
+
+
+@pytest.fixture(scope="module")
+def project(tarball: Path) -> Path:
+    """An empty project with the package, installed without a network."""
+    project = tarball.parent / "project"
+    project.mkdir()
+    (project / "package.json").write_text('{ "type": "module", "private": true }')
+    options = ("--offline", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
+    run(project, "npm", "install", *options, str(tarball))
+    (project / "program.mjs").write_text(PROGRAM)
+    return project
+
+
+def run(project: Path, *command: str | Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={"PATH": os.environ["PATH"], "HOME": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_tarball_is_the_same_to_the_byte_when_it_is_packed_again(
+    tarball: Path, tmp_path: Path
+) -> None:
+    pack_client(tmp_path)
+
+    assert (tmp_path / tarball.name).read_bytes() == tarball.read_bytes()
+
+
+def test_the_package_holds_the_client_alone_and_needs_nothing(project: Path) -> None:
+    package = project / "node_modules" / "cognito-password-service"
+    manifest = json.loads((package / "package.json").read_text())
+
+    assert {path.name for path in package.iterdir()} == {
+        *("LICENSE", "README.md", "languages", "package.json"),
+        *("password-service.d.ts", "password-service.js"),
+    }
+    assert "dependencies" not in manifest
+    assert manifest["version"] in (ROOT / "pyproject.toml").read_text()
+    assert manifest["sideEffects"] is False
+
+
+def test_node_imports_the_client_and_its_catalogues(project: Path) -> None:
+    show = "const { told } = await import('./program.mjs'); console.log(JSON.stringify(told))"
+
+    assert json.loads(run(project, "node", "--input-type=module", "--eval", show)) == TOLD
+
+
+@pytest.mark.parametrize(("resolution", "module"), [("bundler", "esnext"), ("node16", "node20")])
+def test_typescript_finds_the_types(project: Path, resolution: str, module: str) -> None:
+    (project / "program.mts").write_text(
+        PROGRAM.replace("told =", "told: [string, unknown] =")
+        + "// @ts-expect-error: the username is missing\nawait resetPassword({});\n"
+    )
+    options: dict[str, object] = {
+        "module": module,
+        "moduleResolution": resolution,
+        "target": "es2022",
+    }
+    options |= {"strict": True, "noEmit": True, "resolveJsonModule": True, "types": []}
+    config = {"compilerOptions": options, "files": ["program.mts"]}
+    (project / "tsconfig.json").write_text(json.dumps(config))
+
+    run(project, ROOT / "node_modules" / ".bin" / "tsc")
+
+
+def test_chromium_imports_the_client_and_its_catalogues(project: Path) -> None:
+    kinds = {".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
+
+    def serve(route: Route) -> None:
+        path = project / urlsplit(route.request.url).path[1:]
+        if path == project:
+            route.fulfill(body=PAGE, content_type="text/html")
+        else:
+            route.fulfill(path=path, content_type=kinds[path.suffix])
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox"],
+            env={**os.environ, "XDG_CONFIG_HOME": str(ROOT / ".local" / "config")},
+        )
+        page = browser.new_page()
+        page.route("**/*", serve)
+        page.goto("https://shop.example/")
+        told = page.evaluate("import('/program.mjs').then(({ told }) => told)")
+        browser.close()
+
+    assert told == TOLD

@@ -23,7 +23,7 @@ test_packages = node_modules/.tests-installed
 calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 port = $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy lock format clean node chromium
+.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy verify lock format clean node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,10 @@ destroy: node $(python) $(packages) ## remove a stage from the AWS account: STAG
 	$(mention_approval)
 	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(filter never,$(APPROVE)),--force) $(CONTEXT)
+
+verify: $(python) ## check a deployed stage: STAGE=dev MAILBOX=you@example.com, or POLICY=1 alone
+	@exec .venv/bin/python -m verification "$(STAGE)" $(if $(MAILBOX),--mailbox "$(MAILBOX)") \
+		$(if $(POLICY),--policy) $(port)
 
 define mention_approval
 @test -t 0 || test -n "$(APPROVE)" || \

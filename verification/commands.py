@@ -30,8 +30,10 @@ CHECKS: Final[tuple[Check, ...]] = (
 """Every check, in the order in which they run. The policy and the reports follow from it."""
 
 LOCAL: Final = "local"
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 """Seconds that AWS gets to show what appears late."""
+PAUSE: Final = 2.5
+"""Seconds between requests to AWS: the firewall allows an address 30 public ones a minute."""
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def main() -> None:
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
-        sys.exit(_verify(find(arguments.stage, arguments.mailbox, arguments.port)))
+        sys.exit(verify(find(arguments.stage, arguments.mailbox, arguments.port)))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -68,7 +70,7 @@ def find(stage: str, mailbox: str, port: int | None = None) -> Target:
         )
         return describe(stage, stack.client, stack.url, local_mailbox(stack))
     try:
-        return describe(stage, _client, "", _mailbox(mailbox), PATIENCE)
+        return describe(stage, _client, "", _mailbox(mailbox), patience=PATIENCE, pause=PAUSE)
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"password-service-{stage} cannot be read: {error}")
 
@@ -78,7 +80,9 @@ def describe(
     client: Callable[[str], Any],
     url: str,
     mailbox: Mailbox | None,
+    *,
     patience: float = 0,
+    pause: float = 0,
 ) -> Target:
     """Return a stage with what CloudFormation knows of it; `url` replaces its own address."""
     name, cloudformation = f"password-service-{stage}", client("cloudformation")
@@ -97,6 +101,7 @@ def describe(
         client=client,
         mailbox=mailbox,
         patience=patience,
+        pause=pause,
     )
 
 
@@ -129,7 +134,7 @@ def _mailbox(address: str) -> Mailbox | None:
     )
 
 
-def _verify(target: Target) -> int:
+def verify(target: Target) -> int:
     """Print each result, write the reports, and return 1 if there is a weakness."""
     results: list[Result] = []
     with target:
@@ -145,5 +150,3 @@ def _verify(target: Target) -> int:
     for one in found:
         print(f"{one.check.id}: {one.check.remedy}")
     return 1 if found else 0
-
-

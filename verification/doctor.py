@@ -47,9 +47,7 @@ def _resets(target: Target, client: str) -> bool:
 def user_existence(target: Target) -> Finding:
     """Every app client hides whether a user exists."""
     telling = [
-        _name(one)
-        for one in target.clients
-        if one.get("PreventUserExistenceErrors") != "ENABLED"
+        _name(one) for one in target.clients if one.get("PreventUserExistenceErrors") != "ENABLED"
     ]
     return judge(f"{len(telling)} clients tell: {_list(telling)}.", good=not telling)
 
@@ -183,7 +181,7 @@ def throttles(target: Target) -> Finding:
 
 @check(
     *SETTINGS,
-    "lambda:GetEventSourceMapping",
+    "lambda:ListEventSourceMappings",
     "servicequotas:ListServiceQuotas",
     remedy="Ask AWS for a higher quota UserAccountRecovery, or lower CODES_PER_SECOND.",
 )
@@ -207,7 +205,7 @@ def cognito_quota(target: Target) -> Finding:
 @check(
     *SETTINGS,
     "lambda:GetAccountSettings",
-    "lambda:GetEventSourceMapping",
+    "lambda:ListEventSourceMappings",
     remedy="Ask AWS for a higher quota of concurrent executions.",
 )
 def concurrency(target: Target) -> Finding:
@@ -223,13 +221,13 @@ def concurrency(target: Target) -> Finding:
 
 def _workers(target: Target) -> int:
     """How many workers run at once."""
-    mappings = target.resources.get("AWS::Lambda::EventSourceMapping", ())
+    ours = target.resources.get("AWS::Lambda::EventSourceMapping", ())
+    pages = target.client("lambda").get_paginator("list_event_source_mappings").paginate()
     return sum(
-        target.client("lambda")
-        .get_event_source_mapping(UUID=one)
-        .get("ScalingConfig", {})
-        .get("MaximumConcurrency", 0)
-        for one in mappings
+        one.get("ScalingConfig", {}).get("MaximumConcurrency", 0)
+        for page in pages
+        for one in page["EventSourceMappings"]
+        if one["UUID"] in ours
     )
 
 
@@ -295,7 +293,8 @@ def leftovers(target: Target) -> Finding:
 
 
 def _name(client: dict[str, Any]) -> str:
-    return f"{client.get('ClientName', '')} ({client['ClientId']})"
+    name: str = client.get("ClientName") or client["ClientId"]
+    return name
 
 
 def _list(names: Any) -> str:  # noqa: ANN401 - of any collection

@@ -40,6 +40,11 @@ def weakness(observed: str) -> Finding:
     return Finding(Outcome.WEAKNESS, observed)
 
 
+def not_observed(reason: str) -> Finding:
+    """Nothing was seen that could tell, for a reason that the report gives."""
+    return Finding(Outcome.NOT_OBSERVED, reason)
+
+
 def judge(observed: str, *, good: object) -> Finding:
     """Return whether the claim holds, with the same sentence either way."""
     return holds(observed) if good else weakness(observed)
@@ -97,7 +102,7 @@ def _look(one: Check, target: Target) -> Finding:
             reason = f"Your credentials do not allow {error.operation_name}."
     except (BotoCoreError, ResponseParserError, HTTPError) as error:
         reason = f"There was no readable answer ({type(error).__name__})."
-    return Finding(Outcome.NOT_OBSERVED, reason)
+    return not_observed(reason)
 
 
 def policy(checks: Iterable[Check], shared: Sequence[str]) -> dict[str, Any]:
@@ -144,7 +149,12 @@ def to_markdown(stage: str, at: str, results: Sequence[Result]) -> str:
     lines = [f"# Verification of {stage}", "", f"{summarize(results)} Checked at {at}.", ""]
     if found:
         lines += ["## What to do", "", *(f"- `{r.check.id}`: {r.check.remedy}" for r in found), ""]
-    lines += ["## Claims", "", "| check | outcome | claim | observed |", "| --- | --- | --- | --- |"]
+    lines += [
+        "## Claims",
+        "",
+        "| check | outcome | claim | observed |",
+        "| --- | --- | --- | --- |",
+    ]
     lines += [
         f"| `{one.check.id}` | {one.finding.outcome} | {one.check.claim} | {_cell(one)} |"
         for one in results
@@ -154,10 +164,7 @@ def to_markdown(stage: str, at: str, results: Sequence[Result]) -> str:
 
 def summarize(results: Sequence[Result]) -> str:
     """Count the outcomes in a sentence."""
-    counts = [
-        f"{sum(r.finding.outcome is one for r in results)} {one.value}"
-        for one in Outcome
-    ]
+    counts = [f"{sum(r.finding.outcome is one for r in results)} {one.value}" for one in Outcome]
     return f"{len(results)} claims: {', '.join(counts)}."
 
 

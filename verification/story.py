@@ -156,8 +156,7 @@ def _confirm(target: Target, code: str, password: str, key: str = "") -> Reply:
         "confirmationCode": code,
         "newPassword": password,
     }
-    headers = {"Idempotency_Key": key} if key else {}
-    return target.post(CONFIRM, body, **headers)
+    return target.post(CONFIRM, body, key=key)
 
 
 CHECKS: Final = tuple(value for value in vars().values() if isinstance(value, Check))

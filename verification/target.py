@@ -98,12 +98,15 @@ class Target:
     mailbox: Mailbox | None = None
     patience: float = 0
     """Seconds to wait for what appears late, such as a trace."""
+    pause: float = 0
+    """Seconds between two requests: the firewall counts those of an address."""
     headers: Mapping[str, str] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     """What no report may contain."""
     waits: dict[Operation, list[float]] = field(default_factory=dict)
     """The seconds of every request so far that was not refused by a limit."""
     _guest: str = ""
+    _sent: float = 0
 
     def __enter__(self) -> Self:
         return self
@@ -263,15 +266,14 @@ class Target:
         body: Mapping[str, Any],
         *,
         token: str = "",
+        key: str = "",
         limited: bool = False,
-        **headers: str,
     ) -> Reply:
-        """Send JSON; in the names of headers, write `_` for `-`.
+        """Send JSON, maybe with an `Idempotency-Key`.
 
         A 429 ends the check unless it is expected to be `limited`.
         """
-        sent = {"Content-Type": "application/json"}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
         if token:
             sent["Authorization"] = f"Bearer {token}"
         reply = self.send(operation.method, operation.path, json.dumps(body), sent)
@@ -289,7 +291,8 @@ class Target:
         headers: Mapping[str, str] = NOTHING,
     ) -> Reply:
         """Send one request, as it is."""
-        started = time.monotonic()
+        time.sleep(max(0.0, self._sent + self.pause - time.monotonic()))
+        started = self._sent = time.monotonic()
         answer = _http.request(
             method, self.url + path, body=content, headers={**self.headers, **headers}
         )
@@ -315,8 +318,6 @@ class Target:
 
 
 _http: Final = urllib3.PoolManager(retries=False, timeout=30)
-
-
 
 
 def _flows(client: Mapping[str, Any]) -> Sequence[str]:

@@ -107,7 +107,7 @@ def describe(
 
 @cache
 def _client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
-    retries = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    retries = Config(retries={"mode": "standard", "total_max_attempts": 4})
     return boto3.client(service, config=retries)  # type: ignore[call-overload]
 
 
@@ -123,6 +123,8 @@ def local_mailbox(stack: Stack) -> Mailbox:
 
 def _mailbox(address: str) -> Mailbox | None:
     """Return a mailbox that a person reads, and types from."""
+    if not address and sys.stdin.isatty():
+        address = input("An address where you can read a code, or nothing to go without: ").strip()
     if not address:
         return None
     if address == LOCAL or "@" not in address:

@@ -180,9 +180,10 @@ class Target:
         for function in self.functions.values():
             variables = function["Environment"]["Variables"]
             self.secrets.add(variables["PSEUDONYM_KEY"])
-            return Settings(
-                {s.name: s.read(variables[s.variable]) for s in declared() if s.environment}
-            )
+            ours = [one for one in declared() if one.environment]
+            if missing := [one.variable for one in ours if one.variable not in variables]:
+                raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
+            return Settings({one.name: one.read(variables[one.variable]) for one in ours})
         raise NotObservedError("The stack has no function of the service.")
 
     @cached_property

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -102,7 +103,7 @@ def access_log(target: Target) -> Finding:
 )
 def killed_function(target: Target) -> Finding:
     """A function that was killed is answered by a gateway response of this service."""
-    pattern = '{ $.status >= 500 && $.failure != "-" }'
+    pattern = '{ $.status = "5*" && $.failure != "-" }'
     lines = _access_log(target, pattern, RECENT)
     seen = {found[1] for line in lines if (found := re.search(r'"failure": ?"(\w+)"', line))}
     if not seen:
@@ -133,14 +134,18 @@ def _access_log(target: Target, pattern: str, age: timedelta) -> list[str]:
     " history off, or accept it in docs/threat-model.md.",
 )
 def code_before_password(target: Target) -> Finding:
-    """Cognito checks the code before it judges the password."""
+    """Cognito checks the code before it looks into the history of passwords."""
+    if not target.pool.get("Policies", {}).get("PasswordPolicy", {}).get("PasswordHistorySize"):
+        return not_observed("The pool remembers no passwords.")
     _ask(target, "forgot_password", target.guest.username)
-    verdicts = [
+    short, present = (
         _ask(target, "confirm_forgot_password", target.guest.username, password, "000000")
         for password in ("short", target.guest.password)
-    ]
-    told = "With a wrong code, a short password: {}; the present one: {}.".format(*verdicts)
-    return judge(told, good=not any("Password" in one for one in verdicts))
+    )
+    return judge(
+        f"With a wrong code, a short password: {short}; the present one: {present}.",
+        good="Password" not in present,
+    )
 
 
 @check(
@@ -274,17 +279,17 @@ def _ask(target: Target, action: str, username: str, password: str = "", code: s
     return "accepted"
 
 
-@check(*STAGE, "xray:GetTraceSummaries", remedy="Is X-Ray reachable, and tracing on? See xraySdk.")
+@check("xray:GetTraceSummaries", remedy="Is X-Ray reachable, and tracing on? See xraySdk.")
 def traces(target: Target) -> Finding:
     """Traces of requests arrive in X-Ray."""
-    api = next(iter(target.resources.get("AWS::ApiGateway::RestApi", ())), "")
+    host = urlsplit(target.url).netloc
     now = datetime.now(UTC)
 
     def look() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = target.client("xray").get_trace_summaries(
             StartTime=now - timedelta(hours=1),
             EndTime=datetime.now(UTC),
-            FilterExpression=f'http.url CONTAINS "{api}"',
+            FilterExpression=f'http.url CONTAINS "{host}"',
         )["TraceSummaries"]
         return found
 

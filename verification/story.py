@@ -47,7 +47,7 @@ def code_arrives(target: Target) -> Finding:
     code = target.mailbox.read_code(target.guest.email)
     if not code:
         return weakness("No code came.")
-    target.secrets.add(code)
+    target.secret_values.add(code)
     target.guest.code = code
     return holds("It came.")
 

@@ -1,7 +1,6 @@
 """The deployment that is checked, and the throw-away user with whom it is tried."""
 
 import json
-import re
 import secrets
 import sys
 import time
@@ -101,7 +100,7 @@ class Target:
     pause: float = 0
     """Seconds between two requests: the firewall counts those of an address."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    secrets: set[str] = field(default_factory=set)
+    secret_values: set[str] = field(default_factory=set)
     """What no report may contain."""
     waits: dict[Operation, list[float]] = field(default_factory=dict)
     """The seconds of every request so far that was not refused by a limit."""
@@ -148,7 +147,7 @@ class Target:
             for one in page["UserPoolClients"]
         ]
         clients = [one["UserPoolClient"] for one in found]
-        self.secrets |= {one["ClientSecret"] for one in clients if one.get("ClientSecret")}
+        self.secret_values |= {one["ClientSecret"] for one in clients if one.get("ClientSecret")}
         return clients
 
     @property
@@ -179,7 +178,7 @@ class Target:
         """The settings that the functions were deployed with."""
         for function in self.functions.values():
             variables = function["Environment"]["Variables"]
-            self.secrets.add(variables["PSEUDONYM_KEY"])
+            self.secret_values.add(variables["PSEUDONYM_KEY"])
             ours = [one for one in declared() if one.environment]
             if missing := [one.variable for one in ours if one.variable not in variables]:
                 raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
@@ -237,7 +236,7 @@ class Target:
     def make_password(self) -> str:
         """Return a password that no policy refuses and no report contains."""
         password = f"aZ4-{secrets.token_urlsafe(24)}"
-        self.secrets.add(password)
+        self.secret_values.add(password)
         return password
 
     def sign_in(self, password: str) -> str:
@@ -249,8 +248,9 @@ class Target:
         answer = srp.sign_in(self.cognito, able[0], guest.username, password)
         if "AuthenticationResult" not in answer:
             raise NotObservedError(f"Sign-in asks for {answer['ChallengeName']}.")
-        self.secrets |= {v for v in answer["AuthenticationResult"].values() if _is_token(v)}
-        token: str = answer["AuthenticationResult"]["AccessToken"]
+        tokens: dict[str, Any] = answer["AuthenticationResult"]
+        self.secret_values |= {value for name, value in tokens.items() if name.endswith("Token")}
+        token: str = tokens["AccessToken"]
         return token
 
     def accepts(self, password: str) -> bool:
@@ -313,7 +313,7 @@ class Target:
 
     def redact(self, text: str) -> str:
         """Replace every secret of this run."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
+        for secret in sorted(self.secret_values, key=len, reverse=True):
             text = text.replace(secret, "***") if secret else text
         return text
 
@@ -324,7 +324,3 @@ _http: Final = urllib3.PoolManager(retries=False, timeout=30)
 def _flows(client: Mapping[str, Any]) -> Sequence[str]:
     flows: Sequence[str] = client.get("ExplicitAuthFlows", ())
     return flows
-
-
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch(r"[\w.+/=-]{20,}", value))

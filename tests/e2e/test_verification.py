@@ -118,8 +118,8 @@ def test_the_local_stage_holds_but_for_what_it_lacks_and_the_report_tells_no_sec
     weak = [one for one in checks if one["outcome"] == Outcome.WEAKNESS]
     assert [one["id"] for one in weak if f"{one['id']}: {one['remedy']}" not in printed] == []
     told = printed + report + (tmp_path / "verification.md").read_text()
-    assert len(target.secrets) > 20
-    assert [secret for secret in target.secrets if secret in told] == []
+    assert len(target.secret_values) > 20
+    assert [secret for secret in target.secret_values if secret in told] == []
     assert guests(stack) == []
 
 

@@ -17,12 +17,16 @@ import boto3
 import pytest
 
 from functions.operations import Operation
+from functions.records import SUCCESS
+from functions.telemetry.metrics import NAMESPACE, SERVICE
+from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT
 from local.stack import Stack
 from tests.e2e.client import wait_until
 from tests.e2e.conftest import OLD
-from verification import doctor, runner
+from tests.support.front import Front
+from verification import doctor, runner, unknowns
 from verification.commands import CHECKS, describe, local_mailbox, verify
 from verification.runner import Outcome
 from verification.target import MARK, STACK, Target
@@ -315,6 +319,89 @@ def test_what_changes_in_a_deployment_is_found_by_its_check_and_by_no_other(
 def test_every_check_of_a_setting_has_a_plant() -> None:
     """But for the quotas of Cognito, which the emulator does not know."""
     assert {one.id for one in doctor.CHECKS} - {*PLANTS} == {"cognito-quota"}
+
+
+def reports(milliseconds: int) -> dict[str, Any]:
+    line = f"REPORT RequestId: a\tDuration: 9.5 ms\tInit Duration: {milliseconds}.00 ms"
+    return {"events": [{"message": line}] * 30}
+
+
+def failures(response_type: str) -> dict[str, Any]:
+    return {"events": [{"message": json.dumps({"status": "504", "failure": response_type})}]}
+
+
+QUOTA = {"Quotas": [{"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0}]}
+LOG = {"accessLogSettings": {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:a"}}
+ANSWERS: list[tuple[str, str, dict[str, Any], Outcome]] = [
+    # The local worker does not wait between two codes, so it may use any quota up.
+    ("cognito-quota", "ListServiceQuotas", QUOTA, Outcome.WEAKNESS),
+    ("cognito-quota", "ListServiceQuotas", {"Quotas": []}, Outcome.NOT_OBSERVED),
+    ("access-log", "FilterLogEvents", failures("-"), Outcome.HOLDS),
+    ("access-log", "FilterLogEvents", {"events": []}, Outcome.WEAKNESS),
+    ("killed-function", "FilterLogEvents", failures("INTEGRATION_TIMEOUT"), Outcome.HOLDS),
+    ("killed-function", "FilterLogEvents", failures("SOMETHING_NEW"), Outcome.WEAKNESS),
+    ("cold-starts", "FilterLogEvents", reports(400), Outcome.HOLDS),
+    ("cold-starts", "FilterLogEvents", reports(1400), Outcome.WEAKNESS),
+    ("traces", "", {"TraceSummaries": [{"Id": "a"}]}, Outcome.HOLDS),
+    ("traces", "", {"TraceSummaries": []}, Outcome.WEAKNESS),
+]
+"""What AWS answers, by check and action, and the emulator does not."""
+
+
+@pytest.mark.parametrize(("id_", "action", "answer", "outcome"), ANSWERS)
+def test_what_only_aws_shows_is_judged(
+    stack: Stack, id_: str, action: str, answer: dict[str, Any], outcome: Outcome
+) -> None:
+    with Front(stack.endpoint) as front:
+        front.answer("", body=LOG)
+        front.answer(action, body=answer)
+        played = {"apigateway", "logs", "service-quotas", "xray"}
+
+        def client(service: str) -> Any:
+            made = stack.client(service)
+            return emulator.client(front.url, service) if service in played else made
+
+        (result,) = runner.run(find(stack, client), [one for one in CHECKS if one.id == id_])
+
+    assert result.finding.outcome is outcome, result
+
+
+def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:
+    names = {"operation": "reset_password", "service": SERVICE, "stage": "planted"}
+    dimensions = [{"Name": name, "Value": value} for name, value in names.items()]
+    point = {"MetricName": SUCCESS, "Dimensions": dimensions, "Value": 1}
+    stack.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=[point])
+
+    target = replace(find(stack), stage="planted")
+    (result,) = runner.run(target, [unknowns.metrics])
+
+    assert result.finding.outcome is Outcome.HOLDS, result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["dev"], "password-service-dev cannot be read: "),
+        (["dev", "--mailbox", "local"], "MAILBOX must be an address that you can read"),
+        (["local", "--port", "1"], "No local stack is running: start one with make run."),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(
+    stack: Stack, arguments: list[str], sentence: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "verification", *arguments],
+        cwd=ROOT,
+        env=emulator.environment(stack.endpoint),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(sentence)
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -104,7 +104,7 @@ format: $(tests) ## format the code and apply the linter's safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format
 
 clean: ## remove all that was installed or built here
-	@rm -rf .venv .build .local node_modules cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf .venv .build .local node_modules cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* verification.json verification.md
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Progress goes to stderr: what `make -s token` prints is put into other commands.

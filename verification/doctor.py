@@ -49,7 +49,7 @@ def user_existence(target: Target) -> Finding:
     telling = [
         _name(one) for one in target.clients if one.get("PreventUserExistenceErrors") != "ENABLED"
     ]
-    return judge(f"{len(telling)} clients tell: {_list(telling)}.", good=not telling)
+    return judge(f"Clients that tell: {_list(telling)}.", good=not telling)
 
 
 @check(
@@ -112,7 +112,7 @@ def ses_sandbox(target: Target) -> Finding:
 def token_revocation(target: Target) -> Finding:
     """A sign-out ends the sessions of every app client that update accepts."""
     lasting = [_name(c) for c in target.allowed_clients if not c.get("EnableTokenRevocation")]
-    return judge(f"{len(lasting)} clients lack revocation: {_list(lasting)}.", good=not lasting)
+    return judge(f"Clients without revocation: {_list(lasting)}.", good=not lasting)
 
 
 @check(
@@ -129,7 +129,7 @@ def scopes(target: Target) -> Finding:
         if one["ClientId"] == target.outputs["UserPoolClientId"]
         or SCOPE not in one.get("AllowedOAuthScopes", ())
     ]
-    return judge(f"{len(wrong)} clients have wrong scopes: {_list(wrong)}.", good=not wrong)
+    return judge(f"Clients with wrong scopes: {_list(wrong)}.", good=not wrong)
 
 
 @check(*POOL, *STAGE, *WAF, remedy="Set firewall to count, and later to block.")
@@ -176,7 +176,7 @@ def throttles(target: Target) -> Finding:
         for one in Operation
         if deployed.get(f"{one.path.lstrip('/')}/{one.method}") != one.requests_per_second
     ]
-    return judge(f"{len(wrong)} operations have another throttle: {_list(wrong)}.", good=not wrong)
+    return judge(f"Operations with another throttle: {_list(wrong)}.", good=not wrong)
 
 
 @check(

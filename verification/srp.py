@@ -29,12 +29,12 @@ _N: Final = int(
 _G: Final = 2
 
 
-def secret_hash(client: dict[str, Any], username: str) -> dict[str, str]:
-    """Return the proof that Cognito wants from a client with a secret, or nothing."""
+def secret_hash(client: dict[str, Any], username: str, name: str = "SECRET_HASH") -> dict[str, str]:
+    """Return the proof that Cognito wants from a client with a secret, under this name."""
     secret = client.get("ClientSecret", "")
     text = (username + client["ClientId"]).encode()
     digest = hmac.digest(secret.encode(), text, "sha256")
-    return {"SECRET_HASH": b64encode(digest).decode()} if secret else {}
+    return {name: b64encode(digest).decode()} if secret else {}
 
 
 def sign_in(cognito: Any, client: dict[str, Any], username: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it

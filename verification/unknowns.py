@@ -233,8 +233,13 @@ def not_authorized_texts(target: Target) -> Finding:
     cognito.global_sign_out(AccessToken=dead)
     texts["revoked token"] = _text(lambda: cognito.change_password(AccessToken=dead, **change))
     cognito.admin_disable_user(**user)
-    texts["disabled user"] = _text(lambda: _forgot_password(target, guest.username))
+    texts["disabled user"] = _text(lambda: _call(target, "forgot_password", guest.username))
     cognito.admin_enable_user(**user)
+    # As an invited user, who has never signed in. The history takes no password twice.
+    cognito.admin_set_user_password(**user, Password=target.make_password(), Permanent=False)
+    texts["invited user"] = _text(lambda: _call(target, "forgot_password", guest.username))
+    guest.password = target.make_password()
+    cognito.admin_set_user_password(**user, Password=guest.password, Permanent=True)
     unknown = {
         kind: text.replace(guest.username, "***")
         for kind, text in texts.items()
@@ -255,28 +260,20 @@ def _text(call: Callable[[], object]) -> str:
     return ""
 
 
-def _forgot_password(target: Target, username: str) -> None:
-    client = target.service_client
-    hashed = secret_hash(client, username).get("SECRET_HASH")
-    proof = {"SecretHash": hashed} if hashed else {}
-    target.cognito.forgot_password(ClientId=client["ClientId"], Username=username, **proof)
-
-
 def _ask(target: Target, action: str, username: str, password: str = "", code: str = "") -> str:
     """Call Cognito itself as the service does; return the name of its exception."""
-    client = target.service_client
-    hashed = secret_hash(client, username).get("SECRET_HASH")
     more = {"Password": password, "ConfirmationCode": code} if code else {}
     try:
-        getattr(target.cognito, action)(
-            ClientId=client["ClientId"],
-            Username=username,
-            **({"SecretHash": hashed} if hashed else {}),
-            **more,
-        )
+        _call(target, action, username, **more)
     except ClientError as error:
         return error.response["Error"]["Code"]
     return "accepted"
+
+
+def _call(target: Target, action: str, username: str, **more: str) -> None:
+    client = target.service_client
+    proof = secret_hash(client, username, "SecretHash")
+    getattr(target.cognito, action)(ClientId=client["ClientId"], Username=username, **proof, **more)
 
 
 @check("xray:GetTraceSummaries", remedy="Is X-Ray reachable, and tracing on? See xraySdk.")

@@ -100,7 +100,7 @@ def _look(one: Check, target: Target) -> Finding:
         reason = f"AWS answered {code} to {error.operation_name}."
         if code in DENIED:
             reason = f"Your credentials do not allow {error.operation_name}."
-    except (BotoCoreError, ResponseParserError, HTTPError) as error:
+    except (BotoCoreError, ResponseParserError, HTTPError, EOFError) as error:
         reason = f"There was no readable answer ({type(error).__name__})."
     return not_observed(reason)
 

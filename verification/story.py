@@ -1,6 +1,8 @@
 """What a user does, step by step: each check needs what the ones before it left behind."""
 
+import re
 import secrets
+from contextlib import suppress
 from typing import Final
 
 from functions.operations import Operation
@@ -30,8 +32,9 @@ def policy(target: Target) -> Finding:
 def uniform_resets(target: Target) -> Finding:
     """A reset is answered the same for a user and for an address without an account."""
     guest = target.guest
-    # A session that the reset must end.
-    guest.token = target.sign_in(guest.password)
+    # A session that the reset must end. Some pools let nobody sign in by SRP.
+    with suppress(NotObservedError):
+        guest.token = target.sign_in(guest.password)
     known = target.post(RESET, {"username": guest.username})
     stranger = target.address() if "@" in guest.username else f"{guest.username[:13]}nobody"
     unknown = target.post(RESET, {"username": stranger})
@@ -44,9 +47,11 @@ def code_arrives(target: Target) -> Finding:
     """The code of a reset is mailed."""
     if not target.mailbox:
         return not_observed("No mailbox was named: run again with MAILBOX=you@example.com.")
+    if RESET not in target.waits:
+        return not_observed("No reset was accepted.")
     code = target.mailbox.read_code(target.guest.email)
-    if not code:
-        return weakness("No code came.")
+    if not re.fullmatch(r"\d{6}", code):
+        return weakness("No code of six digits came.")
     target.secret_values.add(code)
     target.guest.code = code
     return holds("It came.")

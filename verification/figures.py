@@ -20,9 +20,9 @@ SAMPLES: Final = 7
 """Confirmations for each kind of user. The limits allow ten an hour for one, and the story has
 used some."""
 DAYS: Final = 14
+COIN: Final = 0.5
 ERRORS: Final = 3
-"""Standard errors that an area may be above a coin's."""
-TELLING: Final = 0.5
+"""Standard errors of chance that an area may be above a coin's."""
 LOGS: Final = (*SETTINGS, "logs:FilterLogEvents")
 SPEED: Final = "Compare with docs/performance.md: is memorySize the default?"
 
@@ -119,22 +119,20 @@ def timing(target: Target) -> Finding:
     """The time of a refused confirmation does not tell who has an account."""
     times = Times([], [])
     guest = target.guest.username
-    try:
-        for _ in range(SAMPLES):
-            for taken, username in ((times.known, guest), (times.unknown, target.address())):
-                body = {
-                    "username": username,
-                    "confirmationCode": "000000",
-                    "newPassword": target.make_password(),
-                }
-                taken.append(target.post(CONFIRM, body).seconds)
-    except NotObservedError:
-        if len(times.unknown) < SAMPLES // 2:
-            raise
+    for _ in range(SAMPLES):
+        for taken, username in ((times.known, guest), (times.unknown, target.address())):
+            body = {
+                "username": username,
+                "confirmationCode": "000000",
+                "newPassword": target.make_password(),
+            }
+            taken.append(target.post(CONFIRM, body).seconds)
     auc, error = area(times)
+    # What chance alone makes of two sides that are the same.
+    chance = sqrt((2 * SAMPLES + 1) / 12) / SAMPLES
     return judge(
-        f"{len(times.unknown)} confirmations a side: AUC {auc:.2f}, standard error {error:.2f}.",
-        good=auc - TELLING <= ERRORS * max(error, 1 / len(times.unknown) ** 2),
+        f"{SAMPLES} confirmations a side: AUC {auc:.2f}, standard error {error:.2f}.",
+        good=auc - COIN <= ERRORS * chance,
     )
 
 

@@ -25,8 +25,8 @@ from local.processes import ROOT
 from local.stack import Stack
 from tests.e2e.client import wait_until
 from tests.e2e.conftest import OLD
-from tests.support.front import Front
-from verification import doctor, runner, unknowns
+from tests.support.front import CognitoFront, Front
+from verification import doctor, figures, runner, unknowns
 from verification.commands import CHECKS, describe, local_mailbox, verify
 from verification.runner import Outcome
 from verification.target import MARK, STACK, Target
@@ -364,6 +364,18 @@ def test_what_only_aws_shows_is_judged(
         (result,) = runner.run(find(stack, client), [one for one in CHECKS if one.id == id_])
 
     assert result.finding.outcome is outcome, result
+
+
+def test_a_response_that_is_later_for_users_who_exist_is_seen(
+    stack: Stack, front: CognitoFront
+) -> None:
+    for delay in (0.3, 0.0) * figures.SAMPLES:  # a user, nobody, a user, …
+        front.answer("ConfirmForgotPassword", delay=delay, times=1)
+
+    with find(stack) as target:
+        (result,) = runner.run(target, [figures.timing])
+
+    assert result.finding.outcome is Outcome.WEAKNESS, result
 
 
 def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:

@@ -23,7 +23,7 @@ test_packages = node_modules/.tests-installed
 calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 port = $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy package release lock format clean node chromium
+.PHONY: help setup run invoke code token test check docs screenshot timing bench load synth deploy destroy verify package release lock format clean node chromium
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,10 @@ destroy: node $(python) $(packages) ## remove a stage from your AWS account: STA
 	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(filter never,$(APPROVE)),--force) $(CONTEXT)
 
+verify: $(python) ## check a deployed stage: STAGE=dev MAILBOX=you@example.com, or POLICY=1 alone
+	@exec .venv/bin/python -m verification "$(STAGE)" $(if $(MAILBOX),--mailbox "$(MAILBOX)") \
+		$(if $(POLICY),--policy) $(port)
+
 define mention_approval
 @test -t 0 || test -n "$(APPROVE)" || \
 	echo "There is no terminal to ask for your approval: add APPROVE=never to continue without it." >&2
@@ -106,7 +110,7 @@ format: $(tests) ## format the code and apply safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format
 
 clean: ## remove everything that was installed or built here
-	@rm -rf .venv .build .local node_modules cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf .venv .build .local node_modules cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* verification.json verification.md
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Progress goes to stderr, because other commands use the output of `make -s token`.

@@ -11,22 +11,21 @@ import platform
 import secrets
 import sys
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import repeat
 from json import dumps
-from math import sqrt
 from multiprocessing import get_context
 from random import SystemRandom
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, SETTINGS, Context, make_event, make_message
 from tests.support.model import CognitoModel, User
+from verification.figures import Times, area
 
 ABREAST: Final = 8
 """Processes; like a function of Lambda, each has one request at a time."""
@@ -41,13 +40,6 @@ INTERVALS: Final = {
 """Seconds of `responseInterval`, of which a reset needs none."""
 
 random = SystemRandom()
-
-
-class Times(NamedTuple):
-    """Seconds to each answer, for the two kinds of users."""
-
-    known: list[float]
-    unknown: list[float]
 
 
 class SlowForKnown(CognitoModel):
@@ -121,21 +113,6 @@ def measure(operation: Operation, interval: float, requests: int) -> Times:
         known=[seconds for name, seconds in taken if name in model.users],
         unknown=[seconds for name, seconds in taken if name not in model.users],
     )
-
-
-def area(times: Times) -> tuple[float, float]:
-    """Mann-Whitney's, folded to 0.5 or more, and its standard error (Hanley and McNeil 1982)."""
-    known, unknown = len(times.known), len(times.unknown)
-    ordered = sorted(times.unknown)
-    ranks = sum(bisect_left(ordered, one) + bisect_right(ordered, one) for one in times.known)
-    auc = ranks / (2 * known * unknown)
-    auc = max(auc, 1 - auc)
-    variance = (
-        auc * (1 - auc)
-        + (known - 1) * (auc / (2 - auc) - auc**2)
-        + (unknown - 1) * (2 * auc**2 / (1 + auc) - auc**2)
-    ) / (known * unknown)
-    return auc, sqrt(variance)
 
 
 def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:

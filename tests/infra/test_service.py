@@ -134,7 +134,8 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
         for policy in find_in(template, "AWS::IAM::Policy")
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Action"] == "ses:SendEmail"
-        for part in statement["Resource"]["Fn::Join"][1]
+        for arn in statement["Resource"]
+        for part in arn["Fn::Join"][1]
     ]
 
 

@@ -158,6 +158,10 @@ UNATTENDED = {
     ),
     "make synth": "cdk synth --quiet --context stage=dev",
     "make run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
+    "make verify STAGE=dev MAILBOX=you@example.com": (
+        "python -m verification dev --mailbox you@example.com"
+    ),
+    "make verify POLICY=1": "python -m verification dev --policy",
 }
 """By further commands that the documents name."""
 

@@ -25,7 +25,8 @@ PACKAGES = {
     "infra": {"functions", "infra"},
     "apidocs": {"apidocs", "functions"},
     "local": {"functions", "local"},
-    "benchmarks": {"benchmarks", "functions", "infra", "local", "tests.support"},
+    "verification": {"functions", "local", "verification"},
+    "benchmarks": {"benchmarks", "functions", "infra", "local", "tests.support", "verification"},
     "examples": set[str](),
     "release": {"infra", "release"},
     "tests.support": {"apidocs", "functions", "infra", "local", "tests.support"},
@@ -134,7 +135,7 @@ assert before == (dict(os.environ), gc.isenabled(), gc.get_threshold(), gc.get_f
 
 
 @pytest.mark.parametrize(
-    "top", ["functions", "infra", "apidocs", "local", "benchmarks", "tests.support"]
+    "top", ["functions", "infra", "apidocs", "local", "benchmarks", "tests.support", "verification"]
 )
 def test_importing_every_module_changes_nothing_and_needs_nothing(top: str, tmp_path: Path) -> None:
     modules = [

@@ -1,0 +1,304 @@
+"""What weakens the service although it works: settings of the pool, the account and the stack."""
+
+import secrets
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from functions.operations import SCOPE, Operation
+from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
+from verification.target import CLIENTS, MARK, POOL, SETTINGS, STAGE, NotObservedError, Target
+
+WAF: Final = ("wafv2:GetWebACLForResource", "wafv2:GetWebACL")
+RUN: Final = 0.2
+"""Seconds that a function runs for most requests, with its calls."""
+GUIDE: Final = "docs/operations.md#what-to-switch-off-on-its-public-clients"
+
+
+@check(*CLIENTS, remedy=f"Delete the client, give it a secret, or block both calls: {GUIDE}.")
+def public_clients(target: Target) -> Finding:
+    """No app client lets callers reset passwords without the service."""
+    public = [one for one in target.clients if not one.get("ClientSecret")]
+    open_ = [_name(one) for one in public if _resets(target, one["ClientId"])]
+    if open_:
+        return weakness(f"Cognito itself resets passwords for {', '.join(open_)}.")
+    return holds(f"{len(target.clients)} clients, {len(public)} of them public and blocked.")
+
+
+def _resets(target: Target, client: str) -> bool:
+    """Whether Cognito answers a client without a secret; nobody has the name that is used."""
+    nobody = {"ClientId": client, "Username": f"nobody-{secrets.token_hex(8)}@example.com"}
+    confirmation = {"ConfirmationCode": "000000", "Password": target.make_password()}
+    for call, parameters in (
+        (target.cognito.forgot_password, nobody),
+        (target.cognito.confirm_forgot_password, nobody | confirmation),
+    ):
+        try:
+            call(**parameters)
+        except ClientError as error:
+            # What a web ACL on the pool blocks.
+            if error.response["Error"]["Code"] == "ForbiddenException":
+                continue
+        return True
+    return False
+
+
+@check(*CLIENTS, remedy="Set PreventUserExistenceErrors to ENABLED on these clients.")
+def user_existence(target: Target) -> Finding:
+    """Every app client hides whether a user exists."""
+    telling = [
+        _name(one) for one in target.clients if one.get("PreventUserExistenceErrors") != "ENABLED"
+    ]
+    return judge(f"Clients that tell: {_list(telling)}.", good=not telling)
+
+
+@check(
+    *POOL,
+    "cognito-idp:GetUserPoolMfaConfig",
+    remedy="Let the pool recover accounts by a verified email address, and let no second factor"
+    " use the same channel.",
+)
+def recovery(target: Target) -> Finding:
+    """Users can recover their accounts by a channel that is not their second factor."""
+    setting = target.pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
+    channels = {one["Name"] for one in setting}
+    mfa = target.cognito.get_user_pool_mfa_config(UserPoolId=target.pool["Id"])
+    factors: set[str] = set()
+    if mfa.get("MfaConfiguration", "OFF") != "OFF":
+        factors |= {"verified_phone_number"} if mfa.get("SmsMfaConfiguration") else set()
+        factors |= {"verified_email"} if mfa.get("EmailMfaConfiguration") else set()
+    if not channels:
+        return weakness("The pool has no recovery setting, so it prefers text messages.")
+    if "admin_only" in channels:
+        return weakness("Only administrators can reset passwords, so nobody gets a code.")
+    return judge(
+        f"Recovery by {_list(channels)}; second factors: {_list(factors)}.",
+        good=channels - factors,
+    )
+
+
+@check(*POOL, remedy="Set mailFrom, or configure Amazon SES in the imported pool.")
+def mailer(target: Target) -> Finding:
+    """The pool sends its mails by Amazon SES."""
+    sender = target.pool.get("EmailConfiguration", {}).get("EmailSendingAccount")
+    if sender == "DEVELOPER":
+        return holds("The pool sends by SES.")
+    return weakness("The pool sends by Cognito's own mailer, which stops after 50 mails a day.")
+
+
+@check(
+    *POOL,
+    "ses:GetAccount",
+    remedy="Request production access to SES, or end the pause of its sending.",
+)
+def ses_sandbox(target: Target) -> Finding:
+    """Amazon SES mails to every address."""
+    region = target.pool.get("EmailConfiguration", {}).get("SourceArn", "").split(":")
+    own = target.pool["Arn"].split(":")[3]
+    if len(region) > 3 and region[3] != own:  # noqa: PLR2004 - the region in an ARN
+        raise NotObservedError(f"The pool sends by SES in {region[3]}: look there.")
+    account = target.client("sesv2").get_account()
+    if not account.get("SendingEnabled"):
+        return weakness("SES has paused the sending of this account.")
+    return judge(
+        "SES is out of its sandbox."
+        if account.get("ProductionAccessEnabled")
+        else "SES is in its sandbox, and mails to verified addresses only.",
+        good=account.get("ProductionAccessEnabled"),
+    )
+
+
+@check(*CLIENTS, *SETTINGS, remedy="Set EnableTokenRevocation on these clients.")
+def token_revocation(target: Target) -> Finding:
+    """A sign-out ends the sessions of every app client that update accepts."""
+    lasting = [_name(c) for c in target.allowed_clients if not c.get("EnableTokenRevocation")]
+    return judge(f"Clients without revocation: {_list(lasting)}.", good=not lasting)
+
+
+@check(
+    *CLIENTS,
+    *SETTINGS,
+    remedy=f"Switch OAuth off on the service's client, and allow the scope {SCOPE} on the others.",
+)
+def scopes(target: Target) -> Finding:
+    """The service's client grants nothing by OAuth, and the others grant what update needs."""
+    by_oauth = [c for c in target.allowed_clients if c.get("AllowedOAuthFlowsUserPoolClient")]
+    wrong = [
+        _name(one)
+        for one in by_oauth
+        if one["ClientId"] == target.outputs["UserPoolClientId"]
+        or SCOPE not in one.get("AllowedOAuthScopes", ())
+    ]
+    return judge(f"Clients with wrong scopes: {_list(wrong)}.", good=not wrong)
+
+
+@check(*POOL, *STAGE, *WAF, remedy="Set firewall to count, and later to block.")
+def api_web_acl(target: Target) -> Finding:
+    """A web ACL protects the API."""
+    acl = _web_acl(target, target.api_stage["arn"])
+    return judge(f"Web ACL of the API: {acl or 'none'}.", good=acl)
+
+
+@check(
+    *POOL,
+    *CLIENTS,
+    *WAF,
+    "cognito-idp:GetWebACLForResource",
+    remedy=f"Put a web ACL on the pool: {GUIDE}.",
+)
+def pool_web_acl(target: Target) -> Finding:
+    """A web ACL protects a pool that has public clients."""
+    if all(one.get("ClientSecret") for one in target.clients):
+        return holds("The pool has no public client.")
+    acl = _web_acl(target, target.pool["Arn"])
+    return judge(f"Web ACL of the pool: {acl or 'none'}.", good=acl)
+
+
+def _web_acl(target: Target, arn: str) -> str:
+    client = target.client("wafv2")
+    try:
+        answer = client.get_web_acl_for_resource(ResourceArn=arn)
+    except client.exceptions.WAFNonexistentItemException:
+        return ""
+    name: str = answer.get("WebACL", {}).get("Name", "")
+    return name
+
+
+@check(*POOL, *STAGE, remedy="Deploy the stage again: somebody changed its method settings.")
+def throttles(target: Target) -> Finding:
+    """The gateway throttles each operation as declared."""
+    deployed = {
+        key.replace("~1", "/").lstrip("/"): value.get("throttlingRateLimit")
+        for key, value in target.api_stage.get("methodSettings", {}).items()
+    }
+    wrong = [
+        one.id
+        for one in Operation
+        if deployed.get(f"{one.path.lstrip('/')}/{one.method}") != one.requests_per_second
+    ]
+    return judge(f"Operations with another throttle: {_list(wrong)}.", good=not wrong)
+
+
+@check(
+    *SETTINGS,
+    "lambda:ListEventSourceMappings",
+    "servicequotas:ListServiceQuotas",
+    remedy="Ask AWS for a higher quota UserAccountRecovery, or lower CODES_PER_SECOND.",
+)
+def cognito_quota(target: Target) -> Finding:
+    """The worker leaves half of Cognito's quota to those who confirm and update."""
+    pages = target.client("service-quotas").get_paginator("list_service_quotas")
+    quotas = [
+        one["Value"]
+        for page in pages.paginate(ServiceCode="cognito-idp")
+        for one in page["Quotas"]
+        if "UserAccountRecovery" in one["QuotaName"]
+    ]
+    if not quotas:
+        return not_observed("Service Quotas does not list UserAccountRecovery.")
+    interval = target.settings.code_interval
+    rate = _workers(target) / interval if interval else float("inf")
+    # The throttles of confirm and update are above it on purpose: docs/scale.md says why.
+    return judge(f"Quota {quotas[0]:g} a second, worker {rate:g}.", good=2 * rate <= quotas[0])
+
+
+@check(
+    *SETTINGS,
+    "lambda:GetAccountSettings",
+    "lambda:ListEventSourceMappings",
+    remedy="Ask AWS for a higher quota of concurrent executions.",
+)
+def concurrency(target: Target) -> Finding:
+    """The account lets as many functions run at once as the throttles let in."""
+    limits = target.client("lambda").get_account_settings()["AccountLimit"]
+    free = limits.get("UnreservedConcurrentExecutions", limits["ConcurrentExecutions"])
+    waits = {Operation.CONFIRM_RESET_PASSWORD: target.settings.response_interval}
+    needed = _workers(target) + sum(
+        one.requests_per_second * max(RUN, waits.get(one, 0)) for one in Operation
+    )
+    return judge(f"{free} executions are free, {needed:.0f} are needed.", good=free >= needed)
+
+
+def _workers(target: Target) -> int:
+    """How many workers run at once."""
+    ours = target.resources.get("AWS::Lambda::EventSourceMapping", ())
+    pages = target.client("lambda").get_paginator("list_event_source_mappings").paginate()
+    return sum(
+        one.get("ScalingConfig", {}).get("MaximumConcurrency", 0)
+        for page in pages
+        for one in page["EventSourceMappings"]
+        if one["UUID"] in ours
+    )
+
+
+@check(*STAGE, remedy="Set cloudWatchRole on one stage of the account, or make the role yourself.")
+def cloudwatch_role(target: Target) -> Finding:
+    """API Gateway has a role to write access logs with."""
+    role = target.client("apigateway").get_account().get("cloudwatchRoleArn")
+    return judge("The role is set." if role else "The account has no such role.", good=role)
+
+
+@check(
+    "sns:GetTopicAttributes",
+    remedy="Set alarmEmail, and follow the link in the mail with which SNS asks for confirmation.",
+)
+def alarm_subscription(target: Target) -> Finding:
+    """Alarms are mailed to somebody who confirmed the subscription."""
+    topics = [
+        target.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+        for topic in target.resources.get("AWS::SNS::Topic", ())
+    ]
+    confirmed, pending = (
+        sum(int(one.get(f"Subscriptions{state}", 0)) for one in topics)
+        for state in ("Confirmed", "Pending")
+    )
+    return judge(
+        f"{confirmed} subscriptions are confirmed, {pending} wait for it.",
+        good=confirmed and not pending,
+    )
+
+
+@check(
+    "cloudwatch:DescribeAlarms",
+    remedy="Read the section of each alarm in docs/operations.md. A stage without alarms needs"
+    " observability.",
+)
+def alarms(target: Target) -> Finding:
+    """The stage has alarms, and none of them rings."""
+    names = list(target.resources.get("AWS::CloudWatch::Alarm", ()))
+    if not names:
+        return weakness("The stage has no alarms.")
+    pages = target.client("cloudwatch").get_paginator("describe_alarms")
+    found: list[dict[str, Any]] = [
+        alarm
+        for start in range(0, len(names), 100)
+        for page in pages.paginate(AlarmNames=names[start : start + 100])
+        for alarm in page["MetricAlarms"]
+    ]
+    ringing = [one["AlarmName"] for one in found if one["StateValue"] == "ALARM"]
+    return judge(f"{len(found)} alarms; ringing: {_list(ringing)}.", good=not ringing)
+
+
+@check(
+    "cognito-idp:ListUsers",
+    remedy="Delete them: aws cognito-idp admin-delete-user --user-pool-id … --username ….",
+)
+def leftovers(target: Target) -> Finding:
+    """No earlier verification has left its throw-away user behind."""
+    users = target.cognito.list_users(
+        UserPoolId=target.outputs["UserPoolId"], Filter=f'name = "{MARK}"', AttributesToGet=["name"]
+    )["Users"]
+    names = [one["Username"] for one in users]
+    return judge(f"Left behind: {_list(names)}.", good=not names)
+
+
+def _name(client: dict[str, Any]) -> str:
+    name: str = client.get("ClientName") or client["ClientId"]
+    return name
+
+
+def _list(names: Any) -> str:  # noqa: ANN401 - of any collection
+    return ", ".join(sorted(names)) or "none"
+
+
+CHECKS: Final = tuple(value for value in vars().values() if isinstance(value, Check))

@@ -53,7 +53,7 @@ check: $(tests) ## check format, lint and types alone
 docs: $(python) ## write openapi.json and the generated pages of docs/ from the declarations
 	@.venv/bin/python -m apidocs
 
-screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the picture of the page again: docs/page.png
+screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the pictures of the page again: docs/page*.png
 	@exec .venv/bin/python -m tests.screenshot
 
 timing: $(tests) ## measure whether the time of an answer tells who has an account

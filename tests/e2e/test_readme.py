@@ -12,9 +12,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
-    reset, confirm, update, policy, failure = re.findall(
-        r"```sh\n(curl .*?)\n```", README, re.DOTALL
-    )
+    reset, confirm, update, policy, failure = re.findall(r"```sh\n(curl .*?)\n```", README, re.DOTALL)
     shown, rules, problem = map(json.loads, re.findall(r"```json\n(.*?)\n```", README, re.DOTALL))
     user = stack.demo_user
 

@@ -339,7 +339,9 @@ function drawRules(form, values, refused) {
   list.replaceChildren(
     ...known.map((one, index) => {
       const state = states[index];
-      const item = make('li', {}, make('span', { className: 'hidden' }, say(state)), sayRule(one));
+      const isLater = state === 'unchecked' && BY_SERVICE.includes(one.rule);
+      const text = isLater ? `${sayRule(one)} ${say('later')}` : sayRule(one);
+      const item = make('li', {}, make('span', { className: 'hidden' }, say(state)), text);
       item.dataset.state = state;
       return item;
     }),

@@ -320,15 +320,14 @@ def test_every_problem_is_shown_with_its_advice(page: Page, stack: Stack) -> Non
     open_request(page)
     button = page.locator("#request [type=submit]")
     for problem in PROBLEMS:
-        if problem == NOT_SIGNED_IN:
-            continue  # sends the user to sign in
-        answer(page, stack, problem)
+        if problem != NOT_SIGNED_IN:  # which sends the user to sign in
+            answer(page, stack, problem)
+            submit(page, username=f"{problem.slug}@example.com")
 
-        submit(page, username=f"{problem.slug}@example.com")
-
-        check(card(page), problem)
-        expect(button).to_be_disabled() if problem.retry_after else expect(button).to_be_enabled()
-        page.unroute_all()
+            check(card(page), problem)
+            waits = problem.retry_after is not None
+            expect(button).to_be_disabled() if waits else expect(button).to_be_enabled()
+            page.unroute_all()
 
 
 def test_a_mistake_is_shown_beside_its_field_which_gets_the_focus(page: Page, user: User) -> None:
@@ -420,9 +419,7 @@ def test_who_is_throttled_tries_again_by_itself_and_then_waits_a_second(
     expect(page.locator("#confirm")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("locale", "language"), [("pt-BR", "pt"), ("ja", "ja"), ("de-AT", "de"), ("is", "en")]
-)
+@pytest.mark.parametrize(("locale", "language"), [("pt-BR", "pt"), ("is", "en")])
 def test_the_page_speaks_the_language_of_the_browser(
     browser: Browser, locale: str, language: str
 ) -> None:
@@ -440,6 +437,13 @@ def test_the_page_speaks_the_language_of_the_browser(
         assert page.title() == words["page"]["title"]
 
 
+def sentences(words: object) -> set[str]:
+    """Every text of a catalogue, or of a part of it."""
+    if isinstance(words, dict):
+        return set().union(*map(sentences, words.values()))
+    return {str(words)}
+
+
 def test_every_word_changes_with_the_language_even_those_of_an_error(
     page: Page, stack: Stack, user: User
 ) -> None:
@@ -447,22 +451,15 @@ def test_every_word_changes_with_the_language_even_those_of_an_error(
     answer(page, stack, ATTEMPTS_EXCEEDED)
     fill(page, newPassword="ada")
     check(submit(page), ATTEMPTS_EXCEEDED)
-    english = {*words_of(CATALOGUES["en"])}
-    for language in [*CATALOGUES, "en"]:
-        page.get_by_label(re.compile(".")).and_(page.locator("select")).select_option(language)
+    english = sentences(CATALOGUES["en"])
+    for language, words in CATALOGUES.items():
+        page.locator("#language").select_option(language)
         expect(page.locator("html")).to_have_attribute("lang", language)
 
         seen = {*page.locator("#app").inner_text().splitlines()}
 
-        assert {*words_of(CATALOGUES[language])} & seen
+        assert len(sentences(words) & seen) > 20
         assert language == "en" or not english & seen
-
-
-def words_of(catalogue: dict[str, Any]) -> Iterator[str]:
-    for group in (catalogue, *catalogue["page"].values(), *catalogue["problems"].values()):
-        members = group.values() if isinstance(group, dict) else ()
-        yield from (text for text in members if isinstance(text, str))
-    yield from (text for text in catalogue["page"].values() if isinstance(text, str))
 
 
 def break_connection(route: Route) -> None:
@@ -636,9 +633,13 @@ def test_a_rule_that_only_the_service_knows_is_shown_until_the_password_changes(
 def audit(page: Page, shown: str) -> None:
     """Assert that axe-core finds nothing, and that nothing is wider than the window."""
     assert card(page).get_attribute("id") == shown
-    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+    run = "(options) => axe.run(options).then(({ violations }) => violations)"
+    themes: tuple[tuple[Any, object], ...] = (
+        ("light", {}),
+        ("dark", {"runOnly": "color-contrast"}),
+    )
+    for scheme, options in themes:
         page.emulate_media(color_scheme=scheme)
-        run = "(options) => axe.run(options).then(({ violations }) => violations)"
         found: list[dict[str, Any]] = page.evaluate(run, options)
         assert not [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -28,9 +28,10 @@ def main() -> None:
             page.goto(ORIGIN)
             page.get_by_role("button", name="Forgot your password?").click()
             page.get_by_role("button", name="Send code").click()
+            page.locator("#confirm").wait_for()
             page.get_by_role("button", name="Use code").first.click()
             page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
-            page.locator("#requests details").evaluate("(one) => { one.open = true; }")
+            page.evaluate("scrollTo(0, 0)")
             page.screenshot(path=ROOT / "docs" / name)
 
 

@@ -53,7 +53,7 @@ check: $(tests) ## run the quick checks: format, lint, types, prose, spelling
 docs: $(python) ## regenerate openapi.json, the pages of docs/ and the English texts
 	@.venv/bin/python -m apidocs
 
-screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the README's pictures of the page
+screenshot: node $(tests) $(emulator) $(test_packages) chromium ## take the pictures of the page again: docs/page*.png
 	@exec .venv/bin/python -m tests.screenshot
 
 timing: $(tests) ## measure whether response times reveal who has an account

@@ -1,7 +1,9 @@
 """The English catalogue of the JavaScript client, from which the other languages are translated."""
 
+import json
 from typing import Any, Final
 
+from apidocs import ROOT
 from functions.problems import PROBLEMS, REQUEST_RULES
 from functions.protection.passwords import RULES
 
@@ -23,8 +25,13 @@ type Catalogue = dict[str, dict[str, Any]]
 
 
 def build_english() -> Catalogue:
-    """Return the sentences of every problem by slug, and of every rule by name."""
+    """Return the sentences of every problem by slug, and of every rule by name.
+
+    The words of the page are not generated: they stay as they are in the file.
+    """
+    current = json.loads((ROOT / "web" / "languages" / "en.json").read_text())
     return {
+        "page": current["page"],
         "problems": {
             problem.slug: {
                 "detail": problem.detail,

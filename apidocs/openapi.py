@@ -63,10 +63,17 @@ _ERROR_MEMBERS: Final = {
 
 
 def _problem() -> Document:
-    """Return the schema of every failure, with an example that has all members."""
+    """Return the schema of every failure, with an example that has all members.
+
+    The other examples are the failures of requests that match no operation.
+    """
     example = problems.PASSWORD_REFUSED.document(_REQUEST_ID, [MIN_LENGTH.error({"minimum": 15})])
     return {
-        "description": "RFC 9457, with the members that Amplify reads. Switch on `type`.",
+        "description": (
+            "RFC 9457, with the members that Amplify reads. Switch on `type`. A request that"
+            f" matches no operation gets `{problems.NOT_FOUND.type}`"
+            f" or `{problems.METHOD_NOT_ALLOWED.type}`."
+        ),
         "type": "object",
         "required": [name for name in example if name != "errors"],
         "properties": {
@@ -96,7 +103,13 @@ def _problem() -> Document:
                 },
             }
         },
-        "examples": [example],
+        "examples": [
+            example,
+            *(
+                problem.document(_REQUEST_ID)
+                for problem in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
+            ),
+        ],
     }
 
 
@@ -158,7 +171,12 @@ def build() -> Document:
             "title": "Password service",
             "version": project["version"],
             "summary": project["description"],
-            "description": _describe(),
+            "description": (
+                "The inputs, outputs and error names are those of the Amplify JS functions. Every"
+                " failure is a problem document"
+                " ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): `type` says which problem"
+                " it is, and `recoverySuggestion` what to do."
+            ),
             "license": {"name": project["license"], "identifier": project["license"]},
         },
         "servers": [
@@ -244,35 +262,6 @@ def possible_problems(operation: Operation) -> list[Problem]:
     return sorted(found, key=lambda problem: (problem.status, problem.slug))
 
 
-def _describe() -> str:
-    limits = "\n".join(
-        f"| `{operation.path}` | {operation.requests_per_second}"
-        f" | {operation.attempts_per_hour or 'not counted'} |"
-        for operation in Operation
-    )
-    elsewhere = "\n\n".join(
-        f"```json\n{json.dumps(problem.document(_REQUEST_ID), indent=2)}\n```"
-        for problem in (problems.NOT_FOUND, problems.METHOD_NOT_ALLOWED)
-    )
-    return f"""\
-Resets, confirms and updates passwords of an Amazon Cognito user pool, with the inputs, outputs and
-error names of the Amplify JS functions. Every failure is a problem document (RFC 9457).
-
-| operation | requests per second, all callers | attempts per hour, one user |
-|---|---|---|
-{limits}
-
-Signed-in users are counted per user; everyone else per user and IP address. An address has
-{_DEFAULTS.attempts_per_address} attempts per hour at an operation, for all users together, and an
-IPv6 /{_DEFAULTS.ipv6_network_prefix} has {_DEFAULTS.attempts_per_network}; confirmations that
-succeed do not count there. The operator can change these numbers. By default, user existence is
-hidden, and the response does not depend on the account.
-
-Requests that match no operation fail like this:
-
-{elsewhere}"""
-
-
 def _describe_operation(operation: Operation) -> Document:
     handler = handler_of(operation)
     parameters = [{"$ref": "#/components/parameters/IdempotencyKey"}]
@@ -280,11 +269,26 @@ def _describe_operation(operation: Operation) -> Document:
         "operationId": operation.id,
         "tags": ["passwords"],
         "summary": operation.id.replace("_", " ").capitalize(),
-        "description": (import_module(handler.request_type.__module__).__doc__ or "").strip(),
+        "description": f"{(import_module(handler.request_type.__module__).__doc__ or '').strip()}"
+        f"\n\n{_describe_limits(operation)}",
         "security": [{"accessToken": []}] if operation.signed_in else [],
         "parameters": parameters if operation.repeatable else [],
         "responses": _success(operation) | _failures(operation),
     } | ({"requestBody": _body(operation)} if operation.has_body else {})
+
+
+def _describe_limits(operation: Operation) -> str:
+    throttle = f"All callers together may send {operation.requests_per_second} requests a second."
+    if not operation.attempts_per_hour:
+        return throttle
+    attempts = f"A user has {operation.attempts_per_hour} attempts an hour"
+    if not operation.signed_in:
+        attempts += (
+            f" from one IP address. An IP address has {_DEFAULTS.attempts_per_address} for all"
+            f" users together, and an IPv6 /{_DEFAULTS.ipv6_network_prefix} has"
+            f" {_DEFAULTS.attempts_per_network}"
+        )
+    return f"{throttle} {attempts}. The operator can change these numbers."
 
 
 def _body(operation: Operation) -> Document:

@@ -76,7 +76,7 @@ class Functions(Construct):
             ),
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::{_CONFIGURATION_SETS}]",
-                reason="The condition on the sender limits the grant; SES may apply any default set",
+                reason="The sender's condition limits the grant; SES may apply any default set",
             ),
             Acknowledgment(
                 id="AwsSolutions-L1",

@@ -40,7 +40,10 @@ class Mail(NamedTuple):
     id: str
     to: str
     subject: str
+    text: str
     code: str | None
+    time: float
+    """Seconds since the epoch."""
 
 
 class ChallengeError(Exception):
@@ -215,7 +218,14 @@ class Stack:
         """Every mail so far, oldest first."""
         answer = urllib3.request("GET", self.mailbox, retries=False, timeout=30).json()
         return [
-            Mail(mail["MessageId"], ", ".join(mail["To"]), mail["Subject"], _code(mail["BodyText"]))
+            Mail(
+                id=mail["MessageId"],
+                to=", ".join(mail["To"]),
+                subject=mail["Subject"],
+                text=mail["BodyText"],
+                code=_code(mail["BodyText"]),
+                time=mail["Timestamp"],
+            )
             for mails in answer["messages"].values()
             for mail in mails
         ]

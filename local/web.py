@@ -33,6 +33,9 @@ _PAGE: Final = {
     "/icon.svg": _WEB / "icon.svg",
     "/page.css": _WEB / "page.css",
     "/page.js": _WEB / "page.js",
+    "/elements.js": _WEB / "elements.js",
+    "/inbox.js": _WEB / "inbox.js",
+    "/language.js": _WEB / "language.js",
     "/request-log.js": _WEB / "request-log.js",
     "/password-service.js": _WEB / "password-service.js",
 }

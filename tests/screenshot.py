@@ -1,27 +1,38 @@
-"""`make screenshot`: take the README's picture of the page."""
+"""`make screenshot`: take the pictures of the page for the documentation."""
 
-from typing import Final
+from typing import Any, Final
 
 from local import emulator
 from local.deployment import local_stack
 from local.processes import ROOT
 from tests.support.chromium import ORIGIN, chromium
 
-FILE: Final = ROOT / "docs" / "page.png"
+PICTURES: Final[dict[str, tuple[Any, int, int]]] = {
+    "page.png": ("light", 1280, 860),
+    "page-dark.png": ("dark", 1280, 860),
+    "page-phone.png": ("light", 390, 844),
+}
+"""The colour scheme, the width and the height of each, in `docs/`."""
 
 
 def main() -> None:
-    """Go on until a new password is refused, with everything in sight that there is to see."""
+    """Show a code in the inbox and a new password that meets every rule but one."""
     emulator.isolate()
     with local_stack(emulator.free_port(), say=print) as stack, chromium(stack) as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 960}, color_scheme="light")
-        page.goto(ORIGIN)
-        page.get_by_role("button", name="Send a code").click()
-        page.get_by_role("button", name="Use it").click()
-        page.locator("#confirm-new-password").fill("demo-harbour ")
-        page.get_by_role("button", name="Set the password").click()
-        page.locator("#confirm .origin").wait_for()
-        page.screenshot(path=FILE)
+        for name, (scheme, width, height) in PICTURES.items():
+            page = browser.new_page(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                device_scale_factor=2,
+            )
+            page.goto(ORIGIN)
+            page.get_by_role("button", name="Forgot your password?").click()
+            page.get_by_role("button", name="Send code").click()
+            page.locator("#confirm").wait_for()
+            page.get_by_role("button", name="Use code").first.click()
+            page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
+            page.evaluate("scrollTo(0, 0)")
+            page.screenshot(path=ROOT / "docs" / name)
 
 
 main()

@@ -1,5 +1,8 @@
 // The page of the password service. It uses the service only through the client beside it.
 
+import { element, make } from './elements.js';
+import { openInbox } from './inbox.js';
+import { catalogue, findLanguage, say, sayRule, sayTime, speak } from './language.js';
 import {
   AuthError,
   configure,
@@ -13,155 +16,220 @@ import {
 import { logRequests } from './request-log.js';
 
 takeLink();
-addEventListener('hashchange', takeLink);
+addEventListener('hashchange', () => takeLink() && !element('app').hidden && arrive());
 
-/** There is a catalogue of each. */
-const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'pt'];
+const URN = 'urn:password-service:';
+const CARDS = [...document.querySelectorAll('.card')];
+const FOR_SIGNED_IN = ['account', 'update'];
 
-/** The user's first language that has a catalogue, in any of its regions. */
-const language =
-  navigator.languages.map((tag) => tag.split('-')[0]).find((one) => LANGUAGES.includes(one)) ?? 'en';
-
-const [config, catalogue] = await Promise.all(
-  ['/config.json', `/languages/${language}.json`].map(async (path) => (await fetch(path)).json()),
-);
-
-/** What a rule asks for. One without a text is shown only after the service has refused it. */
-const RULES = {
-  minLength: ({ minimum }) => `At least ${minimum} characters`,
-  requireLowercase: () => 'A lowercase letter (a to z)',
-  requireUppercase: () => 'An uppercase letter (A to Z)',
-  requireNumbers: () => 'A digit',
-  requireSymbols: () => 'A special character, such as a hyphen',
-  edgeSpace: () => 'No space at the beginning or end',
-  containsUsername: () => 'Does not contain your username',
-  sameAsOld: () => 'Differs from the current password',
-  forbiddenWord: ({ words }) => `Does not contain ${words.join(' or ')}`,
-  usedBefore: ({ size }) => `Not among your last ${size} passwords (checked when you submit)`,
-  breached: () => 'Not found in known data breaches (checked when you submit)',
-};
+/** Rules that only the service can check. */
 const BY_SERVICE = ['usedBefore', 'breached'];
 
+/** The field that a problem is about, if the service does not say which. */
+const FIELDS = {
+  'code-mismatch': 'confirmationCode',
+  'code-refused': 'confirmationCode',
+  'code-expired': 'confirmationCode',
+  'password-used-before': 'newPassword',
+  'sign-in-refused': 'password',
+  'user-not-found': 'username',
+  'wrong-password': 'oldPassword',
+};
+
 /** Only in memory, because any script of the page can read a storage and send it away. */
-let session = { username: '', accessToken: '' };
+let accessToken = '';
+
+/** Where the last code went, in the words of the service. */
+let destination = '';
 
 /** Until it has come, or if it does not come, only the service judges. */
 let policy = { rules: [] };
 
-/** What each form does. It returns a message and the field that is needed next. */
+/** What each form does. It returns the next card. */
 const ACTIONS = {
+  async 'sign-in'({ username, password }) {
+    accessToken = await signIn(username, password);
+    return 'account';
+  },
   async request({ username }) {
     const { nextStep } = await resetPassword({ username });
-    const { destination = 'the address of the account' } = nextStep.codeDeliveryDetails;
-    return [`If there is an account, a code is on its way to ${destination}.`, 'confirm-code'];
+    destination = nextStep.codeDeliveryDetails.destination ?? username;
+    return 'confirm';
   },
   async confirm({ username, confirmationCode, newPassword }) {
     await confirmResetPassword({ username, confirmationCode, newPassword });
-    enter('', '');
-    return ['The password is set, and every session has ended.', 'sign-in-password'];
-  },
-  async 'sign-in'({ username, password }) {
-    const accessToken = await signIn(username, password);
-    enter(username, accessToken);
-    return [`You are signed in as ${username}.`, 'update-old-password'];
+    accessToken = '';
+    inbox.spend();
+    return 'done';
   },
   async update({ oldPassword, newPassword, everywhere }) {
     const globalSignOut = everywhere === 'on';
     await updatePassword({ oldPassword, newPassword, options: { globalSignOut } });
-    if (!globalSignOut) return ['The password is changed.', 'update-old-password'];
-    enter('', '');
-    return ['The password is changed, and every session has ended.', 'sign-in-password'];
+    if (globalSignOut) accessToken = '';
+    return 'done';
   },
 };
 
-configure({ endpoint: config.endpoint, accessToken: () => session.accessToken });
-logRequests({
-  list: element('requests'),
-  reveal: element('reveal'),
-  endpoint: config.endpoint,
-});
+const config = await (await fetch('/config.json')).json();
+configure({ endpoint: config.endpoint, accessToken: () => accessToken });
 for (const form of document.forms) {
   for (const input of form.querySelectorAll('input:not([type=checkbox])')) prepare(input);
-  form.append(element('outcome').content.cloneNode(true));
-  // Not of the whole page, whose own words are English.
-  form.querySelector('.problem').lang = language;
+  form.querySelector('[type=submit]').before(element('outcome').content.cloneNode(true));
   form.addEventListener('submit', submit);
-  form.addEventListener('input', ({ target }) => {
-    target.removeAttribute('aria-invalid');
-    showRules(form);
-  });
-  showRules(form);
+  form.addEventListener('input', () => drawFields(form));
 }
-for (const input of document.getElementsByName('username')) {
-  input.value ||= config.demoUser.username; // which a password manager may have filled
-  input.addEventListener('input', () => {
-    for (const other of document.getElementsByName('username')) other.value = input.value;
-    showMails();
-  });
-}
+await speak(findLanguage());
+logRequests({ list: element('requests'), reveal: element('reveal'), endpoint: config.endpoint });
+const inbox = openInbox({
+  list: element('inbox'),
+  empty: element('inbox-empty'),
+  news: element('inbox-news'),
+  latest: element('latest'),
+  address: readUsername,
+  use: takeCode,
+});
 element('demo-username').textContent = config.demoUser.username;
 element('demo-password').textContent = config.demoUser.password;
-
-let mails = [];
-readMails();
+// Unless a link or a password manager has brought another one.
+shareUsername(readUsername() || element('sign-in-username').value || config.demoUser.username);
+for (const button of document.querySelectorAll('[data-go]')) {
+  button.addEventListener('click', () => go(button.dataset.go));
+}
+element('sign-out').addEventListener('click', () => {
+  accessToken = '';
+  go('sign-in');
+});
+element('language').addEventListener('change', async ({ target }) => {
+  await speak(target.value);
+  draw();
+  inbox.draw();
+});
+addEventListener('popstate', ({ state }) => show(state?.card));
+element('app').hidden = false;
+// After the page was loaded again, nobody knows any more what was done.
+if (history.state?.card === 'done') history.replaceState(null, '');
+if (element('confirm-code').value) arrive();
+else show(history.state?.card);
 readPolicy();
 
-/** Fill in the code that the link of a mail carries, and remove it from the address. */
+/** Take the code that the link of a mail carries, and remove it from the address. */
 function takeLink() {
   const link = new URLSearchParams(location.hash.slice(1));
-  if (!link.has('code')) return;
-  history.replaceState(null, '', location.pathname + location.search);
+  if (!link.has('code')) return false;
+  history.replaceState({ card: 'confirm' }, '', location.pathname + location.search);
+  shareUsername(link.get('username'));
   element('confirm-code').value = link.get('code');
-  for (const input of document.getElementsByName('username')) input.value = link.get('username');
-  element('confirm-code').focus();
+  return true;
+}
+
+/** Show where a link leads: its code needs only a new password. */
+function arrive() {
+  show('confirm');
+  element('confirm-new-password').focus();
+}
+
+function takeCode(code) {
+  if (element('confirm').hidden) go('confirm');
+  element('confirm-code').value = code;
+  drawFields(element('confirm'));
+  element('confirm-new-password').focus();
+}
+
+/** Put an address into every form, so that it is typed once. */
+function shareUsername(username) {
+  for (const input of document.getElementsByName('username')) input.value = username;
+}
+
+function readUsername() {
+  return read(element('confirm')).username;
+}
+
+/** Move on to a card, and its focus to the first empty field, or else to its heading. */
+function go(card, { replace = false } = {}) {
+  history[replace ? 'replaceState' : 'pushState']({ card }, '');
+  const shown = show(card);
+  const fields = [...shown.querySelectorAll('input:not([readonly], [type=checkbox])')];
+  (fields.find(({ value }) => !value) ?? shown.querySelector('h2')).focus();
+}
+
+/** Show a card, and forget what was typed into the others, except the address. */
+function show(card) {
+  const isHidden = !card || (FOR_SIGNED_IN.includes(card) && !accessToken);
+  const shown = element(isHidden ? 'sign-in' : card);
+  for (const one of CARDS) one.hidden = one !== shown;
+  for (const form of document.forms) {
+    if (form === shown) continue;
+    form.failure = undefined;
+    form.waited = false;
+    for (const input of form.querySelectorAll('input:not([name=username])')) {
+      if (input.type === 'checkbox') input.checked = false;
+      else input.value = '';
+    }
+  }
+  document.body.dataset.card = shown.id;
+  draw();
+  return shown;
 }
 
 /** Add to a field a place for its errors, and to a password a button that shows it. */
 function prepare(input) {
-  const errors = make('ul', { id: `${input.id}-errors` });
+  const errors = make('ul', { id: `${input.id}-errors`, className: 'errors' });
   input.setAttribute('aria-describedby', errors.id);
   input.after(errors);
+  if (input.name === 'username') input.addEventListener('input', () => retype(input));
   if (input.type !== 'password') return;
   if (input.name === 'newPassword') {
-    errors.className = 'rules';
-    errors.after(make('p', { className: 'summary hidden', role: 'status' }));
+    const rules = make('ul', { id: `${input.id}-rules`, className: 'rules' });
+    input.setAttribute('aria-describedby', `${errors.id} ${rules.id}`);
+    errors.after(rules, make('p', { className: 'summary hidden', role: 'status' }));
   }
-  const label = input.labels[0].textContent.toLowerCase();
-  const button = make('button', { type: 'button', className: 'quiet', textContent: 'Show' });
-  button.setAttribute('aria-label', `Show ${label}`);
-  button.addEventListener('click', () => show(input, input.type === 'password'));
+  const [label] = input.labels;
+  label.id = `${input.id}-label`;
+  const button = make('button', { id: `${input.id}-show`, type: 'button', className: 'quiet' });
+  button.dataset.text = 'show';
+  button.setAttribute('aria-labelledby', `${button.id} ${label.id}`);
+  button.addEventListener('click', () => reveal(input, input.type === 'password'));
   const row = make('div', { className: 'secret' });
   input.replaceWith(row);
   row.append(input, button);
-  show(input, false);
+  reveal(input, false);
 }
 
-function show(input, visible) {
+function reveal(input, visible) {
   input.type = visible ? 'text' : 'password';
   input.nextElementSibling.setAttribute('aria-pressed', String(visible));
+}
+
+function retype({ value }) {
+  shareUsername(value);
+  inbox.draw();
+  // The limit may be for the former user alone.
+  for (const form of document.forms) if (form.wait) tick(form);
 }
 
 async function submit(event) {
   event.preventDefault();
   const form = event.currentTarget;
-  if (form.dataset.busy) return;
+  if (form.busy || form.wait) return;
   // Otherwise a browser may remember them among the texts that were typed.
   for (const { previousElementSibling: input } of form.querySelectorAll('.secret button')) {
-    show(input, false);
+    reveal(input, false);
   }
-  clear(form);
-  form.dataset.busy = 'true';
-  form.querySelector('.status').textContent = 'Sending …';
+  Object.assign(form, { busy: true, failure: undefined, waited: false });
+  drawForm(form);
   const values = read(form);
+  let next;
   try {
-    const [message, next] = await ACTIONS[form.id](values);
-    succeed(form, message, next);
+    next = await ACTIONS[form.id](values);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     fail(form, error, values);
   } finally {
-    delete form.dataset.busy;
+    form.busy = false;
+    drawStatus(form);
   }
+  // The browser's Back button returns to the address, but not to what is done.
+  if (next) go(next, { replace: next !== 'confirm' });
 }
 
 /** The values as the service wants them: only passwords may have spaces. */
@@ -173,121 +241,149 @@ function read(form) {
   return Object.fromEntries(values);
 }
 
-function clear(form) {
-  form.querySelector('.problem').replaceChildren();
-  form.querySelector('.countdown').textContent = '';
-  delete form.refused;
-  for (const input of form.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
-  for (const errors of form.querySelectorAll('ul[id$=-errors]:not(.rules)')) {
-    errors.replaceChildren();
+function fail(form, error, values) {
+  if (error.type === `${URN}not-signed-in`) {
+    accessToken = '';
+    go('sign-in', { replace: true });
+    form = element('sign-in');
   }
-  showRules(form);
+  form.failure = { error, values };
+  if (error.retryAfter) wait(form, error.retryAfter, values.username);
+  drawForm(form);
+  form.querySelector('[aria-invalid]')?.focus();
+  if (form.wait) form.querySelector('.problem').focus(); // its button is disabled
 }
 
-function succeed(form, message, next) {
-  for (const input of form.querySelectorAll('.secret input, [name=confirmationCode]')) {
-    input.value = '';
-  }
-  showRules(form);
-  form.querySelector('.status').textContent = message;
-  element(next).focus();
-}
-
-function fail(form, error, { username, newPassword }) {
-  const { type, name, message, recoverySuggestion, status, errors = [], requestId, retryAfter } =
-    localize(error, catalogue);
-  if (type === 'urn:password-service:not-signed-in') enter('', '');
-  form.refused = { newPassword, errors };
-  const elsewhere = errors.filter((one) => !place(form, one));
-  showRules(form);
-  const advice = new Set([recoverySuggestion]);
+/** Say what a form failed with: `atFields` beside its fields, or else the whole of it. */
+function explain(form) {
+  if (!form.failure) return { atFields: [] };
+  const { error, values } = form.failure;
+  const { message, recoverySuggestion, errors = [], requestId } = localize(error, catalogue);
+  const slug = error.type.slice(URN.length);
+  const isKnown = slug in catalogue.page.problems;
+  const advice = isKnown ? new Set() : new Set([recoverySuggestion]);
   // The service did not respond itself, so it may have set the password.
-  if (newPassword && !error.recoverySuggestion) {
+  if (values.newPassword && !error.recoverySuggestion) {
     advice.add(catalogue.problems['outcome-unknown'].recoverySuggestion);
   }
+  const whole = { message: catalogue.page.problems[slug] ?? message, advice: [...advice].join(' ') };
+  const about = { pointer: `#/${FIELDS[slug]}`, detail: `${whole.message} ${whole.advice}`.trim() };
+  const all = errors.length || !FIELDS[slug] ? errors : [about];
+  const atFields = all.filter(({ pointer }) =>
+    form.querySelector(`[name="${CSS.escape(pointer.slice('#/'.length))}"]:not([readonly])`),
+  );
+  if (all.length && atFields.length === all.length) return { atFields };
+  const elsewhere = errors.filter((one) => !atFields.includes(one));
+  return { atFields, whole: { ...whole, elsewhere, requestId } };
+}
+
+/** Draw all that depends on the state or on the language. */
+function draw() {
+  for (const form of document.forms) drawForm(form);
+  element('code-sent').textContent = destination && say('codeSent', { destination });
+  element('signed-in-as').textContent = say('signedInAs', { username: readUsername() });
+  element('done-text').textContent = say(accessToken ? 'stillSignedIn' : 'signedOut');
+  element('done-next').textContent = say(accessToken ? 'continue' : 'signIn');
+  element('done-next').dataset.go = accessToken ? 'account' : 'sign-in';
+}
+
+function drawForm(form) {
+  const { whole } = explain(form);
   const problem = form.querySelector('.problem');
-  problem.append(
-    make('p', { className: 'message', textContent: message }),
-    make('p', { textContent: [...advice].join(' ') }),
-    make('ul', {}, ...elsewhere.map(({ detail }) => make('li', { textContent: detail }))),
-    make('p', {
-      className: 'origin',
-      textContent: [name, status, requestId].filter(Boolean).join(' · '),
-    }),
-  );
-  form.querySelector('.status').textContent = '';
-  form.querySelector('[aria-invalid]')?.focus();
-  if (retryAfter) {
-    countDown(form, retryAfter, username);
-    problem.focus();
+  problem.replaceChildren();
+  if (whole) {
+    problem.append(
+      make('p', { className: 'message' }, whole.message),
+      make('p', {}, whole.advice),
+      make('ul', {}, ...whole.elsewhere.map(({ detail }) => make('li', {}, detail))),
+    );
+    if (whole.requestId) {
+      problem.append(make('p', { className: 'origin' }, say('requestId', { id: whole.requestId })));
+    }
+  }
+  drawFields(form);
+  drawStatus(form);
+}
+
+/** Show the errors of the fields that still have the values that were refused. */
+function drawFields(form) {
+  const { atFields } = explain(form);
+  const values = read(form);
+  for (const input of form.querySelectorAll('[aria-describedby]')) {
+    const refused = atFields.filter(
+      ({ pointer }) =>
+        pointer === `#/${input.name}` && values[input.name] === form.failure.values[input.name],
+    );
+    if (refused.length) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+    const inList = input.name === 'newPassword' ? drawRules(form, values, refused) : [];
+    const details = refused.filter(({ rule }) => !inList.includes(rule));
+    const errors = element(`${input.id}-errors`);
+    errors.replaceChildren(...details.map(({ detail }) => make('li', {}, detail)));
   }
 }
 
-/** Show an error beside the field that its `pointer` names. */
-function place(form, { pointer, detail }) {
-  const input = form.elements.namedItem(pointer.slice('#/'.length));
-  if (!input) return false;
-  input.setAttribute('aria-invalid', 'true');
-  const errors = element(input.getAttribute('aria-describedby'));
-  if (errors.className !== 'rules') {
-    errors.append(make('li', { textContent: detail, lang: language }));
-  }
-  return true;
-}
-
-/** Show whether the new password meets each rule. The service's verdict comes first. */
-function showRules(form) {
-  const list = form.querySelector('.rules');
-  if (!list) return;
-  const values = Object.fromEntries(new FormData(form));
+/** Show which rules a new password meets, and return those that need no other words. */
+function drawRules(form, values, refused) {
   const { newPassword } = values;
-  const refused = form.refused?.newPassword === newPassword ? form.refused.errors : [];
-  const broken = refused.filter(({ pointer }) => pointer === '#/newPassword');
-  const unmetHere = newPassword ? validatePassword(policy, newPassword, values) : [];
+  const broken = newPassword ? validatePassword(policy, newPassword, values) : [];
+  const unmet = new Set([...broken, ...refused].map(({ rule }) => rule));
   const known = policy.rules.filter(
-    ({ rule }) => rule in RULES && (rule !== 'sameAsOld' || form.elements.oldPassword),
+    (one) => sayRule(one) && (one.rule !== 'sameAsOld' || form.elements.oldPassword),
   );
-  const states = known.map(({ rule, params }) => {
-    const judged = newPassword && !BY_SERVICE.includes(rule) ? 'Met' : 'Not known yet';
-    const unmet = [...unmetHere, ...broken].some((one) => one.rule === rule);
-    return [RULES[rule](params), unmet ? 'Not met' : judged];
+  const states = known.map(({ rule }) => {
+    if (unmet.has(rule)) return 'unmet';
+    return newPassword && !BY_SERVICE.includes(rule) ? 'met' : 'unchecked';
   });
-  const others = broken.filter(({ rule }) => !known.some((one) => one.rule === rule));
-  states.push(...others.map(({ detail }) => [detail, 'Not met']));
-  const unmet = states.filter(([, state]) => state === 'Not met').length;
-  const summary = newPassword && `${unmet || 'No'} ${unmet === 1 ? 'rule is' : 'rules are'} not met.`;
-  // Otherwise a screen reader would read the same text again with each letter.
-  const said = form.querySelector('.summary');
-  if (said.textContent !== summary) said.textContent = summary;
+  const list = form.querySelector('.rules');
   list.replaceChildren(
-    ...states.map(([text, state]) => {
-      const hidden = make('span', { className: 'hidden', textContent: `${state}: ` });
-      const item = make('li', {}, hidden, text);
+    ...known.map((one, index) => {
+      const state = states[index];
+      const isLater = state === 'unchecked' && BY_SERVICE.includes(one.rule);
+      const text = isLater ? `${sayRule(one)} ${say('later')}` : sayRule(one);
+      const item = make('li', {}, make('span', { className: 'hidden' }, say(state)), text);
       item.dataset.state = state;
       return item;
     }),
   );
+  const met = states.filter((state) => state === 'met').length;
+  const total = met + states.filter((state) => state === 'unmet').length;
+  // Otherwise a screen reader would read the same text again with each letter.
+  setText(form.querySelector('.summary'), newPassword ? say('rulesMet', { met, total }) : '');
+  return known.map(({ rule }) => rule).filter((rule) => !BY_SERVICE.includes(rule));
 }
 
-function countDown(form, seconds, username) {
-  const button = form.querySelector('[type=submit]');
-  const [timer, status] = form.querySelectorAll('.countdown, .status');
-  const end = Date.now() + 1000 * seconds;
-  button.disabled = true;
-  // Announced once: a screen reader should not read each second.
-  status.textContent = `You can try again at ${new Date(end).toLocaleTimeString()}.`;
-  const tick = () => {
-    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
-    timer.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    // The limit may be for this user alone, so another user may try.
-    if (left && read(form).username === username) return;
-    clearInterval(interval);
-    button.disabled = false;
-    timer.textContent = '';
-    status.textContent = left ? '' : 'You can try again now.';
-  };
-  const interval = setInterval(tick, 1000);
-  tick();
+function drawStatus(form) {
+  const status = form.querySelector('.status');
+  if (form.busy) setText(status, say('sending'));
+  else if (form.wait) setText(status, say('tryAt', { time: sayTime(new Date(form.wait.end)) }));
+  else setText(status, form.waited ? say('tryNow') : '');
+}
+
+/** Change a text that a screen reader reads whenever it is set. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function wait(form, seconds, username) {
+  const timer = setInterval(() => tick(form), 1000);
+  form.wait = { end: Date.now() + 1000 * seconds, username, timer };
+  tick(form);
+}
+
+function tick(form) {
+  const { end, username, timer } = form.wait;
+  const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+  const isOver = !left || read(form).username !== username;
+  if (isOver) {
+    clearInterval(timer);
+    form.wait = undefined;
+    form.waited = !left;
+  }
+  form.querySelector('[type=submit]').disabled = !isOver;
+  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+  form.querySelector('.countdown').textContent = isOver ? '' : clock;
+  drawStatus(form);
 }
 
 /** Sign in by the runner. In an application, Amplify does this. */
@@ -302,71 +398,17 @@ async function signIn(username, password) {
     document = await response.json();
   } catch (underlyingError) {
     const message = 'A network error has occurred.';
-    const type = 'urn:password-service:network-error';
-    throw new AuthError({ type, name: 'NetworkError', message, underlyingError });
+    throw new AuthError({ type: `${URN}network-error`, name: 'NetworkError', message, underlyingError });
   }
   if (response.ok) return document.accessToken;
   throw new AuthError({ ...document, name: document.code, status: response.status });
 }
 
-function enter(username, accessToken) {
-  session = { username, accessToken };
-  element('update-username').value = username;
-}
-
 async function readPolicy() {
   try {
     policy = await getPasswordPolicy();
-    for (const form of document.forms) showRules(form);
+    for (const form of document.forms) drawFields(form);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
   }
-}
-
-async function readMails() {
-  try {
-    const response = await fetch('/local/inbox');
-    if (response.ok) mails = await response.json();
-    showMails();
-  } catch {
-    // The runner has stopped or is restarting.
-  }
-  setTimeout(readMails, 1000);
-}
-
-/** Show the newest first. Add only new mails, because a screen reader reads what is added. */
-function showMails() {
-  const username = element('request-username').value.trim().toLowerCase();
-  const wanted = mails.filter(({ to }) => to.toLowerCase() === username);
-  const list = element('inbox');
-  for (const item of [...list.children]) {
-    if (!wanted.some(({ id }) => id === item.dataset.mail)) item.remove();
-  }
-  const shown = [...list.children].map((item) => item.dataset.mail);
-  for (const mail of wanted) if (!shown.includes(mail.id)) list.prepend(drawMail(mail));
-  element('inbox-empty').hidden = wanted.length > 0;
-}
-
-function drawMail({ id, subject, code }) {
-  const item = make('li', {}, subject);
-  item.dataset.mail = id;
-  if (code) {
-    const button = make('button', { type: 'button', className: 'quiet', textContent: 'Use it' });
-    button.addEventListener('click', () => {
-      element('confirm-code').value = code;
-      element('confirm-code').focus();
-    });
-    item.append(make('code', { textContent: code }), button);
-  }
-  return item;
-}
-
-function element(id) {
-  return document.getElementById(id);
-}
-
-function make(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
 }

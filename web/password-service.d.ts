@@ -1,9 +1,9 @@
 export interface Configuration {
-  /** The base URL of the API, which is the stack's output `ApiUrl`. */
+  /** The base URL of the API, which is the stack's output `ApiUrl`, or a path of the page's host. */
   endpoint: string;
   /** Returns the signed-in user's access token; called for every update. */
   accessToken?: () => string | null | undefined | Promise<string | null | undefined>;
-  /** Milliseconds that a request may take, and each retry again: by default 30000. */
+  /** Milliseconds that a request may take, and each retry again: a whole number, by default 30000. */
   timeout?: number;
 }
 
@@ -79,13 +79,14 @@ export interface AuthErrorParams {
   errors?: FieldError[];
   /** The ID by which the operator finds the request. */
   requestId?: string;
-  /** Seconds to wait after a 429. */
+  /** Seconds to wait before another attempt, from the header `Retry-After`. */
   retryAfter?: number;
 }
 
 /**
  * `type` says which problem it is. It ends with a slug of the service's problems, or with
- * `network-error`, `unexpected-response` (not from the service) or `not-configured`.
+ * `network-error`, `unexpected-response` (not from the service) or `not-configured` (this client is
+ * used wrongly, and `message` says how).
  *
  * `name` is the exception name of Cognito or Amplify, which several problems may share, or
  * `NetworkError`, `TimeoutError` or `Unknown`.
@@ -111,7 +112,7 @@ export interface Catalogue {
 /** Return what an error says, in the language of the catalogue; what that lacks stays English. */
 export declare function localize(error: AuthError, catalogue: Catalogue): AuthErrorParams;
 
-/** Call this once, before any other function. */
+/** Call this once, before any other function. Throws an `AuthError` if a value is wrong. */
 export declare function configure(configuration: Configuration): void;
 
 export declare function resetPassword(input: ResetPasswordInput): Promise<ResetPasswordOutput>;

@@ -16,7 +16,10 @@ const PAUSES = {
 /** Seconds. If the wait is longer than this, the user decides. */
 const SHORT = 5;
 
-/** @type {import('./password-service.d.ts').Configuration | undefined} */
+/** Milliseconds. Longer timers fire at once. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** @type {Required<import('./password-service.d.ts').Configuration> | undefined} */
 let configuration;
 
 /** A failure with the name that Amplify gives it, and what the service adds. */
@@ -48,7 +51,26 @@ export function localize(error, { problems, rules }) {
 
 /** @type {typeof import('./password-service.d.ts').configure} */
 export function configure(options) {
-  configuration = { ...options };
+  const { endpoint, accessToken = () => undefined, timeout = 30_000 } = options;
+  if (!isWebAddress(endpoint)) {
+    throw misconfigured(
+      'The endpoint is not a web address.',
+      "Set endpoint to the stack's output ApiUrl, which begins with https://.",
+    );
+  }
+  if (typeof accessToken !== 'function') {
+    throw misconfigured(
+      'accessToken is not a function.',
+      'Set accessToken to a function that returns the access token.',
+    );
+  }
+  if (!Number.isInteger(timeout) || timeout < 1 || timeout > MAX_TIMEOUT) {
+    throw misconfigured(
+      'The timeout is not a valid number of milliseconds.',
+      `Set timeout to a whole number from 1 to ${MAX_TIMEOUT}, or leave it out.`,
+    );
+  }
+  configuration = { endpoint, accessToken, timeout };
 }
 
 /** @type {typeof import('./password-service.d.ts').resetPassword} */
@@ -75,7 +97,7 @@ export async function confirmResetPassword({ username, newPassword, confirmation
 
 /** @type {typeof import('./password-service.d.ts').updatePassword} */
 export async function updatePassword({ oldPassword, newPassword, options }) {
-  const token = await configured().accessToken?.();
+  const token = await configured().accessToken();
   if (!token && !(oldPassword && newPassword)) {
     throw new AuthError({
       type: `${URN}update-password-missing`,
@@ -91,6 +113,13 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
       message: 'User needs to be authenticated to call this API.',
       recoverySuggestion: 'Sign in before calling this API again.',
     });
+  }
+  // Otherwise `fetch` would fail as it does without a network, and show the token in its message.
+  if (!/^[\x21-\x7e]+$/.test(String(token))) {
+    throw misconfigured(
+      'The access token has a newline, a space or another character that no token has.',
+      'Let accessToken() return the token alone.',
+    );
   }
   const body = {
     oldPassword,
@@ -162,12 +191,34 @@ function reveal(text) {
 
 function configured() {
   if (configuration) return configuration;
-  throw new AuthError({
-    type: `${URN}not-configured`,
-    name: 'AuthUserPoolException',
-    message: 'The password service is not configured.',
-    recoverySuggestion: 'Call configure() with the endpoint before any other function.',
-  });
+  throw misconfigured(
+    'The password service is not configured.',
+    'Call configure() with the endpoint before any other function.',
+  );
+}
+
+/**
+ * Return the error of a program that uses this client wrongly. It is never retried.
+ *
+ * @param {string} message
+ * @param {string} recoverySuggestion
+ */
+function misconfigured(message, recoverySuggestion) {
+  const type = /** @type {const} */ (`${URN}not-configured`);
+  return new AuthError({ type, name: 'AuthUserPoolException', message, recoverySuggestion });
+}
+
+/** @param {unknown} endpoint */
+function isWebAddress(endpoint) {
+  try {
+    // In a browser, it may be a path of the page's own host.
+    const url = new URL(/** @type {string} */ (endpoint), globalThis.location?.href);
+    // `fetch` refuses an address that holds a password.
+    const isOpen = !url.username && !url.password;
+    return typeof endpoint === 'string' && /^https?:$/.test(url.protocol) && isOpen;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -240,7 +291,7 @@ function isLost(type, status) {
  * @param {Record<string, string>} headers
  */
 async function send(method, path, success, body, headers) {
-  const { endpoint, timeout = 30_000 } = configured();
+  const { endpoint, timeout } = configured();
   const signal = AbortSignal.timeout(timeout);
   let response;
   let text;
@@ -277,18 +328,42 @@ async function send(method, path, success, body, headers) {
   if (status === success && (status === 204 || document?.nextStep || document?.rules)) {
     return document;
   }
-  const retryAfter = response.headers.get('Retry-After');
   throw new AuthError({
     ...(isProblem(document)
-      ? { ...document, name: document.code }
+      ? { ...document, name: document.code, errors: readErrors(document.errors) }
       : {
           type: `${URN}unexpected-response`,
           name: 'Unknown',
           message: 'An unknown error has occurred.',
         }),
     status,
-    retryAfter: /^\d+$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined,
+    retryAfter: readRetryAfter(response.headers.get('Retry-After') ?? ''),
   });
+}
+
+/**
+ * Return the seconds of a `Retry-After`, which is a number or a date (RFC 9110 §10.2.3).
+ *
+ * @param {string} header
+ */
+function readRetryAfter(header) {
+  if (/^\d+$/.test(header)) return Number(header);
+  const date = / GMT$/.test(header) ? Date.parse(header) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+}
+
+/**
+ * Return the field errors that have what the types promise.
+ *
+ * @param {unknown} errors
+ */
+function readErrors(errors) {
+  if (!Array.isArray(errors)) return undefined;
+  return errors.filter(
+    (one) =>
+      [one?.pointer, one?.rule, one?.detail].every((text) => typeof text === 'string') &&
+      (one.params === undefined || Object(one.params) === one.params),
+  );
 }
 
 /**

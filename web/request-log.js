@@ -1,5 +1,8 @@
 // What goes over the wire: a list of the posts that `fetch` sends, newest first.
 
+import { make } from './elements.js';
+import { sayTime } from './language.js';
+
 const SECRETS = ['password', 'oldPassword', 'newPassword', 'confirmationCode', 'accessToken'];
 const MASK = '••••••';
 
@@ -16,9 +19,8 @@ export function logRequests({ list, reveal, endpoint }) {
   const { fetch } = globalThis;
   globalThis.fetch = async (url, init) => {
     if (init?.method !== 'POST') return fetch(url, init);
-    const { method, headers, body } = init;
-    const title = `${method} ${url.replace(endpoint, '')}`;
-    const entry = { title, url, headers, body, outcome: '…', view: view() };
+    const { headers, body } = init;
+    const entry = { url, headers, body, view: view(`POST ${url.replace(endpoint, '')}`) };
     for (const { view: earlier } of entries) earlier.details.open = false;
     entries.push(entry);
     list.prepend(entry.view.item);
@@ -31,7 +33,7 @@ export function logRequests({ list, reveal, endpoint }) {
       entry.answer.body = await response.clone().text().catch(() => '');
       return response;
     } catch (error) {
-      entry.outcome = 'no answer';
+      entry.outcome = 'no response';
       throw error;
     } finally {
       draw(entry, masked());
@@ -39,18 +41,19 @@ export function logRequests({ list, reveal, endpoint }) {
   };
 }
 
-function view() {
-  const [item, details, summary, text] = ['li', 'details', 'summary', 'pre'].map((tag) =>
-    document.createElement(tag),
-  );
-  details.open = true;
-  details.append(summary, text);
-  item.append(details);
-  return { item, details, summary, text };
+function view(title) {
+  const outcome = make('span', { className: 'outcome' });
+  const text = make('pre', {});
+  const now = new Date();
+  const time = make('time', { dateTime: now.toISOString() }, sayTime(now));
+  const summary = make('summary', {}, make('span', {}, title), ' ', outcome, ' ', time);
+  const details = make('details', { open: true }, summary, text);
+  return { item: make('li', {}, details), details, outcome, text };
 }
 
-function draw({ view, title, url, headers, body, outcome, answer }, masked) {
-  view.summary.textContent = `${title} → ${outcome}`;
+function draw({ view, url, headers, body, outcome = '…', answer }, masked) {
+  view.outcome.textContent = outcome;
+  view.outcome.dataset.good = /^(2..|…)$/.test(outcome);
   const request = [url, ...message({ headers, body }, masked)];
   const response = answer ? ['', outcome, ...message(answer, masked)] : [];
   view.text.textContent = [...request, ...response].join('\n');

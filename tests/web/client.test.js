@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
+import { inspect } from 'node:util';
 
 import {
   AuthError,
@@ -120,6 +121,38 @@ test('a call before configure() fails as with Amplify', async () => {
     });
   }
 });
+
+const WRONG = {
+  endpoint: [undefined, '', 'example.com', 'ftp://example.com', 'https://me:secret@example.com', 5],
+  timeout: [0, -1, 1.5, NaN, Infinity, 2 ** 31, '30', null],
+  accessToken: ['a-token', null],
+};
+for (const [name, values] of Object.entries(WRONG)) {
+  for (const value of values) {
+    test(`configure() refuses the ${name} ${JSON.stringify(value)} and names it`, () => {
+      assert.throws(() => configure({ endpoint, [name]: value }), (error) => {
+        assert.equal(error.type, `${URN}not-configured`);
+        assert.match(error.message, new RegExp(name));
+        assert.match(error.recoverySuggestion, new RegExp(name));
+        return true;
+      });
+    });
+  }
+}
+
+for (const token of ['a\nb', 'a-token\n', 'a b', 'Jeton-é']) {
+  test(`a token such as ${JSON.stringify(token)} is named, not shown and not sent`, async () => {
+    script = [answer(204)];
+    configure({ endpoint, accessToken: () => token });
+
+    const error = await outcome(CALLS.updatePassword);
+
+    assert.equal(error.type, `${URN}not-configured`);
+    assert.match(error.message, /^The access token has/);
+    assert.ok(!inspect(error).includes(token));
+    assert.equal(requests.length, 0);
+  });
+}
 
 test('a reset sends what the service takes and gives what Amplify gives', async () => {
   script = [answer(200, SENT)];
@@ -280,6 +313,27 @@ test('an error lists what is wrong with each member, with the numbers of the rul
   script = [answer(400, { ...problem('password-refused'), errors })];
 
   assert.deepEqual((await outcome(CALLS.confirmResetPassword)).errors, errors);
+});
+
+test('entries of errors that no form could show are left out', async () => {
+  const good = { pointer: '#/a', rule: 'minLength', detail: 'Too short.', params: { minimum: 15 } };
+  const without = ({ ...error }, name) => (delete error[name], error);
+  const bad = [null, 5, 'text', {}, { ...good, params: null }, { ...good, params: 'x' }].concat(
+    ['pointer', 'rule', 'detail'].map((name) => without(good, name)),
+  );
+  for (const [errors, expected] of [
+    ['text', undefined],
+    [{}, undefined],
+    [5, undefined],
+    [[...bad, good], [good]],
+  ]) {
+    script = [answer(400, { ...problem('password-refused'), errors })];
+
+    const error = await outcome(CALLS.confirmResetPassword);
+
+    assert.deepEqual(error.errors, expected);
+    assert.ok(localize(error, read('de.json')).message);
+  }
 });
 
 const FOLDER = new URL('../../web/languages/', import.meta.url);
@@ -489,6 +543,14 @@ for (const [name, call] of Object.entries(CALLS)) {
     assert.equal(requests.length, 2);
   });
 
+  test(`${name}: a date that has passed is waited for no longer`, async () => {
+    const header = 'Wed, 21 Oct 2015 07:28:00 GMT';
+    script = [refuse('too-many-requests', { 'Retry-After': header }), success];
+
+    assert.ok(!((await outcome(call)) instanceof AuthError));
+    assert.equal(requests.length, 2);
+  });
+
   test(`${name}: a throttle that stays is told in the end`, async () => {
     script = [refuse('too-many-requests', { 'Retry-After': '1' })];
 
@@ -500,7 +562,9 @@ for (const [name, call] of Object.entries(CALLS)) {
     ['6', 6],
     ['3600', 3600],
     ['', undefined],
-    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    ['soon', undefined],
+    ['Soon, GMT', undefined],
+    [new Date(Date.now() + 3_600_000).toUTCString(), 3600],
   ]) {
     test(`${name}: a limit with Retry-After "${header}" is told at once`, async () => {
       script = [refuse('attempts-exceeded', { 'Retry-After': header }), success];
@@ -508,7 +572,8 @@ for (const [name, call] of Object.entries(CALLS)) {
       const error = await outcome(call);
 
       assert.equal(error.name, 'LimitExceededException');
-      assert.equal(error.retryAfter, seconds);
+      // A date counts down until the test comes to it.
+      assert.ok(error.retryAfter === seconds || (seconds > error.retryAfter && error.retryAfter > 3500));
       assert.equal(requests.length, 1);
     });
   }

@@ -1,0 +1,48 @@
+// The language of the page, and its words.
+
+import { element } from './elements.js';
+
+/** The words and sentences of the language. */
+export let catalogue;
+
+/** Return the user's first language that the page has, in any of its regions. */
+export function findLanguage() {
+  const offered = [...element('language').options].map(({ value }) => value);
+  const wanted = navigator.languages.map((tag) => tag.split('-')[0]);
+  return wanted.find((one) => offered.includes(one)) ?? 'en';
+}
+
+/** Change the language, and the words of every element that has `data-text`. */
+export async function speak(language) {
+  catalogue = await (await fetch(`/languages/${language}.json`)).json();
+  document.documentElement.lang = language;
+  document.title = say('title');
+  element('language').value = language;
+  for (const one of document.querySelectorAll('[data-text]')) {
+    one.textContent = say(one.dataset.text);
+  }
+}
+
+/** Return words of the page with the values in place of the braces. */
+export function say(name, values = {}) {
+  return fill(catalogue.page[name], values);
+}
+
+/** Return what a rule asks for, or nothing if the page has no words for it. */
+export function sayRule({ rule, params = {} }) {
+  const list = new Intl.ListFormat(document.documentElement.lang, { type: 'disjunction' });
+  const values = Object.entries(params).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? list.format(value) : value,
+  ]);
+  return fill(catalogue.page.rules[rule], Object.fromEntries(values));
+}
+
+/** Return a time of day as people write it in the language. */
+export function sayTime(time) {
+  return time.toLocaleTimeString(document.documentElement.lang);
+}
+
+function fill(sentence, values) {
+  return sentence?.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}

@@ -157,6 +157,8 @@ UNATTENDED = {
         "cdk destroy password-service-dev --context stage=dev --force"
     ),
     "make synth": "cdk synth --quiet --context stage=dev",
+    "make package": "python -m release",
+    "make release VERSION=1.2.3": "python -m release 1.2.3",
     "make run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
     "make verify STAGE=dev MAILBOX=you@example.com": (
         "python -m verification dev --mailbox you@example.com"

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from functions.problems import GATEWAY, MEANINGS
-from functions.records import SUCCESS
-from functions.telemetry.metrics import NAMESPACE, SERVICE
+from functions.records import NAMESPACE, SERVICE, SUCCESS
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
 from verification.srp import secret_hash
 from verification.story import RESET, UPDATE

@@ -17,8 +17,7 @@ import boto3
 import pytest
 
 from functions.operations import Operation
-from functions.records import SUCCESS
-from functions.telemetry.metrics import NAMESPACE, SERVICE
+from functions.records import NAMESPACE, SERVICE, SUCCESS
 from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT

@@ -5,6 +5,7 @@ be in progress, and what came of it: a success, or an unknown outcome.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ class _Item:
 
     def begin(self, lifetime: int, seconds_left: float) -> Mapping[str, Any] | None:
         """Store it as in progress, or return the existing item."""
-        now = time.time()
+        now, attempt = time.time(), os.urandom(8).hex()
         try:
             clients.dynamodb().put_item(
                 TableName=self._table,
@@ -104,6 +105,7 @@ class _Item:
                     **self._key,
                     "expiration": {"N": f"{now + lifetime:.0f}"},
                     "in_progress_until": {"N": f"{now + seconds_left:.3f}"},
+                    "attempt": {"S": attempt},
                 },
                 ConditionExpression=_FREE,
                 ExpressionAttributeValues={":now": {"N": f"{now:.3f}"}},
@@ -113,7 +115,8 @@ class _Item:
             if clients.name(error) != "ConditionalCheckFailedException":
                 raise
             found: Mapping[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
-            return found
+            # botocore repeats a call whose response is lost, which then finds its own item.
+            return None if found.get("attempt") == {"S": attempt} else found
         return None
 
     def end(self, outcome: Mapping[str, object]) -> None:

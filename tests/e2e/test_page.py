@@ -118,6 +118,7 @@ def open_confirm(page: Page, username: str, code: str = "000000") -> None:
 def sign_in(page: Page, user: User) -> None:
     submit(page, password=user.password)
     expect(page.locator("#signed-in-as")).to_contain_text(user.username)
+    expect(page.get_by_role("button", name="Change password")).to_be_visible()
 
 
 def open_update(page: Page, user: User) -> None:

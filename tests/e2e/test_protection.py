@@ -202,6 +202,7 @@ def test_a_token_of_another_client_of_the_pool_is_refused(
     token = answer["AuthenticationResult"]["AccessToken"]
 
     refused = api.post(UPDATE, {"oldPassword": OLD, "newPassword": NEW}, token=token)
+    idp.delete_user_pool_client(UserPoolId=stack.user_pool_id, ClientId=other)
 
     refused.check(NOT_SIGNED_IN)
     assert stack.sign_in(user)

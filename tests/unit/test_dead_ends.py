@@ -320,3 +320,14 @@ def test_an_invitation_that_failed_is_sent_later(
 
     assert [len(work.body["batchItemFailures"]) for work in works] == [1, 0]
     assert acts(cognito).count("AdminCreateUser") == 2
+
+
+def test_without_an_event_bus_nobody_is_told(
+    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+) -> None:
+    configure(mail_from=FROM)
+    cognito.answer("AdminGetUser", body=UNVERIFIED)
+    invoke(RESET)
+
+    assert "NoVerifiedAddress" in service.work().metrics
+    assert acts(cognito) == []

@@ -226,3 +226,24 @@ def test_a_request_that_is_padded_is_in_progress_for_as_long(
 
     assert repeatable(invoke, CONFIRM).status == 400
     assert meanwhile == [409]
+
+
+@changing
+def test_a_request_whose_stored_item_got_no_answer_does_not_meet_itself(
+    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+) -> None:
+    """botocore repeats a call whose response is lost, although the table has acted."""
+    puts: list[int] = []
+
+    def lose_the_first(attempts: int, **_: object) -> Any:
+        puts.append(attempts)
+        return 0 if attempts == 1 else None
+
+    dynamodb.meta.events.register("needs-retry.dynamodb.PutItem", lose_the_first)
+    try:
+        reply = repeatable(invoke, operation)
+    finally:
+        dynamodb.meta.events.unregister("needs-retry.dynamodb.PutItem", lose_the_first)
+
+    assert puts == [1, 2]
+    assert (reply.status, len(sent(cognito, operation))) == (204, 1)

@@ -18,6 +18,8 @@ WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "AdminCreateUser": ("resend_invitations",),
 }
 """The Cognito actions that the worker may call. Some need one of these settings."""
+WORKER_TIMEOUT: Final = 60
+"""Seconds after which Lambda stops the worker: more than all its calls take if each is slow."""
 WORKER_ATTEMPTS: Final = 6
 """Attempts at a task before its message becomes a dead letter."""
 

@@ -43,7 +43,7 @@ class Cause(_Described):
     ATTEMPTS_LIMIT = "AttemptsLimit", "A limit of this service refused the attempt."
     NOT_A_SIGN_IN_NAME = (
         "NotASignInName",
-        "A confirmation came with a `sub` as the username, in a pool without plain usernames.",
+        "The username was a `sub`, or an address that its user does not sign in with.",
     )
     NO_BEARER_TOKEN = "NoBearerToken", "An update came without a bearer token."
     NO_ACCESS_TOKEN = "NoAccessToken", "An update came with a token that is no access token."

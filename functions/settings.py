@@ -160,8 +160,8 @@ class Names(Setting[tuple[str, ...]]):
     ) -> None:
         self._pattern = pattern
         kind = options.pop("kind", "names")
-        self.expected = f"comma-separated {kind}, such as {example}"
-        self.expected += f", at most {MAX_NAMES} characters"
+        most = f"at most {MAX_NAMES} characters"
+        self.expected = f"comma-separated {kind}, such as {example}, {most}"
         super().__init__(sentence, options.pop("default", ()), **options)
 
     def read(self, value: object) -> tuple[str, ...]:

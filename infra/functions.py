@@ -18,6 +18,7 @@ from functions.operations import (
     COUNT_ACTIONS,
     STORE_ACTIONS,
     WORKER,
+    WORKER_TIMEOUT,
     Operation,
 )
 from functions.settings import Settings
@@ -26,7 +27,7 @@ from infra.packaging.bundle import find_code
 from infra.queue import Queue
 
 TIMEOUT: Final = 28
-"""Seconds. Longer than a function's own time-outs, shorter than API Gateway's 29."""
+"""Seconds, of an operation. Longer than its own time-outs, shorter than API Gateway's 29."""
 
 ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
@@ -58,7 +59,7 @@ class Functions(Construct):
         self._settings = settings
         self._code = lambda_.Code.from_asset(str(find_code(xray_sdk=settings.xray_sdk)))
         # AWS asks for six times the worker's own time.
-        visibility = Duration.seconds(6 * TIMEOUT)
+        visibility = Duration.seconds(6 * WORKER_TIMEOUT)
         self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
         self._environment = settings.replace(
             user_pool_id=pool.user_pool_id,
@@ -153,7 +154,7 @@ class Functions(Construct):
                 )
             ),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,
-            timeout=Duration.seconds(TIMEOUT),
+            timeout=Duration.seconds(WORKER_TIMEOUT if name == WORKER else TIMEOUT),
             tracing=lambda_.Tracing.ACTIVE,
         )
 

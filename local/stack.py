@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -181,9 +181,7 @@ class Stack:
         described = self.client("cognito-idp").describe_user_pool_client(
             UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
         )
-        secret: str = described["UserPoolClient"]["ClientSecret"]
-        text = username + self.user_pool_client_id
-        return b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
+        return secret_hash(described["UserPoolClient"], username)
 
     def request_code(self, username: str) -> str:
         """Let Cognito mail a code, and read the mail."""
@@ -256,6 +254,12 @@ class Stack:
         self.settle()
         codes = [mail.code for mail in self.mails() if mail.to == username and mail.code]
         return codes[-1] if codes else None
+
+
+def secret_hash(client: Mapping[str, Any], username: str) -> str:
+    """Return the proof that Cognito wants from an app client with a secret."""
+    text = username + client["ClientId"]
+    return b64encode(hmac.digest(client["ClientSecret"].encode(), text.encode(), "sha256")).decode()
 
 
 def _code(text: str) -> str | None:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from local.stack import secret_hash
+
 _N: Final = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
     "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
@@ -29,12 +31,9 @@ _N: Final = int(
 _G: Final = 2
 
 
-def secret_hash(client: dict[str, Any], username: str, name: str = "SECRET_HASH") -> dict[str, str]:
-    """Return the proof that Cognito wants from a client with a secret, under this name."""
-    secret = client.get("ClientSecret", "")
-    text = (username + client["ClientId"]).encode()
-    digest = hmac.digest(secret.encode(), text, "sha256")
-    return {name: b64encode(digest).decode()} if secret else {}
+def prove(client: dict[str, Any], username: str, name: str = "SECRET_HASH") -> dict[str, str]:
+    """Return the parameter that a client with a secret adds, under this name."""
+    return {name: secret_hash(client, username)} if client.get("ClientSecret") else {}
 
 
 def sign_in(cognito: Any, client: dict[str, Any], username: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
@@ -47,7 +46,7 @@ def sign_in(cognito: Any, client: dict[str, Any], username: str, password: str) 
         AuthParameters={
             "USERNAME": username,
             "SRP_A": f"{public:x}",
-            **secret_hash(client, username),
+            **prove(client, username),
         },
     )
     asked = began["ChallengeParameters"]
@@ -65,7 +64,7 @@ def sign_in(cognito: Any, client: dict[str, Any], username: str, password: str) 
             "PASSWORD_CLAIM_SECRET_BLOCK": asked["SECRET_BLOCK"],
             "PASSWORD_CLAIM_SIGNATURE": b64encode(hmac.digest(key, message, "sha256")).decode(),
             "TIMESTAMP": timestamp,
-            **secret_hash(client, user),
+            **prove(client, user),
         },
     )
     return answer

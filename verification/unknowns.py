@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from functions.problems import GATEWAY, MEANINGS
 from functions.records import NAMESPACE, SERVICE, SUCCESS
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
-from verification.srp import secret_hash
+from verification.srp import prove
 from verification.story import RESET, UPDATE
 from verification.target import CLIENTS, GUEST, POOL, SETTINGS, STAGE, NotObservedError, Target
 
@@ -271,7 +271,7 @@ def _ask(target: Target, action: str, username: str, password: str = "", code: s
 
 def _call(target: Target, action: str, username: str, **more: str) -> None:
     client = target.service_client
-    proof = secret_hash(client, username, "SecretHash")
+    proof = prove(client, username, "SecretHash")
     getattr(target.cognito, action)(ClientId=client["ClientId"], Username=username, **proof, **more)
 
 

@@ -161,7 +161,7 @@ const BROKEN = {
     words.some((/** @type {string} */ word) => reveal(password).includes(reveal(word))),
 };
 
-/** What people write in the place of a letter, from the service. @type {Record<string, string>} */
+/** Characters that people write instead of a letter, as in the service. @type {Record<string, string>} */
 const LOOK_ALIKES = {
   ...{ 0: 'o', 1: 'l', '!': 'l', '|': 'l', i: 'l', 3: 'e', 4: 'a' },
   ...{ '@': 'a', 5: 's', $: 's', 7: 't', 8: 'b' },

@@ -83,7 +83,8 @@ class Endpoint[R: Request]:
                 certificates.start()
             if operation.repeatable or (operation.attempts_per_hour and settings.limits):
                 clients.dynamodb()
-            announces = operation.changes_password and settings.event_bus_name
+            told = settings.event_bus_name or settings.mail_from
+            announces = operation.changes_password and told
             if announces or (operation.queued and not revealed):
                 clients.sqs()
             cognito.prepare(settings, operation.actions(revealed=revealed))

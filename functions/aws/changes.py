@@ -49,7 +49,8 @@ class Change:
             yield
         except Failure as failure:
             if failure.problem is OUTCOME_UNKNOWN or failure.cause in TRIGGER_CAUSES:
-                for task, parameters in self._follow_ups():
+                end = [(Task.END_SESSIONS, {"username": self.username})] if self.signs_out else []
+                for task, parameters in (*end, *self._announcements()):
                     queue.follow_up(
                         self.request,
                         Task.CHECK_CHANGE,
@@ -62,16 +63,15 @@ class Change:
 
     def announce(self) -> None:
         """Queue an event and a mail to the user."""
-        notifications.announce(self.request, self.detail_type, **self.user)
-        if self.request.settings.mail_from:
-            queue.follow_up(self.request, Task.MAIL_CHANGE, username=self.username)
+        for task, parameters in self._announcements():
+            queued = queue.follow_up(self.request, task, **parameters)
+            if not queued and task is Task.PUT_EVENT:
+                notifications.put_now(self.request, **parameters)
 
-    def _follow_ups(self) -> Iterator[tuple[Task, dict[str, Any]]]:
-        settings, username = self.request.settings, {"username": self.username}
-        if self.signs_out:
-            yield Task.END_SESSIONS, username
+    def _announcements(self) -> Iterator[tuple[Task, dict[str, Any]]]:
+        settings = self.request.settings
         if settings.event_bus_name:
             detail = notifications.describe(self.request, self.user)
             yield Task.PUT_EVENT, {"detail_type": self.detail_type, "detail": detail}
         if settings.mail_from:
-            yield Task.MAIL_CHANGE, username
+            yield Task.MAIL_CHANGE, {"username": self.username}

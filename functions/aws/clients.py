@@ -89,7 +89,7 @@ def session() -> Session:
     """Return the session that all clients share, with the credentials and the models.
 
     A session registers a hundred handlers for services that we do not use. These are the ones that
-    apply to our calls, and one of our own. `tests/bundle` compares the requests with stock boto3's.
+    apply to our calls, and two of our own. `tests/bundle` compares the requests with stock boto3's.
 
     Importing Powertools makes every later session rebuild its user agent on each call, so
     `functions.start` creates ours first.

@@ -6,7 +6,7 @@ refused attempts does exist for both, because the limits look nobody up.
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from functions.aws import clients, queue
 from functions.aws.queue import Task
@@ -23,13 +23,17 @@ SOURCE: Final = "password-service"
 
 def announce(request: Request, detail_type: str, **user: str) -> None:
     """Have the worker put an event; if the queue fails, put it here and now."""
-    settings, detail = request.settings, describe(request, user)
-    if not settings.event_bus_name:
+    if not request.settings.event_bus_name:
         return
-    if queue.follow_up(request, Task.PUT_EVENT, detail_type=detail_type, detail=detail):
-        return
+    event: dict[str, Any] = {"detail_type": detail_type, "detail": describe(request, user)}
+    if not queue.follow_up(request, Task.PUT_EVENT, **event):
+        put_now(request, **event)
+
+
+def put_now(request: Request, detail_type: str, detail: Mapping[str, str]) -> None:
+    """Put an event that the queue did not take; if that fails too, the event is lost."""
     try:
-        put(settings, detail_type, detail)
+        put(request.settings, detail_type, detail)
     except Failure:
         request.record.degrade(Degradation.EVENT_LOST)
 

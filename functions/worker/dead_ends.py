@@ -100,8 +100,8 @@ def _help_by_address(message: Message, settings: Settings, record: Record) -> No
     users = cognito.find_users(settings, cognito.cognito_username(settings, address))
     for user in users:
         if user.enabled:
-            federated = user.status == FEDERATED
-            cause = Cause.FEDERATED if federated else Cause.NO_VERIFIED_ADDRESS
+            # Whoever has nothing else against them has another name.
+            cause = _classify(user) or Cause.NOT_A_SIGN_IN_NAME
             _help(message, settings, record, user, cause)
     if not users and settings.mail_unknown_addresses:
         _mail(settings, record, Mail.NO_ACCOUNT, address)

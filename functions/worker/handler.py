@@ -38,6 +38,7 @@ FINAL_CAUSES: Final[Mapping[str, Collection[str]]] = {
         Cause.FEDERATED,
         Cause.INVITED,
         Cause.MESSAGE_EXPIRED,
+        Cause.NOT_A_SIGN_IN_NAME,
         Cause.NO_VERIFIED_ADDRESS,
         "SendEmail.BadRequestException",  # no address at all
     },

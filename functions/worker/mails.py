@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from functions.aws import clients
 from functions.aws.clients import ForeignAnswerError
+from functions.operations import WORKER_TIMEOUT
 from functions.problems import CODE_NOT_DELIVERED, Failure
 from functions.protection.idempotency import once
 from functions.records import Record
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
 """Each has a file in `languages/`, with the same texts."""
 _DEFAULT: Final = "en"
-WORK_TIME: Final = 30
-"""Seconds after which an unfinished worker must have been killed."""
 
 
 class Mail(StrEnum):
@@ -79,7 +78,7 @@ def send_once(
         purpose="mail",
         parts=parts,
         lifetime=lifetime,
-        seconds_left=WORK_TIME,
+        seconds_left=WORKER_TIMEOUT,
     )
 
 

@@ -17,8 +17,6 @@ CODE_LIFETIME: Final = 600
 """Seconds after a request during which its code is still useful."""
 CHANGE_LIFETIME: Final = 60
 """Seconds to wait for a change that Cognito did not confirm."""
-
-
 MAIL_MEMORY: Final = 24 * 3600
 """Seconds within which a change is mailed once."""
 

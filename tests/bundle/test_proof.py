@@ -578,14 +578,23 @@ print(json.dumps(sorted(made() - before)), file=out)
 """
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+MAILS_ALONE: Final = {"MAIL_FROM": "no-reply@example.com", "EVENT_BUS_NAME": ""}
+
+
+@pytest.mark.parametrize(
+    ("function", "features"),
+    [*((one, {}) for one in FUNCTIONS), (Operation.UPDATE_PASSWORD.id, MAILS_ALONE)],
+    ids=[*FUNCTIONS, "mails alone"],
+)
 def test_a_first_call_imports_nothing_and_makes_no_client(
-    function: str, bundle: Path, front: Recorder
+    function: str, features: dict[str, str], bundle: Path, front: Recorder
 ) -> None:
     """With every feature on, a key, and a breach service that would be asked over TLS."""
     front.reset()
     breaches = f"https://127.0.0.1:{refusing_port()}/range"
-    variables = ENVIRONMENT | environment(front, front.url) | {"BREACH_ENDPOINT": breaches}
+    variables = (
+        ENVIRONMENT | environment(front, front.url) | {"BREACH_ENDPOINT": breaches} | features
+    )
     operations = [operation for operation in Operation if operation.id == function]
     events = [make_event(one, json.dumps(BODIES.get(one)), KEY) for one in operations]
     parameters = {"username": "demo@example.com", "client_metadata": {}}

@@ -269,6 +269,15 @@ def test_the_link_of_a_mail_fills_in_the_code_and_leaves_no_trace_of_it(
     expect(card(page)).to_contain_text("Your password was changed")
 
 
+def test_a_name_that_is_no_address_leads_to_the_code_too(page: Page) -> None:
+    open_request(page)
+
+    submit(page, username="ada")
+
+    expect(page.locator("#code-sent")).to_contain_text("ada")
+    expect(page.locator("#confirm")).to_be_visible()
+
+
 def test_going_back_forgets_the_secrets_and_keeps_the_address(page: Page, user: User) -> None:
     fill(page, password=OLD)
     open_request(page)

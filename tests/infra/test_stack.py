@@ -495,8 +495,21 @@ def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(fi
     silent = max(client.longest for client in (clients.cognito, clients.dynamodb, clients.sqs))
     longest = clients.RETRY_TIME + 3 * silent + clients.changes.longest + MAX_INTERVAL
 
-    for function in find("AWS::Lambda::Function"):
-        assert longest <= function["Timeout"] < 29
+    for operation in Operation:
+        assert longest <= function(find, operation)["Timeout"] < 29
+
+
+def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(find: Find) -> None:
+    """Cognito takes its whole time for a code, and every other call fails after its retries."""
+    looks = clients.RETRY_TIME + 3 * clients.cognito.longest
+    stored = 3 * clients.dynamodb.longest
+    longest = looks + clients.codes.longest + clients.ses.longest + stored
+    (worker,) = (
+        one for one in find("AWS::Lambda::Function") if one["Handler"] == "functions.start.worker"
+    )
+    (queue,) = (one for one in find("AWS::SQS::Queue") if "RedrivePolicy" in one)
+
+    assert longest <= worker["Timeout"] == queue["VisibilityTimeout"] / 6
 
 
 def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.operations import Operation
-from functions.worker.mails import LANGUAGES, WORK_TIME, read_texts
+from functions.operations import WORKER_TIMEOUT, Operation
+from functions.worker.mails import LANGUAGES, read_texts
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import SETTINGS, make_message
 from tests.unit.conftest import Configure, Invoke, Service
@@ -179,7 +179,7 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     service.deployment.work(message)
     forget_the_end_of_tasks(dynamodb)
     assert "RequestInProgressException" in service.deployment.work(message).metrics
-    late = time.time() + WORK_TIME + 1
+    late = time.time() + WORKER_TIMEOUT + 1
     monkeypatch.setattr("time.time", lambda: late)
     service.deployment.work(message)
 

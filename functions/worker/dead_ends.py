@@ -100,7 +100,7 @@ def _help_by_address(message: Message, settings: Settings, record: Record) -> No
     users = cognito.find_users(settings, cognito.cognito_username(settings, address))
     for user in users:
         if user.enabled:
-            # Whoever has nothing else against them has another name.
+            # If nothing else keeps a code away, the user signs in with another name.
             cause = _classify(user) or Cause.NOT_A_SIGN_IN_NAME
             _help(message, settings, record, user, cause)
     if not users and settings.mail_unknown_addresses:

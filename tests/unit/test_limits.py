@@ -228,6 +228,21 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
 
 
 @pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize("bus", ["", "the-bus"])
+def test_such_an_account_is_told_about_without_the_queue_too_if_there_is_a_bus(
+    bus: str, cognito: CognitoFront, configure: Configure, invoke: Invoke
+) -> None:
+    configure(limits=True, event_bus_name=bus, update_password_attempts=1)
+    cognito.answer("SendMessage", error="RequestThrottled")
+
+    for _ in range(1 + REFUSALS_BEFORE_EVENT):
+        invoke(UPDATE)
+
+    assert len(repeated(cognito)) == bool(bus)
+    assert ("SendMessage" in {request.action for request in cognito.requests}) == bool(bus)
+
+
+@pytest.mark.usefixtures("limited")
 def test_no_event_names_an_account_for_what_its_network_did(
     cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
 ) -> None:

@@ -20,10 +20,10 @@ def test_a_second_deployment_changes_nothing(stack: Stack, tmp_path: Path) -> No
             *("deploy", STACK, "--method", "direct", "--require-approval", "never"),
             *("--no-notices", "--no-staging", "--output", tmp_path / "cdk.out"),
             *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
-            *("--context", "@aws-cdk/core:validateAgainstDefaultRules=false"),
         ],
         cwd=ROOT,
-        env=emulator.environment(stack.endpoint) | {"CDK_HOME": str(tmp_path), "NO_COLOR": "1"},
+        env=emulator.environment(stack.endpoint)
+        | {"CDK_HOME": str(tmp_path), "CDK_VALIDATION": "false", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         # Where the CDK CLI says it depends on the variable CI.
         stderr=subprocess.STDOUT,

@@ -46,6 +46,7 @@ def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
             }
         ),
         "CDK_OUTDIR": str(tmp_path / "cdk.out"),
+        "CDK_VALIDATION": "false",
         "JSII_NODE": os.environ["JSII_NODE"],
         "PYTHONPATH": str(tmp_path / "lib"),
     }

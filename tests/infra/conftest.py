@@ -19,8 +19,6 @@ from infra.packaging.bundle import build
 from infra.stack import PasswordServiceStack
 from tests.support import ROOT
 
-DEFAULT_RULES = "@aws-cdk/core:validateAgainstDefaultRules"
-
 type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
 
@@ -28,15 +26,18 @@ type Find = Callable[[str], list[dict[str, Any]]]
 def context(**settings: Any) -> dict[str, Any]:
     """The context of `cdk.json`, whose feature flags change templates, and the settings."""
     flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # The asset need not be copied to the folder: only its hash stands in the template. And what
-    # `test_rules.py` holds against the CDK's own rules need not be held against them again.
-    return flags | {"aws:cdk:disable-asset-staging": True, DEFAULT_RULES: False} | settings
+    # The asset need not be copied to the folder: only its hash stands in the template.
+    return flags | {"aws:cdk:disable-asset-staging": True} | settings
 
 
-def make_app(folder: str, **settings: Any) -> App:
-    """An app as the CDK CLI starts it."""
+def make_app(folder: str, *, validates: bool = False, **settings: Any) -> App:
+    """An app as the CDK CLI starts it; whether it validates templates takes seconds."""
     needed = {"mailFrom": "no-reply@example.com"} if settings.get("stage") == "prod" else {}
-    return App(outdir=folder, context=context(**needed | settings))
+    return App(
+        outdir=folder,
+        context=context(**needed | settings),
+        builtin_cloud_formation_validation=validates,
+    )
 
 
 def make_stack(app: App) -> PasswordServiceStack:

@@ -19,7 +19,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
 )
 
 from functions.settings import STAGES
-from tests.infra.conftest import DEFAULT_RULES, make_app, make_stack, synthesize
+from tests.infra.conftest import make_app, make_stack, synthesize
 from tests.infra.test_domain import DOMAIN, ZONE
 
 each_stage = pytest.mark.parametrize("name", STAGES)
@@ -61,7 +61,7 @@ def check(app: App) -> None:
 def test_cdk_nag_and_the_cdk_find_nothing_that_is_not_acknowledged(
     name: str, tmp_path: Path
 ) -> None:
-    app = make_app(str(tmp_path), **everything(name), **{DEFAULT_RULES: True})
+    app = make_app(str(tmp_path), validates=True, **everything(name))
     make_stack(app)
 
     check(app)
@@ -76,7 +76,7 @@ def test_cdk_nag_finds_what_nobody_has_acknowledged(tmp_path: Path) -> None:
 
 
 def test_the_cdk_finds_what_breaks_its_own_rules(tmp_path: Path) -> None:
-    app = make_app(str(tmp_path), stage="prod", **{DEFAULT_RULES: True})
+    app = make_app(str(tmp_path), validates=True, stage="prod")
     CfnResource(make_stack(app), "Bucket", type="AWS::S3::Bucket", properties={"NoSuch": "name"})
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):

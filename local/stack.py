@@ -178,10 +178,7 @@ class Stack:
 
     def secret_hash(self, username: str) -> str:
         """Return the hash that proves to Cognito that our app client is calling."""
-        described = self.client("cognito-idp").describe_user_pool_client(
-            UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
-        )
-        return secret_hash(described["UserPoolClient"], username)
+        return secret_hash(self._app_client, username)
 
     def request_code(self, username: str) -> str:
         """Let Cognito mail a code, and read the mail."""
@@ -229,6 +226,15 @@ class Stack:
         ]
 
     @cached_property
+    def _app_client(self) -> Mapping[str, Any]:
+        """Of the functions, with its secret."""
+        described = self.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
+        )
+        client: Mapping[str, Any] = described["UserPoolClient"]
+        return client
+
+    @cached_property
     def queue(self) -> str:
         """The URL of the queue that the worker reads."""
         (mapping,) = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -246,7 +252,7 @@ class Stack:
             )["Attributes"]
             if not any(int(counts[name]) for name in names):
                 return True
-            time.sleep(0.02)
+            time.sleep(0.05)
         return False
 
     def code(self, username: str) -> str | None:

@@ -204,7 +204,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 15
     while not condition():
         assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def release(stack: Stack, fronts: Fronts, until: Callable[[], bool]) -> None:

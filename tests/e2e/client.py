@@ -94,24 +94,18 @@ class Client:
     def seen(self, number: int) -> Seen:
         """Of the request with this number, which begins with 1."""
         # The emulator hands over what a function printed late with its next request.
-        return self._find(
-            self.operation.id, "user_agent", self.user.username, number, lambda: self._post({})
-        )
+        user_agent = self.user.username
+        return self._find(self.operation.id, lambda: self._post({}), number, user_agent=user_agent)
 
-    def worked(self, task: Task, number: int = 1) -> Seen:
-        """Of the worker's attempt with this number at a task of the first request."""
-        mark = self.seen(1).log["request_id"]
-        return self._find(WORKER, "request_id", mark, number, lambda: nudge(self.stack), task)
+    def worked(self, task: Task, number: int = 1, **members: Any) -> Seen:
+        """Of the worker at a task of the first request: with this number among its attempts.
 
-    def _find(
-        self,
-        name: str,
-        member: str,
-        mark: str,
-        number: int,
-        nudge: Callable[[], object],
-        task: Task | None = None,
-    ) -> Seen:
+        Those count that ended, and whose log line has these members.
+        """
+        members |= {"request_id": self.seen(1).log["request_id"], "task": task}
+        return self._find(WORKER, lambda: nudge(self.stack), number, **members)
+
+    def _find(self, name: str, nudge: Callable[[], object], number: int, **members: Any) -> Seen:
         logs = self.stack.client("logs")
         group = function(self.stack, name)["LoggingConfig"]["LogGroup"]
         found: list[Seen] = []
@@ -120,11 +114,7 @@ class Client:
         def is_there() -> bool:
             nonlocal nudged
             events = logs.filter_log_events(logGroupName=group)["events"]
-            found[:] = [
-                seen
-                for seen in _pair(events)
-                if seen.log.get(member) == mark and task in (None, seen.log.get("task"))
-            ]
+            found[:] = [seen for seen in _pair(events) if members.items() <= seen.log.items()]
             if len(found) < number and time.monotonic() > nudged:
                 nudge()
                 nudged += 1

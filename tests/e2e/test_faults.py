@@ -131,13 +131,13 @@ def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
         if fault.acted:
             client.wait_for_sign_out()
         elif fault.problem is OUTCOME_UNKNOWN:
-            assert_retried(client.worked(Task.CHECK_CHANGE), Cause.NOT_CHANGED_YET)
+            assert_retried(client, Task.CHECK_CHANGE, Cause.NOT_CHANGED_YET)
         assert client.session_lives is not fault.acted
     assert queued.status == 200
     assert reset.seen(1).metrics == {SUCCESS}
     # The worker waits for longer than the callers do.
     cause = "ConnectionClosedError" if fault.cause == "ReadTimeoutError" else fault.cause
-    assert_retried(reset.worked(Task.SEND_CODE), cause)
+    assert_retried(reset, Task.SEND_CODE, cause)
     assert reset.codes == fault.acted
 
     fronts.cognito.reset()
@@ -155,9 +155,9 @@ def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
     release(stack, fronts, until=lambda: reset.codes > fault.acted)
 
 
-def assert_retried(seen: Seen, cause: str) -> None:
-    log, metrics = seen
-    assert (log["attempt"], log["retry_after"], log["level"]) == (1, 3, "WARNING")
+def assert_retried(client: Client, task: Task, cause: str) -> None:
+    log, metrics = client.worked(task, attempt=1)
+    assert (log["retry_after"], log["level"]) == (3, "WARNING")
     assert re.fullmatch(cause, log["cause"])
     assert metrics == {log["outcome"], log["cause"], RETRIED}
 
@@ -254,9 +254,9 @@ def test_an_outage_beside_cognito_stops_no_change_and_loses_nothing(
         assert_degraded(client.seen(1), outage.degradations)
         assert (client.passwords, client.session_lives) == ({NEW}, False)
         if outage.service == "events":
-            assert_retried(client.worked(Task.PUT_EVENT), outage.cause)
+            assert_retried(client, Task.PUT_EVENT, outage.cause)
         if outage.service == "mail":
-            assert_retried(client.worked(Task.MAIL_CHANGE), outage.cause)
+            assert_retried(client, Task.MAIL_CHANGE, outage.cause)
     log, metrics = reset.seen(1)
     if outage.service == "queue":
         queued.check(SERVICE_UNAVAILABLE)
@@ -332,12 +332,12 @@ def test_a_sign_out_that_failed_is_made_up_for(
     assert client.send().status == 204
 
     assert_degraded(client.seen(1), {Degradation.SIGN_OUT_DELAYED})
-    assert_retried(client.worked(Task.END_SESSIONS), "ConnectionClosedError")
+    assert_retried(client, Task.END_SESSIONS, "ConnectionClosedError")
     assert (client.passwords, client.session_lives) == ({NEW}, True)
 
     fronts.cognito.reset()
     release(stack, fronts, until=lambda: not client.session_lives)
-    assert client.worked(Task.END_SESSIONS, 2).metrics == {SUCCESS}
+    assert client.worked(Task.END_SESSIONS, attempt=2).metrics == {SUCCESS}
 
 
 def end_of_time(stack: Stack) -> None:

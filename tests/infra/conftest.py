@@ -31,7 +31,7 @@ def context(**settings: Any) -> dict[str, Any]:
 
 
 def make_app(folder: str, *, validates: bool = False, **settings: Any) -> App:
-    """An app as the CDK CLI starts it; whether it validates templates takes seconds."""
+    """An app as the CDK CLI starts it. Few tests let it validate templates, which takes seconds."""
     needed = {"mailFrom": "no-reply@example.com"} if settings.get("stage") == "prod" else {}
     return App(
         outdir=folder,

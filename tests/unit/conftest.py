@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +19,10 @@ from functions.operations import Operation
 from tests.support import contract
 from tests.support.front import CognitoFront, CognitoRequest
 from tests.support.invocation import SETTINGS, Deployment, Reply, make_message
+
+# No test asserts a time, not even that of an example.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 type Invoke = Callable[..., Reply]
 type Configure = Callable[..., None]

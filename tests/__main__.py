@@ -1,7 +1,7 @@
 """`make test`: run every check, even after one has failed, and end with a summary.
 
-`make check` runs those that take seconds. Three checks run at a time, the longest first: each waits
-for much, so that two would leave one of two cores idle.
+`make check` runs those that take seconds. Three checks run at a time, the longest first: each of
+them spends time waiting, so two would not keep two cores busy.
 """
 
 import os
@@ -20,8 +20,8 @@ PYTEST: Final = ("pytest", "--durations=5")
 # They need both cores, so they run alone.
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
 PAGE: Final = "tests/e2e/test_page.py"
-# What a package needs is tested beside it. The other tests run functions in processes of their own,
-# where coverage cannot be measured.
+# `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
+# tests run functions in processes of their own, where coverage cannot be measured.
 COVERED: Final = (*PYTEST, "--cov-report=term", "-p", "no:schemathesis")
 # The words of `tests/words.txt` are not plain English; `-` is codespell's own list of misspellings.
 SPELLING: Final = ("codespell_lib", "-D", "tests/words.txt", "-D", "-")
@@ -31,8 +31,8 @@ DOCUMENTS: Final = sorted(
     str(one) for path in ("*.md", "docs/**/*.md") for one in Path().glob(path)
 )
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "unit": (*COVERED, "--cov=functions", "tests/unit"),
     "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={other}" for other in (*LOADS, PAGE))),
+    "unit": (*COVERED, "--cov=functions", "tests/unit"),
     "page": (*PYTEST, PAGE),
     "infra": (*COVERED, "--cov=infra", "tests/infra"),
     "local": (*PYTEST, "tests/local"),

@@ -98,9 +98,9 @@ class Client:
         return self._find(self.operation.id, lambda: self._post({}), number, user_agent=user_agent)
 
     def worked(self, task: Task, number: int = 1, **members: Any) -> Seen:
-        """Of the worker at a task of the first request: with this number among its attempts.
+        """Of one of the worker's attempts at a task of the first request.
 
-        Those count that ended, and whose log line has these members.
+        The number counts the attempts that ended and whose log line has these members.
         """
         members |= {"request_id": self.seen(1).log["request_id"], "task": task}
         return self._find(WORKER, lambda: nudge(self.stack), number, **members)

@@ -26,7 +26,7 @@ type Find = Callable[[str], list[dict[str, Any]]]
 def context(**settings: Any) -> dict[str, Any]:
     """The context of `cdk.json`, whose feature flags change templates, and the settings."""
     flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # The asset need not be copied to the folder: only its hash stands in the template.
+    # Nobody needs a copy of the asset: the template has only its hash.
     return flags | {"aws:cdk:disable-asset-staging": True} | settings
 
 

@@ -20,7 +20,7 @@ from tests.support import contract
 from tests.support.front import CognitoFront, CognitoRequest
 from tests.support.invocation import SETTINGS, Deployment, Reply, make_message
 
-# No test asserts a time, not even that of an example.
+# No test asserts a time, so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 

@@ -138,7 +138,9 @@ def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
     # The worker waits for longer than the callers do.
     cause = "ConnectionClosedError" if fault.cause == "ReadTimeoutError" else fault.cause
     assert_retried(reset, Task.SEND_CODE, cause)
-    assert reset.codes == fault.acted
+    # The worker may have tried again by now.
+    codes = reset.codes
+    assert bool(codes) is fault.acted
 
     fronts.cognito.reset()
     replies = send_at_once(changes)
@@ -152,7 +154,7 @@ def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
             assert reply.status == 204
             assert "repeated" not in client.seen(2).log
             assert (client.passwords, client.session_lives) == ({NEW}, False)
-    release(stack, fronts, until=lambda: reset.codes > fault.acted)
+    release(stack, fronts, until=lambda: reset.codes > codes)
 
 
 def assert_retried(client: Client, task: Task, cause: str) -> None:

@@ -244,16 +244,19 @@ class Stack:
 
     def settle(self) -> bool:
         """Return whether the worker does everything that is queued within ten seconds."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         deadline = time.monotonic() + _WORK
-        while time.monotonic() < deadline:
-            counts = self.client("sqs").get_queue_attributes(
-                QueueUrl=self.queue, AttributeNames=names
-            )["Attributes"]
-            if not any(int(counts[name]) for name in names):
-                return True
+        while not self.is_idle and time.monotonic() < deadline:
             time.sleep(0.05)
-        return False
+        return self.is_idle
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the queue is empty, and the worker has nothing in hand."""
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        counts = self.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)[
+            "Attributes"
+        ]
+        return not any(int(counts[name]) for name in names)
 
     def code(self, username: str) -> str | None:
         """The latest code that was mailed to a user, once the worker has done what was queued."""

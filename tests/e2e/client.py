@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from botocore.exceptions import ClientError
 from functions.aws.queue import Message, Task
 from functions.operations import WORKER, Operation
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, new_user
+from tests.e2e.conftest import NEW, OLD, Api, Reply, new_user, wait_until
 from tests.e2e.test_story import confirm
 from tests.support.contract import WITH_BODY
 from tests.support.front import Front
@@ -188,31 +187,6 @@ def function(stack: Stack, name: str) -> dict[str, Any]:
     functions: list[dict[str, Any]] = stack.client("lambda").list_functions()["Functions"]
     (found,) = (one for one in functions if one["Handler"] == handler)
     return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
-        time.sleep(0.1)
-
-
-def release(stack: Stack, fronts: Fronts, until: Callable[[], bool]) -> None:
-    """Let what the worker postponed come back at once, until something is seen to have happened."""
-    postponed: list[str] = []
-
-    def happened() -> bool:
-        taken = fronts.queue.take("ChangeMessageVisibility")
-        postponed.extend(request.body["ReceiptHandle"] for request in taken)
-        for handle in postponed:
-            # Once a message was received again, the handle is another one.
-            with suppress(ClientError):
-                stack.client("sqs").change_message_visibility(
-                    QueueUrl=stack.queue, ReceiptHandle=handle, VisibilityTimeout=0
-                )
-        return until()
-
-    wait_until(happened)
 
 
 type Script = dict[str, Any] | None

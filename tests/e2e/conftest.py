@@ -1,12 +1,15 @@
 """The real stack in an emulator, with fronts between its functions and AWS."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
 from functions.operations import Operation
 from functions.problems import JSON, Problem
@@ -15,7 +18,7 @@ from local.breaches import breached_passwords
 from local.deployment import local_stack
 from local.stack import Stack, User
 from tests.support import contract
-from tests.support.front import CognitoFront, Front
+from tests.support.front import CognitoFront, CognitoRequest, Front
 
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
@@ -146,13 +149,46 @@ def stack(deployment: tuple[Stack, Fronts]) -> Stack:
 
 @pytest.fixture
 def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
-    """Scripts end with the test, and what is still queued then."""
+    """Scripts end with the test, and then the worker does what is still queued."""
     stack, fronts = deployment
     stack.settle()
     fronts.reset()
     yield fronts
+    postponed = fronts.queue.take(_POSTPONE)
     fronts.reset()
-    stack.client("sqs").purge_queue(QueueUrl=stack.queue)
+    release(stack, fronts, lambda: stack.is_idle, postponed)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
+        time.sleep(0.1)
+
+
+_POSTPONE: Final = "ChangeMessageVisibility"
+
+
+def release(
+    stack: Stack,
+    fronts: Fronts,
+    until: Callable[[], bool],
+    postponed: Iterable[CognitoRequest] = (),
+) -> None:
+    """Let what the worker postponed come back at once, until something is seen to have happened."""
+    handles = [request.body["ReceiptHandle"] for request in postponed]
+
+    def happened() -> bool:
+        handles.extend(request.body["ReceiptHandle"] for request in fronts.queue.take(_POSTPONE))
+        for handle in handles:
+            # Once a message was received again, the handle is another one.
+            with suppress(ClientError):
+                stack.client("sqs").change_message_visibility(
+                    QueueUrl=stack.queue, ReceiptHandle=handle, VisibilityTimeout=0
+                )
+        return until()
+
+    wait_until(happened)
 
 
 @pytest.fixture

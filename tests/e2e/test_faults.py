@@ -40,11 +40,9 @@ from tests.e2e.client import (
     break_down,
     kill,
     make_clients,
-    release,
     send_at_once,
-    wait_until,
 )
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted, release, wait_until
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront
 

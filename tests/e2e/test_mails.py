@@ -4,8 +4,8 @@ import pytest
 
 from functions.operations import Operation
 from local.stack import Mail, Stack, User
-from tests.e2e.client import CONFIRM, RESET, UPDATE, Client, wait_until
-from tests.e2e.conftest import OLD, Api, Fronts
+from tests.e2e.client import CONFIRM, RESET, UPDATE, Client
+from tests.e2e.conftest import OLD, Api, Fronts, wait_until
 from tests.support.front import make_user
 
 

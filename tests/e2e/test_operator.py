@@ -12,8 +12,7 @@ from functions.problems import (
     INTERNAL_ERROR,
 )
 from local.stack import Stack, User
-from tests.e2e.client import wait_until
-from tests.e2e.conftest import NEW, Api
+from tests.e2e.conftest import NEW, Api, wait_until
 from tests.support.front import CognitoFront
 
 GRANT = "cognito-idp:DescribeUserPoolClient"

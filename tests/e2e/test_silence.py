@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED, OUTCOME_UNKNOWN, PASSWORD_REFUSED
 from local.stack import Stack, User
-from tests.e2e.client import kill, wait_until
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted
+from tests.e2e.client import kill
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted, wait_until
 from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 

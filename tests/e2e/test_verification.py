@@ -22,8 +22,7 @@ from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT
 from local.stack import Stack
-from tests.e2e.client import wait_until
-from tests.e2e.conftest import OLD
+from tests.e2e.conftest import OLD, wait_until
 from tests.support.front import CognitoFront, Front
 from verification import doctor, figures, runner, unknowns
 from verification.commands import CHECKS, describe, local_mailbox, verify

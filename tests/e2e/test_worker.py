@@ -9,8 +9,8 @@ from functions.aws.queue import Task
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.records import SUCCESS
 from local.stack import Stack, User
-from tests.e2e.client import CONFIRM, RESET, Client, kill, release, wait_until
-from tests.e2e.conftest import NEW, Api, Fronts, acted
+from tests.e2e.client import CONFIRM, RESET, Client, kill
+from tests.e2e.conftest import NEW, Api, Fronts, acted, release, wait_until
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def test_what_fails_six_times_is_a_dead_letter_that_can_be_sent_again(
     policy = json.loads(sqs.get_queue_attributes(**source)["Attributes"]["RedrivePolicy"])
     arn = policy["deadLetterTargetArn"]
     dead = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    sqs.purge_queue(QueueUrl=dead)
 
     def is_dead() -> bool:
         name = "ApproximateNumberOfMessages"

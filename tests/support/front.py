@@ -146,7 +146,8 @@ class Front:
         self._requests: list[CognitoRequest] = []
         self._scripts: dict[str, list[_Script]] = {}
         self._lock = Lock()
-        self._closing = Event()
+        self._over = Event()
+        """Set once the scripts of now are forgotten: nothing waits for them any more."""
         self.respond: Respond | None = None
         self._server = _Server(self)
         self._refuses = False
@@ -164,7 +165,7 @@ class Front:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._closing.set()
+        self._over.set()
         if not self._refuses:
             self._close()
 
@@ -243,8 +244,10 @@ class Front:
         self._refuses = True
 
     def reset(self) -> None:
-        """Forget every script and every request."""
+        """Forget every script, its delays included, and every request."""
         with self._lock:
+            self._over.set()
+            self._over = Event()
             self._scripts.clear()
             self._requests.clear()
             self._passed.clear()
@@ -268,7 +271,7 @@ class Front:
         """Whether a connection has died that was idle for so long; return when a client knows."""
         if self._idle is None or idle < self._idle:
             return False
-        self._closing.wait(_SWALLOWED if self._swallows else 0)
+        self._over.wait(_SWALLOWED if self._swallows else 0)
         return True
 
     def _handle(self, call: _Call) -> _Answer | None:
@@ -278,11 +281,12 @@ class Front:
                 request = CognitoRequest(call.action, json.loads(call.body), call.headers)
                 self._requests.append(request)
             script = self._next_script(call.action)
+            over = self._over
         if script is None:
             return self._succeed(call)
         if script.forward:
             self._succeed(call)
-        self._closing.wait(script.delay)
+        over.wait(script.delay)
         if script.reset:
             return None
         return script.answer or self._succeed(call)

@@ -42,6 +42,7 @@ class Client:
     global_sign_out: bool = False
 
     def __post_init__(self) -> None:
+        self._made = int(time.time() * 1000)
         self._session = self.stack.sign_in(self.user)["AccessToken"]
         is_confirmed = self.operation is CONFIRM
         self._code = self.stack.request_code(self.user.username) if is_confirmed else ""
@@ -112,7 +113,8 @@ class Client:
 
         def is_there() -> bool:
             nonlocal nudged
-            events = logs.filter_log_events(logGroupName=group)["events"]
+            answer = logs.filter_log_events(logGroupName=group, startTime=self._made)
+            events = answer["events"]
             found[:] = [seen for seen in _pair(events) if members.items() <= seen.log.items()]
             if len(found) < number and time.monotonic() > nudged:
                 nudge()
@@ -145,7 +147,10 @@ class Client:
 
 
 def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
-    """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`."""
+    """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`.
+
+    The first metrics may be those of a line that was printed before these events.
+    """
     found: list[Seen] = []
     waiting: list[tuple[str, dict[str, Any]]] = []
     for event in sorted(events, key=lambda one: one["timestamp"]):
@@ -153,7 +158,7 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
         line = json.loads(text) if text.startswith("{") else {}
         if "level" in line:
             waiting.append((stream, line))
-        elif "operation" in line:
+        elif "operation" in line and waiting:
             pair = next((one for one in waiting if one[0] == stream), waiting[0])
             waiting.remove(pair)
             names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]

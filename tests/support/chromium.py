@@ -27,7 +27,11 @@ def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
     """
     port = emulator.free_port()
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    arguments = [f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}"]
+    arguments = [
+        f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}",
+        # A window would have a renderer for the menu of its address bar, which nobody opens.
+        "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+    ]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # it does not start as root otherwise
     with website(port) as routes, sync_playwright() as playwright:

@@ -21,7 +21,8 @@ PYTEST: Final = ("pytest", "--durations=5")
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
 PAGE: Final = "tests/e2e/test_page.py"
 # `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
-# tests run functions in processes of their own, where coverage cannot be measured.
+# tests run functions in processes of their own, where coverage cannot be measured. Tests of many
+# generated inputs are marked `no_cover`, since no line should be tested by chance alone.
 COVERED: Final = (*PYTEST, "--cov-report=term", "-p", "no:schemathesis")
 # The words of `tests/words.txt` are not plain English; `-` is codespell's own list of misspellings.
 SPELLING: Final = ("codespell_lib", "-D", "tests/words.txt", "-D", "-")

@@ -19,6 +19,7 @@ ROUNDS = 25
 """Of four functions: a hundred requests of every kind."""
 
 
+@pytest.mark.no_cover
 def test_a_hundred_requests_of_every_kind_leave_nothing_behind(
     cognito: CognitoFront,
     configure: Configure,

@@ -155,6 +155,7 @@ WRITTEN: list[Callable[[str], str]] = [
 REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
 
 
+@pytest.mark.no_cover
 @settings(max_examples=500)
 @given(
     policy=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),

@@ -76,7 +76,7 @@ class Runner:
         with self._lock:
             if self._stopped:
                 return Result(name, 0.0, passed=False)
-            niceness = 10 if name in PATIENT else 0
+            niceness = 5 if name in PATIENT else 0
             process = Popen(
                 ["nice", "-n", str(niceness), sys.executable, "-m", *command],
                 stdout=PIPE,

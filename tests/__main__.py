@@ -20,6 +20,8 @@ PYTEST: Final = ("pytest", "--durations=5")
 # They need both cores, so they run alone.
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
 PAGE: Final = "tests/e2e/test_page.py"
+# Only some checks use these plugins, and a second passes before they are imported.
+PLAIN: Final = (*PYTEST, "-p", "no:schemathesis", "-p", "no:hypothesispytest")
 # `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
 # tests run functions in processes of their own, where coverage cannot be measured. Tests of many
 # generated inputs are marked `no_cover`, since no line should be tested by chance alone.
@@ -34,16 +36,16 @@ DOCUMENTS: Final = sorted(
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={other}" for other in (*LOADS, PAGE))),
     "unit": (*COVERED, "--cov=functions", "tests/unit"),
-    "page": (*PYTEST, PAGE),
+    "page": (*PLAIN, PAGE),
     "infra": (*COVERED, "--cov=infra", "tests/infra"),
-    "local": (*PYTEST, "tests/local"),
+    "local": (*PLAIN, "tests/local"),
     "types": ("mypy",),
-    "bundle": (*PYTEST, "tests/bundle", "tests/web"),
+    "bundle": (*PLAIN, "tests/bundle", "tests/web"),
     "format": ("ruff", "format", "--check"),
     "lint": ("ruff", "check"),
     "prose": (*PROSE, *DOCUMENTS),
     "spelling": SPELLING,
-    "load": (*PYTEST, *LOADS),
+    "load": (*PLAIN, *LOADS),
 }
 PATIENT: Final = {"infra", "types", "bundle"}
 """The checks that have no time limits, so they give way to those that have."""

@@ -19,6 +19,7 @@ ABREAST: Final = 4
 PYTEST: Final = ("pytest", "--durations=5")
 # They need both cores, so they run alone.
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
+FAULTS: Final = "tests/e2e/test_faults.py"
 PAGE: Final = "tests/e2e/test_page.py"
 # Only some checks use these plugins, and a second passes before they are imported.
 PLAIN: Final = (*PYTEST, "-p", "no:schemathesis", "-p", "no:hypothesispytest")
@@ -34,10 +35,11 @@ DOCUMENTS: Final = sorted(
     str(one) for path in ("*.md", "docs/**/*.md") for one in Path().glob(path)
 )
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={other}" for other in (*LOADS, PAGE))),
     "unit": (*COVERED, "--cov=functions", "tests/unit"),
-    "page": (*PLAIN, PAGE),
+    "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={other}" for other in (*LOADS, FAULTS, PAGE))),
     "infra": (*COVERED, "--cov=infra", "tests/infra"),
+    "faults": (*PLAIN, FAULTS),
+    "page": (*PLAIN, PAGE),
     "local": (*PLAIN, "tests/local"),
     "types": ("mypy",),
     "bundle": (*PLAIN, "tests/bundle", "tests/web"),

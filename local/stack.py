@@ -245,9 +245,9 @@ class Stack:
     def settle(self) -> bool:
         """Return whether the worker does everything that is queued within ten seconds."""
         deadline = time.monotonic() + _WORK
-        while not self.is_idle and time.monotonic() < deadline:
+        while not (idle := self.is_idle) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return self.is_idle
+        return idle
 
     @property
     def is_idle(self) -> bool:

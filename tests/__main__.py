@@ -21,11 +21,12 @@ PYTEST: Final = ("pytest", "--durations=5")
 LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
 FAULTS: Final = "tests/e2e/test_faults.py"
 PAGE: Final = "tests/e2e/test_page.py"
-# Only some checks use these plugins, and a second passes before they are imported.
+# These plugins take a second to import, and only some checks use them.
 PLAIN: Final = (*PYTEST, "-p", "no:schemathesis", "-p", "no:hypothesispytest")
 # `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
-# tests run functions in processes of their own, where coverage cannot be measured. Tests of many
-# generated inputs are marked `no_cover`, since no line should be tested by chance alone.
+# tests run functions in processes of their own, where coverage cannot be measured. Tests that
+# make hundreds of requests are marked `no_cover`: tracing slows them down, and no line should count
+# as tested by chance.
 COVERED: Final = (*PYTEST, "--cov-report=term", "-p", "no:schemathesis")
 # The words of `tests/words.txt` are not plain English; `-` is codespell's own list of misspellings.
 SPELLING: Final = ("codespell_lib", "-D", "tests/words.txt", "-D", "-")
@@ -50,7 +51,7 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "load": (*PLAIN, *LOADS),
 }
 PATIENT: Final = {"infra", "types", "bundle"}
-"""The checks that have no time limits, so they give way to those that have."""
+"""Checks without short time limits. They have a lower priority, so that the others meet theirs."""
 ALONE: Final = "load"
 """The check that runs after all others."""
 

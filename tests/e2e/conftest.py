@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from functions.operations import Operation
+from functions.operations import QUEUE_ACTIONS, Operation
 from functions.problems import JSON, Problem
 from local import emulator
 from local.breaches import breached_passwords
@@ -22,6 +22,7 @@ from tests.support.front import CognitoFront, CognitoRequest, Front
 
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
+POSTPONE: Final = QUEUE_ACTIONS[1]
 
 _numbers = count(1)
 
@@ -154,9 +155,9 @@ def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
     stack.settle()
     fronts.reset()
     yield fronts
-    postponed = fronts.queue.take(_POSTPONE)
+    postponed = fronts.queue.take(POSTPONE)
     fronts.reset()
-    release(stack, fronts, lambda: stack.is_idle, postponed)
+    release(stack, fronts, until=lambda: stack.is_idle, postponed=postponed)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -164,9 +165,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
         time.sleep(0.1)
-
-
-_POSTPONE: Final = "ChangeMessageVisibility"
 
 
 def release(
@@ -179,7 +177,7 @@ def release(
     handles = [request.body["ReceiptHandle"] for request in postponed]
 
     def happened() -> bool:
-        handles.extend(request.body["ReceiptHandle"] for request in fronts.queue.take(_POSTPONE))
+        handles.extend(request.body["ReceiptHandle"] for request in fronts.queue.take(POSTPONE))
         for handle in handles:
             # Once a message was received again, the handle is another one.
             with suppress(ClientError):

@@ -152,7 +152,9 @@ def test_a_fault_of_cognito_is_reported_and_leaves_nothing_half_done(
             assert reply.status == 204
             assert "repeated" not in client.seen(2).log
             assert (client.passwords, client.session_lives) == ({NEW}, False)
-    release(stack, fronts, until=lambda: reset.codes > codes)
+    release(stack, fronts, until=lambda: stack.is_idle)
+    assert reset.worked(Task.SEND_CODE, outcome=SUCCESS).log["attempt"] > 1
+    assert reset.codes > codes
 
 
 def assert_retried(client: Client, task: Task, cause: str) -> None:

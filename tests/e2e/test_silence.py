@@ -15,7 +15,7 @@ from functions.operations import Operation
 from functions.problems import CODE_REFUSED, OUTCOME_UNKNOWN, PASSWORD_REFUSED
 from local.stack import Stack, User
 from tests.e2e.client import kill
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, Reply, acted, wait_until
+from tests.e2e.conftest import NEW, OLD, POSTPONE, Api, Fronts, Reply, acted, wait_until
 from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 
@@ -230,7 +230,7 @@ def test_an_unknown_outcome_ends_sessions_only_if_the_password_changed(
 
 
 def postponed(fronts: Fronts) -> bool:
-    return "ChangeMessageVisibility" in {request.action for request in fronts.queue.requests}
+    return POSTPONE in {request.action for request in fronts.queue.requests}
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     arguments = [
         f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}",
-        # A window would have a renderer for the menu of its address bar, which nobody opens.
+        # Otherwise each window starts a renderer for the menu of its address bar. The features that
+        # Playwright disables are enabled again, because Chromium takes the last list alone.
         "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
     ]
     if os.geteuid() == 0:

@@ -147,7 +147,7 @@ class Front:
         self._scripts: dict[str, list[_Script]] = {}
         self._lock = Lock()
         self._over = Event()
-        """Set once the scripts of now are forgotten: nothing waits for them any more."""
+        """Set when the current scripts are forgotten, which ends their delays."""
         self.respond: Respond | None = None
         self._server = _Server(self)
         self._refuses = False
@@ -244,7 +244,7 @@ class Front:
         self._refuses = True
 
     def reset(self) -> None:
-        """Forget every script, its delays included, and every request."""
+        """Forget every script and every request, and end the delays."""
         with self._lock:
             self._over.set()
             self._over = Event()

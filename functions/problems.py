@@ -1,13 +1,14 @@
-"""Every failure that a caller can see, and the Cognito and gateway failures behind it.
+"""Every failure that a caller can see, and the gateway's own failures behind it.
 
 A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
 also keep the frames of its last traceback, and with them a password.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from functions.records import Cause
+if TYPE_CHECKING:
+    from functions.outcomes import Outcome
 
 JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
@@ -98,11 +99,9 @@ class Problem(NamedTuple):
 
 
 class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an error
-    """A problem on its way to the caller, and what caused it, for the operator alone.
+    """A problem on its way to the caller, and what caused it, for the operator only.
 
-    `cause` is the name that Cognito or botocore gave it, and `note` its text without any secret.
-    `action` is the Cognito action that failed. What may be `account_dependent` is not shown to a
-    caller who must not learn about accounts.
+    `note` is the text of the cause without any secret, and `action` the action of AWS that failed.
     """
 
     def __init__(
@@ -110,18 +109,40 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
         problem: Problem,
         errors: Sequence[FieldError] = (),
         *,
-        cause: str | None = None,
+        outcome: "Outcome | None" = None,
         note: str | None = None,
         action: str | None = None,
-        account_dependent: bool = False,
     ) -> None:
         super().__init__(problem.slug)
         self.problem = problem
         self.errors = errors
-        self.cause = cause or problem.code
+        self.outcome = outcome
         self.note = note
         self.action = action
-        self.account_dependent = account_dependent
+
+    @property
+    def cause(self) -> str:
+        """The name for logs and metrics."""
+        return self.outcome.cause if self.outcome else self.problem.code
+
+
+PROBLEMS: Final[list[Problem]] = []
+"""Every row of the table below."""
+
+
+def _problem(
+    slug: str,
+    code: str,
+    status: int,
+    title: str,
+    detail: str,
+    recovery_suggestion: str,
+    retry_after: int | None = None,
+) -> Problem:
+    """Add a row to the table."""
+    problem = Problem(slug, code, status, title, detail, recovery_suggestion, retry_after)
+    PROBLEMS.append(problem)
+    return problem
 
 
 _IN_SECONDS = "Wait a few seconds, then try again."
@@ -130,7 +151,7 @@ _NEW_CODE = "Request a new code and use the latest one that you receive."
 _SUPPORT = "Try again later. If the problem persists, contact support and include the request ID."
 _TRY_TO_SIGN_IN = "If you chose a new password, try to sign in with it before you try again."
 
-INVALID_REQUEST = Problem(
+INVALID_REQUEST = _problem(
     "invalid-request",
     "InvalidParameterException",
     400,
@@ -138,7 +159,7 @@ INVALID_REQUEST = Problem(
     "The request is invalid.",
     "Check what you entered, then try again.",
 )
-RESET_USERNAME_MISSING = Problem(
+RESET_USERNAME_MISSING = _problem(
     "reset-username-missing",
     "EmptyResetPasswordUsername",
     400,
@@ -146,7 +167,7 @@ RESET_USERNAME_MISSING = Problem(
     "A username is required to reset a password.",
     "Enter your username, then try again.",
 )
-CONFIRM_USERNAME_MISSING = Problem(
+CONFIRM_USERNAME_MISSING = _problem(
     "confirm-username-missing",
     "EmptyConfirmResetPasswordUsername",
     400,
@@ -154,7 +175,7 @@ CONFIRM_USERNAME_MISSING = Problem(
     "A username is required to confirm a password reset.",
     "Enter your username, then try again.",
 )
-CONFIRM_NEW_PASSWORD_MISSING = Problem(
+CONFIRM_NEW_PASSWORD_MISSING = _problem(
     "confirm-new-password-missing",
     "EmptyConfirmResetPasswordNewPassword",
     400,
@@ -162,7 +183,7 @@ CONFIRM_NEW_PASSWORD_MISSING = Problem(
     "A new password is required to confirm a password reset.",
     "Enter a new password, then try again.",
 )
-CONFIRM_CODE_MISSING = Problem(
+CONFIRM_CODE_MISSING = _problem(
     "confirm-code-missing",
     "EmptyConfirmResetPasswordConfirmationCode",
     400,
@@ -170,7 +191,7 @@ CONFIRM_CODE_MISSING = Problem(
     "A confirmation code is required to confirm a password reset.",
     "Enter the code that you received, then try again.",
 )
-UPDATE_PASSWORD_MISSING = Problem(
+UPDATE_PASSWORD_MISSING = _problem(
     "update-password-missing",
     "EmptyUpdatePassword",
     400,
@@ -178,7 +199,7 @@ UPDATE_PASSWORD_MISSING = Problem(
     "Both your current and your new password are required.",
     "Enter both passwords, then try again.",
 )
-REQUEST_TOO_LARGE = Problem(
+REQUEST_TOO_LARGE = _problem(
     "request-too-large",
     "InvalidParameterException",
     413,
@@ -186,7 +207,7 @@ REQUEST_TOO_LARGE = Problem(
     "The request is too large.",
     "Shorten what you entered, then try again.",
 )
-UNSUPPORTED_MEDIA_TYPE = Problem(
+UNSUPPORTED_MEDIA_TYPE = _problem(
     "unsupported-media-type",
     "InvalidParameterException",
     415,
@@ -194,7 +215,7 @@ UNSUPPORTED_MEDIA_TYPE = Problem(
     "The request must be JSON.",
     "Set the Content-Type header to application/json, then try again.",
 )
-PASSWORD_REFUSED = Problem(
+PASSWORD_REFUSED = _problem(
     "password-refused",
     "InvalidPasswordException",
     400,
@@ -202,7 +223,7 @@ PASSWORD_REFUSED = Problem(
     "The new password does not meet the password rules.",
     "Choose a different password that meets every rule.",
 )
-PASSWORD_USED_BEFORE = Problem(
+PASSWORD_USED_BEFORE = _problem(
     "password-used-before",
     "PasswordHistoryPolicyViolationException",
     400,
@@ -210,7 +231,7 @@ PASSWORD_USED_BEFORE = Problem(
     "This password has been used for this account before.",
     "Choose a password that you have not used for this account.",
 )
-CODE_MISMATCH = Problem(
+CODE_MISMATCH = _problem(
     "code-mismatch",
     "CodeMismatchException",
     400,
@@ -218,7 +239,7 @@ CODE_MISMATCH = Problem(
     "The confirmation code is wrong.",
     _NEW_CODE,
 )
-CODE_REFUSED = Problem(
+CODE_REFUSED = _problem(
     "code-refused",
     "CodeMismatchException",
     400,
@@ -226,7 +247,7 @@ CODE_REFUSED = Problem(
     "The confirmation code is wrong, has expired, or was tried too often.",
     "Request a new code. If you have tried several times, wait an hour first.",
 )
-CODE_EXPIRED = Problem(
+CODE_EXPIRED = _problem(
     "code-expired",
     "ExpiredCodeException",
     400,
@@ -234,7 +255,7 @@ CODE_EXPIRED = Problem(
     "The confirmation code has expired, was already used, or was never requested.",
     _NEW_CODE,
 )
-NOT_SIGNED_IN = Problem(
+NOT_SIGNED_IN = _problem(
     "not-signed-in",
     "NotAuthorizedException",
     401,
@@ -242,7 +263,7 @@ NOT_SIGNED_IN = Problem(
     "You are not signed in, or your session has ended.",
     "Sign in, then try again.",
 )
-WRONG_PASSWORD = Problem(
+WRONG_PASSWORD = _problem(
     "wrong-password",
     "NotAuthorizedException",
     403,
@@ -250,7 +271,7 @@ WRONG_PASSWORD = Problem(
     "The current password is wrong.",
     "Enter your current password again, or reset it if you have forgotten it.",
 )
-ACCOUNT_NOT_ALLOWED = Problem(
+ACCOUNT_NOT_ALLOWED = _problem(
     "account-not-allowed",
     "NotAuthorizedException",
     403,
@@ -258,7 +279,7 @@ ACCOUNT_NOT_ALLOWED = Problem(
     "The password of this account cannot be changed right now.",
     "Contact support. The account may be disabled, or its invitation may still be open.",
 )
-USER_NOT_CONFIRMED = Problem(
+USER_NOT_CONFIRMED = _problem(
     "user-not-confirmed",
     "UserNotConfirmedException",
     403,
@@ -266,7 +287,7 @@ USER_NOT_CONFIRMED = Problem(
     "This account has not been confirmed yet.",
     "Confirm your account with the code that you received when you signed up.",
 )
-PASSWORD_RESET_REQUIRED = Problem(
+PASSWORD_RESET_REQUIRED = _problem(
     "password-reset-required",
     "PasswordResetRequiredException",
     403,
@@ -274,7 +295,7 @@ PASSWORD_RESET_REQUIRED = Problem(
     "An administrator has reset this password, so you cannot change it.",
     "Request a code and use it to choose a new password.",
 )
-REQUEST_BLOCKED = Problem(
+REQUEST_BLOCKED = _problem(
     "request-blocked",
     "ForbiddenException",
     403,
@@ -282,7 +303,7 @@ REQUEST_BLOCKED = Problem(
     "The firewall blocked this request.",
     "Try another network. If the problem persists, contact support and include the request ID.",
 )
-NOT_FOUND = Problem(
+NOT_FOUND = _problem(
     "not-found",
     "NotFoundException",
     404,
@@ -290,7 +311,7 @@ NOT_FOUND = Problem(
     "This path does not exist.",
     "Check the path in the API documentation.",
 )
-METHOD_NOT_ALLOWED = Problem(
+METHOD_NOT_ALLOWED = _problem(
     "method-not-allowed",
     "MethodNotAllowedException",
     405,
@@ -298,7 +319,7 @@ METHOD_NOT_ALLOWED = Problem(
     "This path does not support that method.",
     "Use one of the methods in the Allow header.",
 )
-USER_NOT_FOUND = Problem(
+USER_NOT_FOUND = _problem(
     "user-not-found",
     "UserNotFoundException",
     404,
@@ -306,7 +327,7 @@ USER_NOT_FOUND = Problem(
     "There is no account with this username.",
     "Check that you entered the username that you signed up with.",
 )
-ATTEMPTS_EXCEEDED = Problem(
+ATTEMPTS_EXCEEDED = _problem(
     "attempts-exceeded",
     "LimitExceededException",
     429,
@@ -315,7 +336,7 @@ ATTEMPTS_EXCEEDED = Problem(
     _IN_AN_HOUR,
     retry_after=3600,
 )
-NETWORK_ATTEMPTS_EXCEEDED = Problem(
+NETWORK_ATTEMPTS_EXCEEDED = _problem(
     "network-attempts-exceeded",
     "LimitExceededException",
     429,
@@ -324,7 +345,7 @@ NETWORK_ATTEMPTS_EXCEEDED = Problem(
     _IN_AN_HOUR,
     retry_after=3600,
 )
-FAILED_ATTEMPTS_EXCEEDED = Problem(
+FAILED_ATTEMPTS_EXCEEDED = _problem(
     "failed-attempts-exceeded",
     "TooManyFailedAttemptsException",
     429,
@@ -333,7 +354,7 @@ FAILED_ATTEMPTS_EXCEEDED = Problem(
     _IN_AN_HOUR,
     retry_after=3600,
 )
-TOO_MANY_REQUESTS = Problem(
+TOO_MANY_REQUESTS = _problem(
     "too-many-requests",
     "TooManyRequestsException",
     429,
@@ -342,7 +363,7 @@ TOO_MANY_REQUESTS = Problem(
     _IN_SECONDS,
     retry_after=1,
 )
-REQUEST_IN_PROGRESS = Problem(
+REQUEST_IN_PROGRESS = _problem(
     "request-in-progress",
     "RequestInProgressException",
     409,
@@ -350,7 +371,7 @@ REQUEST_IN_PROGRESS = Problem(
     "The same request is still being processed.",
     "Wait a few seconds, then send it again with the same Idempotency-Key.",
 )
-TRIGGER_REFUSED = Problem(
+TRIGGER_REFUSED = _problem(
     "trigger-refused",
     "UserLambdaValidationException",
     400,
@@ -358,7 +379,7 @@ TRIGGER_REFUSED = Problem(
     "The operator of this service does not allow this request.",
     "Check what you entered, or contact support.",
 )
-CODE_NOT_DELIVERED = Problem(
+CODE_NOT_DELIVERED = _problem(
     "code-not-delivered",
     "CodeDeliveryFailureException",
     502,
@@ -366,7 +387,7 @@ CODE_NOT_DELIVERED = Problem(
     "We could not send the confirmation code.",
     _SUPPORT,
 )
-TRIGGER_FAILED = Problem(
+TRIGGER_FAILED = _problem(
     "trigger-failed",
     "UnexpectedLambdaException",
     502,
@@ -374,7 +395,7 @@ TRIGGER_FAILED = Problem(
     "An extension of the user directory failed.",
     _SUPPORT,
 )
-TRIGGER_RESPONSE_INVALID = Problem(
+TRIGGER_RESPONSE_INVALID = _problem(
     "trigger-response-invalid",
     "InvalidLambdaResponseException",
     502,
@@ -382,7 +403,7 @@ TRIGGER_RESPONSE_INVALID = Problem(
     "An extension of the user directory returned an invalid response.",
     _SUPPORT,
 )
-INTERNAL_ERROR = Problem(
+INTERNAL_ERROR = _problem(
     "internal-error",
     "InternalErrorException",
     500,
@@ -390,7 +411,7 @@ INTERNAL_ERROR = Problem(
     "Something went wrong on our side.",
     _SUPPORT,
 )
-SERVICE_UNAVAILABLE = Problem(
+SERVICE_UNAVAILABLE = _problem(
     "service-unavailable",
     "InternalErrorException",
     503,
@@ -399,7 +420,7 @@ SERVICE_UNAVAILABLE = Problem(
     _IN_SECONDS,
     retry_after=5,
 )
-OUTCOME_UNKNOWN = Problem(
+OUTCOME_UNKNOWN = _problem(
     "outcome-unknown",
     "InternalErrorException",
     504,
@@ -407,7 +428,7 @@ OUTCOME_UNKNOWN = Problem(
     "No clear response arrived in time, so your request may or may not have gone through.",
     _TRY_TO_SIGN_IN,
 )
-FUNCTION_STOPPED = Problem(
+FUNCTION_STOPPED = _problem(
     "function-stopped",
     "InternalErrorException",
     502,
@@ -415,83 +436,6 @@ FUNCTION_STOPPED = Problem(
     "Part of the service stopped, so your request may or may not have gone through.",
     _TRY_TO_SIGN_IN,
 )
-
-PROBLEMS: Final = tuple(value for value in vars().values() if isinstance(value, Problem))
-"""Every row above."""
-
-COGNITO: Final[dict[str, Problem]] = {
-    **{
-        problem.code: problem
-        for problem in (
-            ATTEMPTS_EXCEEDED,
-            CODE_EXPIRED,
-            CODE_MISMATCH,
-            CODE_NOT_DELIVERED,
-            FAILED_ATTEMPTS_EXCEEDED,
-            INVALID_REQUEST,
-            PASSWORD_REFUSED,
-            PASSWORD_RESET_REQUIRED,
-            PASSWORD_USED_BEFORE,
-            REQUEST_BLOCKED,
-            TOO_MANY_REQUESTS,
-            TRIGGER_FAILED,
-            TRIGGER_REFUSED,
-            TRIGGER_RESPONSE_INVALID,
-            USER_NOT_CONFIRMED,
-            USER_NOT_FOUND,
-        )
-    },
-    "InternalErrorException": OUTCOME_UNKNOWN,
-    "InternalFailure": OUTCOME_UNKNOWN,
-    "InvalidEmailRoleAccessPolicyException": INTERNAL_ERROR,
-    "InvalidSmsRoleAccessPolicyException": INTERNAL_ERROR,
-    "InvalidSmsRoleTrustRelationshipException": INTERNAL_ERROR,
-    "OperationNotEnabledException": INTERNAL_ERROR,
-    "ResourceNotFoundException": INTERNAL_ERROR,
-    "ServiceUnavailable": OUTCOME_UNKNOWN,
-    "ServiceUnavailableException": OUTCOME_UNKNOWN,
-    "ThrottlingException": TOO_MANY_REQUESTS,
-    "UserPoolTaggingException": INTERNAL_ERROR,
-}
-"""Cognito's exceptions by name. `NotAuthorizedException` has several meanings: see `MEANINGS`."""
-
-MEANINGS: Final[tuple[tuple[str, str, str, Problem], ...]] = (
-    ("LimitExceededException", "daily email limit", Cause.DAILY_MAIL_LIMIT, CODE_NOT_DELIVERED),
-    *(
-        ("NotAuthorizedException", *meaning)
-        for meaning in (
-            ("secret hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
-            ("secret_hash", Cause.WRONG_SECRET_HASH, INTERNAL_ERROR),
-            ("incorrect username or password", "NotAuthorizedException", WRONG_PASSWORD),
-            ("attempts exceeded", "NotAuthorizedException", FAILED_ATTEMPTS_EXCEEDED),
-            ("revoked", "NotAuthorizedException", NOT_SIGNED_IN),
-            ("expired", "NotAuthorizedException", NOT_SIGNED_IN),
-            ("required scopes", "NotAuthorizedException", NOT_SIGNED_IN),
-            ("verify signature", "NotAuthorizedException", NOT_SIGNED_IN),
-            ("access token", "NotAuthorizedException", NOT_SIGNED_IN),
-            ("disabled", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
-            ("current state", "NotAuthorizedException", ACCOUNT_NOT_ALLOWED),
-        )
-    ),
-)
-"""What Cognito's exceptions mean by part of their text: exception, part, cause, problem.
-
-Nothing but Cognito's text tells the meanings of one exception apart.
-"""
-
-ACCOUNT_INDEPENDENT: Final = {
-    "ResourceNotFoundException",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    Cause.WRONG_SECRET_HASH,
-}
-"""Cognito's errors that no account can cause. Every other error may depend on one."""
-
-
-def is_known(cause: str) -> bool:
-    """Whether this module knows an exception of Cognito, or the text with which it came."""
-    return cause in COGNITO or cause in {cause for _, _, cause, _ in MEANINGS}
-
 
 GATEWAY: Final[dict[str, Problem]] = {
     # Only for methods that need an API key; none does.

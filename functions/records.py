@@ -1,16 +1,18 @@
 """What a request leaves for the operator: the source of its log line and metrics."""
 
 import logging
-import time
 import traceback
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from functions import times
 
 if TYPE_CHECKING:
-    from functions.problems import Failure
+    from functions.problems import Failure, Problem
 
 NAMESPACE: Final = "PasswordService"
-"""Of every metric."""
+"""The namespace of every metric."""
 SERVICE: Final = "password-service"
 """The name in logs, traces, tags and metrics."""
 
@@ -24,10 +26,11 @@ RETRIED: Final = "Retried"
 """The metric of a message whose task failed and is tried again later."""
 
 
-class _Described(StrEnum):
-    """Names for metrics, each with a sentence for the documentation."""
+class Degradation(StrEnum):
+    """A side effect that failed although the request succeeded; the name of a metric."""
 
     description: str
+    """The documentation's sentence."""
 
     def __new__(cls, name: str, description: str) -> Self:
         """Make the name the value."""
@@ -35,63 +38,6 @@ class _Described(StrEnum):
         member._value_ = name
         member.description = description
         return member
-
-
-class Cause(_Described):
-    """The causes of failures that neither Cognito nor botocore has a name for."""
-
-    ATTEMPTS_LIMIT = "AttemptsLimit", "A limit of this service refused the attempt."
-    NOT_A_SIGN_IN_NAME = (
-        "NotASignInName",
-        "The username was a `sub`, or an address that its user does not sign in with.",
-    )
-    NO_BEARER_TOKEN = "NoBearerToken", "An update came without a bearer token."
-    NO_ACCESS_TOKEN = "NoAccessToken", "An update came with a token that is no access token."
-    FOREIGN_POOL = "ForeignPool", "An update came with a token of another user pool."
-    FOREIGN_CLIENT = (
-        "ForeignClient",
-        "An update came with a token of an app client that is not allowed.",
-    )
-    ANOTHER_TOKEN = (
-        "AnotherToken",
-        "An update came with a token other than the one that the authorizer checked.",
-    )
-    UNKNOWN_MEANING = (
-        "UnknownNotAuthorizedException",
-        "Cognito refused with a text that this service does not know.",
-    )
-    WRONG_SECRET_HASH = (
-        "WrongSecretHash",
-        "Cognito refused the client secret, even after it was read again.",
-    )
-    DAILY_MAIL_LIMIT = (
-        "DailyMailLimit",
-        "Cognito's own mailer has sent all its mails for the day.",
-    )
-    INVITED = (
-        "Invited",
-        "A code was not sent, because the user never signed in. They may get their invitation.",
-    )
-    FEDERATED = (
-        "Federated",
-        "A code was not sent, because the user signs in through another provider.",
-    )
-    NO_VERIFIED_ADDRESS = (
-        "NoVerifiedAddress",
-        "A code or a mail was not sent, because the user has no verified address.",
-    )
-    NOT_CHANGED_YET = (
-        "NotChangedYet",
-        "The outcome of a confirmation is unknown, and so far the account has not changed.",
-    )
-    MESSAGE_EXPIRED = (
-        "MessageExpired",
-        "A code was not sent, because the request had waited too long.",
-    )
-
-
-class Degradation(_Described):
-    """Degradations: the request succeeded, but a side effect did not."""
 
     SIGN_OUT_DELAYED = (
         "SignOutDelayed",
@@ -133,60 +79,99 @@ ERRORS: Final = {
 """The degradations that need someone to act."""
 
 
+def _logged(description: str) -> dict[str, str]:
+    """Mark a field of `Record` as a member of the log line; the documentation has the sentence."""
+    return {"logged": description}
+
+
+@dataclass
 class Record:
-    """The members of a request's log line; those that are None are left out."""
+    """What a request or an attempt at a task did: its log line, without the members that are None.
 
-    operation: Annotated[str, "The operation's name, or `worker`."]
-    request_id: Annotated[str, "API Gateway's request ID, which the caller sees as `requestId`."]
-    source_ip: Annotated[str | None, "The caller's address, as API Gateway saw it."] = None
-    user_agent: Annotated[str | None, "The caller's `User-Agent`."] = None
-    pool: Annotated[str | None, "The ID of the user pool."] = None
-    user: Annotated[
-        str | None, "The user's reference: a keyed hash, the same for each request of the user."
-    ] = None
-    task: Annotated[str | None, "What the worker was asked to do."] = None
-    attempt: Annotated[int | None, "The number of this attempt."] = None
-    retry_after: Annotated[int | None, "Seconds until the worker retries it."] = None
-    status: Annotated[int | None, "The HTTP status of the response."] = None
-    outcome: Annotated[str, "`Success`, or the `code` of the problem that the caller saw."] = ""
-    problem: Annotated[str | None, "The slug of the problem that the caller saw."] = None
-    cause: Annotated[
-        str | None,
-        "The failure behind the problem, by its name in Cognito, botocore or this service.",
-    ] = None
-    note: Annotated[str | None, "The text of that failure, without any value that was sent."] = None
-    rules: Annotated[list[str] | None, "The rules that the request or the password broke."] = None
-    hidden: Annotated[bool | None, "True if the caller was not told about the failure."] = None
-    repeated: Annotated[
-        bool | None, "True if the response was stored by an earlier request with the same key."
-    ] = None
-    degradations: Annotated[list[str] | None, "The side effects that failed."] = None
-    stack: Annotated[list[str] | None, "The stack of a crash, without values."] = None
-    duration: Annotated[float, "Seconds of the function's own work, without padding."] = 0.0
+    `started` is a time of the clock's `monotonic`, and `padding` the seconds that a refusal waited.
+    """
 
-    def __init__(self, operation: str) -> None:
-        self.operation = operation
-        self.request_id = ""
-        self.started = time.monotonic()
-        self.padding = 0.0
+    operation: str = field(metadata=_logged("The operation's name, or `worker`."))
+    request_id: str = field(
+        default="",
+        metadata=_logged("API Gateway's request ID, which the caller sees as `requestId`."),
+    )
+    source_ip: str | None = field(
+        default=None, metadata=_logged("The caller's address, as API Gateway saw it.")
+    )
+    user_agent: str | None = field(default=None, metadata=_logged("The caller's `User-Agent`."))
+    pool: str | None = field(default=None, metadata=_logged("The ID of the user pool."))
+    user: str | None = field(
+        default=None,
+        metadata=_logged(
+            "The user's reference: a keyed hash, the same for each request of the user."
+        ),
+    )
+    task: str | None = field(default=None, metadata=_logged("What the worker was asked to do."))
+    attempt: int | None = field(default=None, metadata=_logged("The number of this attempt."))
+    retry_after: int | None = field(
+        default=None, metadata=_logged("Seconds until the worker retries it.")
+    )
+    status: int | None = field(default=None, metadata=_logged("The HTTP status of the response."))
+    outcome: str = field(
+        default="", metadata=_logged("`Success`, or the `code` of the problem that the caller saw.")
+    )
+    problem: str | None = field(
+        default=None, metadata=_logged("The slug of the problem that the caller saw.")
+    )
+    cause: str | None = field(
+        default=None,
+        metadata=_logged(
+            "The failure behind the problem, by its name in Cognito, botocore or this service."
+        ),
+    )
+    note: str | None = field(
+        default=None, metadata=_logged("The text of that failure, without any value that was sent.")
+    )
+    rules: list[str] | None = field(
+        default=None, metadata=_logged("The rules that the request or the password broke.")
+    )
+    hidden: bool | None = field(
+        default=None, metadata=_logged("True if the caller was not told about the failure.")
+    )
+    repeated: bool | None = field(
+        default=None,
+        metadata=_logged(
+            "True if the response was stored by an earlier request with the same key."
+        ),
+    )
+    degradations: list[str] | None = field(
+        default=None, metadata=_logged("The side effects that failed.")
+    )
+    stack: list[str] | None = field(
+        default=None, metadata=_logged("The stack of a crash, without values.")
+    )
+    duration: float = field(
+        default=0.0, metadata=_logged("Seconds of the function's own work, without padding.")
+    )
+    started: float = field(default_factory=times.monotonic)
+    padding: float = 0.0
 
     def succeed(self, status: int | None = None) -> None:
         """Note that the request was carried out."""
         self.outcome, self.status = SUCCESS, status
 
-    def fail(self, failure: "Failure", status: int | None = None) -> None:
-        """Note what the caller sees. A hidden cause that was noted before stays."""
-        self.outcome, self.problem = failure.problem.code, failure.problem.slug
-        self.status = status
-        self.cause = self.cause or failure.cause
-        self.note = self.note or failure.note
+    def fail(self, failure: "Failure", shown: "Problem", *, status: int | None = None) -> None:
+        """Note a failure, and the problem that the caller sees of it."""
+        self.outcome, self.problem, self.status = shown.code, shown.slug, status
+        self.cause, self.note = failure.cause, failure.note
+        self.hidden = shown is not failure.problem or None
         if failure.errors:
             self.rules = sorted({error.rule for error in failure.errors})
 
-    def crash(self, error: Exception) -> None:
-        """Note where it happened, without message and locals, which can hold a password."""
-        self.stack = traceback.format_tb(error.__traceback__)
-        self.cause = type(error).__name__
+    def crash(self, error: Exception, shown: "Problem", *, status: int | None = None) -> None:
+        """Note where a crash happened, without message and locals, which can hold a password."""
+        self.outcome, self.problem, self.status = shown.code, shown.slug, status
+        self.cause, self.stack = type(error).__name__, traceback.format_tb(error.__traceback__)
+
+    def stop(self) -> None:
+        """Note how long it took."""
+        self.duration = round(times.monotonic() - self.started - self.padding, 3)
 
     def degrade(self, degradation: Degradation) -> None:
         """Note that a side effect failed."""
@@ -214,5 +199,6 @@ class Record:
     @property
     def members(self) -> dict[str, Any]:
         """The members that have a value, in the order of their declaration."""
-        values = ((name, getattr(self, name)) for name in Record.__annotations__)
-        return {name: value for name, value in values if value is not None}
+        names = [one.name for one in fields(self) if "logged" in one.metadata]
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A request as the operations see it: its fields, its caller, and its record."""
+"""A request as the operations see it: its fields and its caller."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -8,8 +8,6 @@ from urllib.parse import quote
 from functions.fields import BODY, OPTIONS, Field, Schema
 from functions.operations import Operation
 from functions.problems import INVALID_REQUEST, REQUEST_RULES, Failure, FieldError
-from functions.records import Record
-from functions.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -26,7 +24,8 @@ class Caller(NamedTuple):
 
     request_id: str = ""
     source_ip: str = ""
-    user_agent: str = ""
+    user_agent: str | None = None
+    """None for the worker, which does not know it."""
     idempotency_key: str = ""
     sub: str = ""
     """The signed-in user's own ID."""
@@ -46,6 +45,25 @@ class Caller(NamedTuple):
         return f"Caller(request_id={self.request_id!r})"
 
 
+class Subject(NamedTuple):
+    """The user whom a request or a message is about."""
+
+    sub: str = ""
+    """The user's own ID, if the caller is signed in."""
+    username: str = ""
+    """The name as it was typed, if not."""
+
+    @property
+    def key(self) -> str:
+        """The normalised user identifier. For limits and logs only; never sent to Cognito."""
+        return self.sub or unicodedata.normalize("NFC", self.username).lower()
+
+    @property
+    def members(self) -> dict[str, str]:
+        """What an event says of the user."""
+        return {"sub": self.sub} if self.sub else {"username": self.username}
+
+
 class Request:
     """The body of an operation; each operation's request is a subclass with fields.
 
@@ -61,11 +79,8 @@ class Request:
         declared = [field for field in vars(cls).values() if isinstance(field, Field)]
         cls.fields = {(field.group, field.name): field for field in declared}
 
-    def __init__(self, body: object, caller: Caller, settings: Settings, record: Record) -> None:
+    def __init__(self, body: object) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""
-        self.caller = caller
-        self.settings = settings
-        self.record = record
         members = _members(body)
         errors: list[FieldError] = []
         empty = None
@@ -102,12 +117,6 @@ class Request:
             "required": list(properties[BODY]),
             "properties": properties[BODY] | {"options": options},
         }
-
-    @property
-    def user(self) -> str:
-        """The normalised user identifier. For limits and logs only; never sent to Cognito."""
-        name: str = self.values.get("username", "")
-        return self.caller.sub or unicodedata.normalize("NFC", name).lower()
 
 
 def _members(body: object) -> dict[tuple[str, str], object]:

@@ -1,41 +1,26 @@
-"""How Lambda starts a function: the name of its handler is `functions.start.<function>`.
+"""How each `lambda_function` module starts its function, in Lambda's initialisation phase.
 
-Lambda gets the handler by this module's `__getattr__`. So importing a module starts nothing, and
-whatever a start does happens here, in Lambda's initialisation phase, while it provides a full vCPU.
+Lambda provides a full vCPU meanwhile, so that whatever the first event would wait for happens here.
 """
 
 import gc
-import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from functions.operations import FUNCTIONS
+from functions.settings import Settings
 
 if TYPE_CHECKING:
-    from functions.api.endpoint import Endpoint
-    from functions.requests import Request
-    from functions.worker.handler import Worker
-
-START_TIME: Final = 3.0
-"""Seconds in which a start tries again what failed; Lambda gives up after ten."""
+    from functions.handlers import Handler
 
 
-def __getattr__(name: str) -> "Endpoint[Request] | Worker":
-    if name in FUNCTIONS:
-        return start(name)
-    raise AttributeError(name)
-
-
-def start(name: str) -> "Endpoint[Request] | Worker":
+def start(name: str) -> "Handler":
     """Return a function's handler, ready for its first event."""
     # Everything that a start makes is kept, and searching it for garbage takes a tenth of the time.
     gc.disable()
     # Imported after that, and before the handler imports Powertools, which slows down each session
     # that is made later.
-    clients = import_module("functions.aws.clients")
-    clients.session()
-    clients.deadline.set(time.monotonic() + START_TIME)
-    handler: Endpoint[Request] | Worker = import_module(f"functions.{name}.handler").handler
+    import_module("functions.aws.clients").session()
+    handler: Handler = import_module(f"functions.{name}.handler").build(Settings.from_environment())
     handler.start()
     gc.freeze()
     gc.enable()

@@ -5,10 +5,9 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from functions import problems
+from functions import outcomes, problems
 from functions.operations import SCOPE, Operation
 from functions.problems import REQUEST_RULES, Failure, FieldError
-from functions.records import Cause
 from functions.requests import Caller
 from functions.settings import Settings
 
@@ -56,22 +55,22 @@ def identify(
         return caller
     claims = ((event.get("requestContext") or {}).get("authorizer") or {}).get("claims") or {}
     if len(_authorizations(event)) > 1:
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.ANOTHER_TOKEN)
+        raise outcomes.ANOTHER_TOKEN.failure()
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.NO_BEARER_TOKEN)
+        raise outcomes.NO_BEARER_TOKEN.failure()
     if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.NO_ACCESS_TOKEN)
+        raise outcomes.NO_ACCESS_TOKEN.failure()
     if claims.get("iss", "").rpartition("/")[2] != settings.user_pool_id:
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_POOL)
+        raise outcomes.FOREIGN_POOL.failure()
     if claims.get("client_id") not in settings.allowed_client_ids:
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.FOREIGN_CLIENT)
+        raise outcomes.FOREIGN_CLIENT.failure()
     # The authorizer may have verified another token than the one that reaches the function. Cognito
     # verifies the signature of what is forwarded, so it is enough to read the claims here.
     sent = read_claims(token)
     if any(claims.get(name) is None or claims[name] != sent.get(name) for name in _CHECKED_CLAIMS):
-        raise Failure(problems.NOT_SIGNED_IN, cause=Cause.ANOTHER_TOKEN)
+        raise outcomes.ANOTHER_TOKEN.failure()
     return caller._replace(
         access_token=token, sub=claims["sub"], username=claims.get("username", "")
     )

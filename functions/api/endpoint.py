@@ -1,15 +1,12 @@
 """Turn a function into an HTTP operation: a Lambda handler behind API Gateway.
 
-Every request passes through `Endpoint.handler`. It never raises, because the gateway could not
+Every request passes through `Endpoint.handle`. It never raises, because the gateway could not
 explain the failure to the caller.
 """
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from contextlib import suppress
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +15,17 @@ from functions.api.body import read_body
 from functions.api.caller import identify, read_caller
 from functions.api.cors import cors_headers
 from functions.api.padding import pad
-from functions.aws import clients, cognito
-from functions.problems import Failure, Problem
+from functions.aws import actions
+from functions.aws.actions import Action
+from functions.handlers import Handler
+from functions.problems import Failure, FieldError, Problem
 from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
-from functions.requests import Body, Request
+from functions.requests import Body, Request, Subject
+from functions.scope import Scope
 from functions.settings import Settings
-from functions.telemetry.reporter import Reporter
+from functions.times import Times
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,162 +34,139 @@ type Event = dict[str, Any]
 type Response = dict[str, Any]
 
 
-def endpoint[R: Request](
-    request_type: type[R],
-    *,
-    hidden_answer: Problem | None = None,
-    visible_causes: AbstractSet[str] = frozenset(),
-) -> "Callable[[Callable[[R], Body]], Endpoint[R]]":
-    """Decorate the function that carries out an operation and returns the response's body.
+class Endpoint[R: Request](Handler):
+    """The Lambda handler of one operation.
 
-    While user existence is hidden, every failure that may depend on the account gets the
-    `hidden_answer`, except for the `visible_causes`, which only the new password has (OWASP ASVS
-    6.3.8). The operator still sees the cause.
+    `operate` carries out a request and returns the response's body. While user existence is hidden,
+    a failure that an account can cause gets the `hidden_answer`, unless it is a verdict on the new
+    password (OWASP ASVS 6.3.8). The operator still sees the cause.
     """
-    return lambda operate: Endpoint(operate, request_type, hidden_answer, visible_causes)
-
-
-class Endpoint[R: Request]:
-    """The Lambda handler of one operation."""
 
     def __init__(
         self,
-        operate: Callable[[R], Body],
         request_type: type[R],
-        hidden_answer: Problem | None,
-        visible_causes: AbstractSet[str],
+        operate: Callable[[Scope, R], Body],
+        settings: Settings,
+        limits: Times,
+        *,
+        hidden_answer: Problem | None = None,
     ) -> None:
         self.operation = request_type.operation
-        self.operate = operate
         self.request_type = request_type
         self.hidden_answer = hidden_answer
-        self.visible_causes = visible_causes
+        self._carry_out = operate
+        self._hides = hidden_answer is not None and not settings.reveal_user_existence
+        super().__init__(self.operation.id, settings, limits)
 
-    def __call__(self, event: Event, context: "LambdaContext") -> Response:
-        """Respond to one event of API Gateway."""
-        response: Response = self._instrumented(event, context)
-        return response
+    def find_actions(self) -> Iterator[Action]:
+        """Yield the actions of the operation."""
+        return actions.of_operation(self.operation, self.settings)
 
     def start(self) -> None:
-        """Prepare what the first request would wait for. A failure is retried by that request."""
-        _ = self._instrumented
-        with suppress(Exception):
-            settings, operation = self.settings, self.operation
-            revealed = settings.reveal_user_existence
-            checks_breaches = operation.changes_password and settings.breach_endpoint
-            # Reading the certificates releases the GIL, so a thread does it meanwhile.
-            certificates = Thread(target=breaches.make_context)
-            if checks_breaches:
-                certificates.start()
-            if operation.repeatable or (operation.attempts_per_hour and settings.limits):
-                clients.dynamodb()
-            told = settings.event_bus_name or settings.mail_from
-            announces = operation.changes_password and told
-            if announces or (operation.queued and not revealed):
-                clients.sqs()
-            cognito.prepare(settings, operation.actions(revealed=revealed))
-            if checks_breaches:
-                certificates.join()
+        """Prepare the clients, and meanwhile the certificates for the breach lookup."""
+        if not (self.operation.changes_password and self.settings.breach_endpoint):
+            super().start()
+            return
+        # Reading them releases the GIL.
+        certificates = Thread(target=breaches.make_context)
+        certificates.start()
+        super().start()
+        certificates.join()
 
-    @cached_property
-    def settings(self) -> Settings:
-        """The settings of this process. The environment is read once."""
-        return Settings.from_environment()
-
-    @cached_property
-    def _reporter(self) -> Reporter:
-        return Reporter(lambda: self.settings.stage)
-
-    @cached_property
-    def _instrumented(self) -> Callable[[Event, "LambdaContext"], Any]:
-        return self._reporter.instrument(self.handler)
-
-    def handler(self, event: Event, context: "LambdaContext") -> Response:
+    def handle(self, event: Event, context: "LambdaContext") -> Response:
         """Respond to one event: parse, identify, carry out once, hide, pad, record."""
-        record = Record(self.operation.id)
-        clients.deadline.set(record.started + clients.RETRY_TIME)
-        headers: dict[str, str] = {}
-        try:
-            response = self._respond(event, context, record, headers)
-        except Failure as failure:
-            response = _refuse(self._hide(failure, record), record, headers)
-        except Exception as error:  # noqa: BLE001 - a handler never raises
-            record.crash(error)
-            response = _refuse(Failure(problems.INTERNAL_ERROR), record, headers)
-        record.duration = round(time.monotonic() - record.started - record.padding, 3)
-        self._reporter.report(record)
+        with self.record() as record:
+            headers: Mapping[str, str] = {}
+            try:
+                sent = {n.lower(): str(value) for n, value in (event.get("headers") or {}).items()}
+                headers = cors_headers(sent, self.settings)
+                response = self._respond(event, context, sent, record)
+            except Failure as failure:
+                shown = self._choose_problem(failure, record)
+                record.fail(failure, shown, status=shown.status)
+                errors = failure.errors if shown is failure.problem else ()
+                response = _refuse(shown, record, errors)
+            except Exception as error:  # noqa: BLE001 - a handler never raises
+                shown = problems.INTERNAL_ERROR
+                record.crash(error, shown, status=shown.status)
+                response = _refuse(shown, record)
+            response["headers"].update(headers)
         return response
 
-    @property
-    def _hides(self) -> bool:
-        return self.hidden_answer is not None and not self.settings.reveal_user_existence
-
-    def _hide(self, failure: Failure, record: Record) -> Failure:
+    def _choose_problem(self, failure: Failure, record: Record) -> Problem:
         """Return what the caller may see of a failure."""
-        if not failure.account_dependent:
-            return failure
-        if not problems.is_known(failure.cause):
+        outcome = failure.outcome
+        if outcome is None or not outcome.of_account:
+            return failure.problem
+        if not outcome.is_known:
             record.degrade(Degradation.UNKNOWN_EXCEPTION)
-        if self.hidden_answer is None or not self._hides or failure.cause in self.visible_causes:
-            return failure
-        record.hidden, record.cause, record.note = True, failure.cause, failure.note
-        return Failure(self.hidden_answer)
+        if self.hidden_answer is None or not self._hides or outcome.verdict:
+            return failure.problem
+        return self.hidden_answer
 
     def _respond(
-        self, event: Event, context: "LambdaContext", record: Record, headers: dict[str, str]
+        self, event: Event, context: "LambdaContext", sent: dict[str, str], record: Record
     ) -> Response:
         caller = read_caller(event, context)
         record.request_id = caller.request_id
         record.source_ip, record.user_agent = caller.source_ip, caller.user_agent
-        sent = {name.lower(): str(value) for name, value in (event.get("headers") or {}).items()}
-        headers |= cors_headers(sent, self.settings)
-        body = read_body(event, sent) if self.operation.has_body else {}
+        content = read_body(event, sent) if self.operation.has_body else {}
         caller = identify(caller, event, sent, self.operation, self.settings)
-        request = self.request_type(body, caller, self.settings, record)
+        request = self.request_type(content)
+        subject = Subject(caller.sub, request.values.get("username", ""))
         record.pool = self.settings.user_pool_id
         if self.operation.about_user:
-            record.user = keyed_hash(self.settings.pseudonym_key, "audit", request.user)
-        if self.operation.repeatable and caller.idempotency_key:
-            result = idempotency.run_once(request, partial(self._operate, request))
-        else:
-            result = self._operate(request)
+            record.user = keyed_hash(self.settings.pseudonym_key, "audit", subject.key)
+        scope = Scope(self.settings, record, caller, subject)
+        body = self._run(scope, request)
         success = self.operation.success
         record.succeed(success.status)
-        if result is not None:
-            headers |= {"Content-Type": "application/json"}
+        response = _build(success.status, "" if body is None else json.dumps(body))
+        if body is not None:
+            response["headers"]["Content-Type"] = "application/json"
         if success.max_age:
-            headers |= {"Cache-Control": f"public, max-age={success.max_age}"}
-        return _build(success.status, result, headers)
+            response["headers"]["Cache-Control"] = f"public, max-age={success.max_age}"
+        return response
 
-    def _operate(self, request: R) -> Body:
+    def _run(self, scope: Scope, request: R) -> Body:
+        """Carry out the operation, once for each user, content and `Idempotency-Key`."""
+        key = scope.caller.idempotency_key
+        if not (self.operation.repeatable and key):
+            return self._operate(scope, request)
+        return scope.idempotency.run_once(
+            partial(self._operate, scope, request),
+            "idempotency",
+            *(self.operation.id, scope.subject.key, key),
+            json.dumps(request.values, sort_keys=True),
+            lifetime=idempotency.LIFETIME,
+        )
+
+    def _operate(self, scope: Scope, request: R) -> Body:
         """Carry out the operation, and pad a refusal by Cognito, whose time depends on the account.
 
         Padding happens while an `Idempotency-Key` is still in progress. Otherwise a second request
         with the key could find out when Cognito answered.
         """
         try:
-            return self.operate(request)
+            return self._carry_out(scope, request)
         except Failure as failure:
             if self._hides and failure.action == self.operation.action:
                 interval = self.settings.response_interval
-                request.record.padding = pad(request.record.started, interval)
+                scope.record.padding = pad(scope.record.started, interval)
             raise
 
 
-def _build(status: int, body: Body, headers: Mapping[str, str]) -> Response:
+def _build(status: int, body: str) -> Response:
     return {
         "statusCode": status,
-        "headers": {**problems.HEADERS, **headers},
-        "body": "" if body is None else json.dumps(body),
+        "headers": dict(problems.HEADERS),
+        "body": body,
         "isBase64Encoded": False,
     }
 
 
-def _refuse(failure: Failure, record: Record, headers: Mapping[str, str]) -> Response:
-    problem = failure.problem
-    record.fail(failure, problem.status)
-    document = problem.document(record.request_id, failure.errors)
+def _refuse(problem: Problem, record: Record, errors: Sequence[FieldError] = ()) -> Response:
+    response = _build(problem.status, json.dumps(problem.document(record.request_id, errors)))
     # Amplify reads this header first. CORS does not expose it, as the gateway sets its own names.
-    return _build(
-        problem.status, document, {**headers, **problem.headers, "x-amzn-errortype": problem.code}
-    )
+    response["headers"].update(problem.headers | {"x-amzn-errortype": problem.code})
+    return response

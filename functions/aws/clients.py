@@ -6,25 +6,18 @@ add a tenth to a cold start.
 
 import encodings.idna  # noqa: F401 - the first connection would import it
 import os
-import time
-from contextvars import ContextVar
 from functools import cache
-from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from botocore import handlers
+from botocore import handlers, xform_name
 from botocore.config import Config
 from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
-if TYPE_CHECKING:
-    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sesv2 import SESV2Client
-    from mypy_boto3_sqs import SQSClient
+from functions import times
+from functions.aws.actions import ACTIONS, Client
 
 AMAZON_ROOTS: Final = __file__.replace("clients.py", "amazon-roots.pem")
 """Amazon's own certificates of botocore's list, in the bundle. Reading all of them takes 17 ms per
@@ -32,19 +25,6 @@ connection."""
 
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
-
-
-IDLE: Final = 2.0
-"""Seconds of wall-clock time after which a kept connection is not used again.
-
-Lambda freezes a process between two calls, and networks drop connections that are idle. A request
-on a dead connection would fail without being answered, and a change must not be sent twice.
-"""
-RETRY_TIME: Final = 6.0
-"""Seconds after the start of a request within which calls may be retried."""
-
-deadline: Final = ContextVar("deadline", default=inf)
-"""The time of `time.monotonic` after which no call is retried."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -71,7 +51,7 @@ class OutOfTimeError(BotoCoreError):
 
 
 def _check_deadline(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
-    if request.context["retries"]["attempt"] > 1 and time.monotonic() > deadline.get():
+    if request.context["retries"]["attempt"] > 1 and times.is_over():
         raise OutOfTimeError
 
 
@@ -105,64 +85,37 @@ def session() -> Session:
     return made
 
 
-class Client[C]:
-    """A client that is made when it is first called for; its idle connections are closed.
-
-    With one attempt, nothing is tried again: retrying a change that succeeded would report a false
-    failure. With more, botocore's standard mode repeats what was throttled or got no answer.
-    """
-
-    def __init__(self, service: str, *, connect: float, read: float, attempts: int) -> None:
-        self.service = service
-        self.longest = connect + read
-        """The most seconds that one attempt can take."""
-        self._options = {
-            "connect_timeout": connect,
-            "read_timeout": read,
-            "retries": {"mode": "standard", "total_max_attempts": attempts},
-        }
-        self._client: Any = None
-        self._used = 0.0
-
-    def __call__(self) -> C:
-        """Return the client after closing connections that may be dead."""
-        now = time.time()
-        if self._client is None:
-            self._client = make_client(self.service, **self._options)
-        elif not 0 <= now - self._used < IDLE:
-            self._client.close()
-        self._used = now
-        client: C = self._client
-        return client
+_made: Final[dict[Client, tuple[Any, float]]] = {}
+"""The clients of this process, and when each was last used."""
 
 
-changes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
-    "cognito-idp", connect=1, read=4, attempts=1
-)
-"""For Cognito calls that must not run twice. Triggers and mails may take a few seconds."""
-cognito: "Final[Client[CognitoIdentityProviderClient]]" = Client(
-    "cognito-idp", connect=1, read=2, attempts=3
-)
-"""For Cognito calls that may run twice."""
-codes: "Final[Client[CognitoIdentityProviderClient]]" = Client(
-    "cognito-idp", connect=1, read=16, attempts=1
-)
-"""Cognito, for codes: it calls a trigger up to three times, for 5 s each. The worker waits, or with
-`reveal_user_existence` the caller."""
-dynamodb: "Final[Client[DynamoDBClient]]" = Client("dynamodb", connect=1, read=3, attempts=3)
-eventbridge: "Final[Client[EventBridgeClient]]" = Client("events", connect=1, read=2, attempts=3)
-ses: "Final[Client[SESV2Client]]" = Client("sesv2", connect=1, read=4, attempts=1)
-"""For SES, with one attempt: the worker retries later, so that no mail is sent twice."""
-sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
+def find_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
+    """Return the client, made when it is first needed, without connections that may be dead."""
+    limits, now = times.current(), times.now()
+    kind = kind._replace(read=limits.read or kind.read)
+    client, used = _made.get(kind, (None, now))
+    if client is None:
+        client = make_client(kind)
+    elif not 0 <= now - used < limits.idle:
+        client.close()
+    _made[kind] = client, now
+    return client
 
 
-def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botocore has it
-    """Return a client for this region.
+def request(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as botocore has it
+    """Return AWS's response to an action, or raise one of `ERRORS`."""
+    client = find_client(ACTIONS[action].client)
+    response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
+    return response
+
+
+def make_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
+    """Return a new client for this region.
 
     Parameters are not validated a second time, and no request is large enough for compression.
     """
     return session().create_client(
-        service,
+        kind.service,
         region_name=os.environ["AWS_REGION"],
         verify=_certificates(),
         config=Config(
@@ -170,7 +123,9 @@ def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botoc
             parameter_validation=False,
             tcp_keepalive=True,
             user_agent="password-service",
-            **options,
+            connect_timeout=kind.connect,
+            read_timeout=kind.read,
+            retries={"mode": "standard", "total_max_attempts": kind.attempts},
         ),
     )
 

@@ -1,17 +1,16 @@
 """The queue of tasks that the worker carries out after the response."""
 
 import json
-import time
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from functions.aws import clients
-from functions.problems import SERVICE_UNAVAILABLE, Failure
-from functions.records import Degradation
-from functions.requests import Request
+from functions import times
+from functions.aws.calls import call
+from functions.problems import Failure
+from functions.records import Degradation, Record
+from functions.requests import Caller
 from functions.settings import Settings
-from functions.telemetry.traces import tracer
 
 
 class Task(StrEnum):
@@ -48,38 +47,38 @@ class Message(NamedTuple):
         return cls(**known | {"task": Task(members["task"])})
 
 
-def send(request: Request, task: Task, /, **parameters: object) -> None:
-    """Queue a task, or raise a `Failure` that tells the caller when to try again."""
-    caller, user = request.caller, request.record.user
-    now = round(time.time(), 3)
-    message = Message(task, caller.request_id, caller.source_ip, user, parameters, now)
-    with tracer().provider.in_subsegment(name="SendMessage") as subsegment:
+class Queue:
+    """The queue, as one request or message uses it."""
+
+    def __init__(self, settings: Settings, record: Record, caller: Caller) -> None:
+        self._url = settings.queue_url
+        self._record = record
+        self._caller = caller
+
+    def send(self, task: Task, /, **parameters: object) -> None:
+        """Queue a task, or raise a `Failure` that tells the caller when to try again."""
+        caller, now = self._caller, round(times.now(), 3)
+        message = Message(
+            task, caller.request_id, caller.source_ip, self._record.user, parameters, now
+        )
+        call("SendMessage", QueueUrl=self._url, MessageBody=json.dumps(message._asdict()))
+
+    def follow_up(self, task: Task, /, **parameters: object) -> bool:
+        """Queue what must follow a change; a failure degrades the request but does not fail it."""
         try:
-            clients.sqs().send_message(
-                QueueUrl=request.settings.queue_url, MessageBody=json.dumps(message._asdict())
-            )
-        except clients.ERRORS as error:
-            failure = Failure(SERVICE_UNAVAILABLE, cause=f"SendMessage.{clients.name(error)}")
-            subsegment.put_annotation("cause", failure.cause)
-        else:
-            return
-    # Outside the subsegment and the exception's handler, as in `cognito.call`.
-    raise failure
+            self.send(task, **parameters)
+        except Failure:
+            self._record.degrade(Degradation.QUEUE_FAILED)
+            return False
+        return True
 
 
-def follow_up(request: Request, task: Task, /, **parameters: object) -> bool:
-    """Queue what must follow a change; a failure degrades the request but does not fail it."""
-    try:
-        send(request, task, **parameters)
-    except Failure:
-        request.record.degrade(Degradation.QUEUE_FAILED)
-        return False
-    return True
-
-
-def postpone(settings: Settings, receipt_handle: str, seconds: int) -> None:
-    """Set when a failed message is delivered again. If that fails, the queue's default applies."""
-    with suppress(*clients.ERRORS):
-        clients.sqs().change_message_visibility(
-            QueueUrl=settings.queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+def postpone(url: str, receipt_handle: str, seconds: int) -> None:
+    """Set when a failed message is delivered again, or leave it to the queue's default."""
+    with suppress(Failure):
+        call(
+            "ChangeMessageVisibility",
+            QueueUrl=url,
+            ReceiptHandle=receipt_handle,
+            VisibilityTimeout=seconds,
         )

@@ -1,10 +1,7 @@
 """Choose a new password with the code that was sent."""
 
-from typing import Final
-
-from functions.api.endpoint import endpoint
-from functions.aws import cognito, sessions
-from functions.aws.changes import Change
+from functions.api.changes import Change
+from functions.api.endpoint import Endpoint
 from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
 from functions.operations import Operation
 from functions.problems import (
@@ -13,8 +10,10 @@ from functions.problems import (
     CONFIRM_NEW_PASSWORD_MISSING,
     CONFIRM_USERNAME_MISSING,
 )
-from functions.protection import limits, passwords
 from functions.requests import Request
+from functions.scope import Scope
+from functions.settings import Settings
+from functions.times import DEFAULT, Times
 
 
 class ConfirmResetPassword(Request):
@@ -27,28 +26,25 @@ class ConfirmResetPassword(Request):
     client_metadata = ClientMetadata(default={})
 
 
-VERDICTS: Final = {"InvalidPasswordException", "PasswordHistoryPolicyViolationException"}
-"""Cognito's verdicts on the new password. They are visible, because its owner must know them."""
-
-
-@endpoint(ConfirmResetPassword, hidden_answer=CODE_REFUSED, visible_causes=VERDICTS)
-def handler(request: ConfirmResetPassword) -> None:
+def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     """Check the password, change it, end every session, and announce the change."""
-    username = request.username
-    change = Change(
-        request, "Password Reset Confirmed", username, {"username": username}, signs_out=True
-    )
-    passwords.check_rules(request, request.new_password, [username])
-    with limits.attempt(request), change.attempt():
-        passwords.check_breaches(request, request.new_password)
-        cognito.call_as_client(
-            request.settings,
+    username, password = request.username, request.new_password
+    change = Change(scope, "Password Reset Confirmed", username, signs_out=True)
+    scope.passwords.check_rules(password, [username], typed_name=username)
+    with scope.limits.attempt(request.operation), change.attempt():
+        scope.passwords.check_breaches(password)
+        scope.cognito.call_as_client(
             request.operation.action,
             username,
-            request.caller.source_ip,
             ConfirmationCode=request.confirmation_code,
-            Password=request.new_password,
+            Password=password,
             ClientMetadata=request.client_metadata,
         )
-    sessions.end(request, username)
-    change.announce()
+    change.complete()
+
+
+def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
+    """Return the handler of a deployment."""
+    return Endpoint(
+        ConfirmResetPassword, confirm_reset_password, settings, limits, hidden_answer=CODE_REFUSED
+    )

@@ -2,13 +2,14 @@
 
 from typing import Annotated, NotRequired, TypedDict, cast
 
-from functions.api.endpoint import endpoint
-from functions.aws import cognito
+from functions.api.endpoint import Endpoint
 from functions.operations import Operation
-from functions.problems import SERVICE_UNAVAILABLE, Failure
+from functions.outcomes import POLICY_UNREADABLE
 from functions.protection.passwords import RULES, enforced_rules
-from functions.records import Degradation
 from functions.requests import Request
+from functions.scope import Scope
+from functions.settings import Settings
+from functions.times import DEFAULT, Times
 
 
 class PasswordPolicy(Request):
@@ -39,15 +40,19 @@ class PasswordPolicyOutput(TypedDict):
     rules: list[PasswordRule]
 
 
-@endpoint(PasswordPolicy)
-def handler(request: PasswordPolicy) -> PasswordPolicyOutput:
+def password_policy(scope: Scope, _request: PasswordPolicy) -> PasswordPolicyOutput:
     """Return the rules of the pool's policy and those of this service."""
-    pool = cognito.describe_pool(request.settings, request.record)
+    pool = scope.cognito.describe_pool()
     if pool is None:
-        raise Failure(SERVICE_UNAVAILABLE, cause=Degradation.POLICY_UNREADABLE)
-    rules = enforced_rules(pool.policy, request.settings)
+        raise POLICY_UNREADABLE.failure()
+    rules = enforced_rules(pool.policy, scope.settings)
     return {"rules": [_describe(rule.name, cast("PasswordRuleParams", p)) for rule, p in rules]}
 
 
 def _describe(name: str, params: PasswordRuleParams) -> PasswordRule:
     return {"rule": name, "params": params} if params else {"rule": name}
+
+
+def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:
+    """Return the handler of a deployment."""
+    return Endpoint(PasswordPolicy, password_policy, settings, limits)

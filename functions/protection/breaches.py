@@ -8,7 +8,6 @@ import hashlib
 import select
 import socket
 import ssl
-import time
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
@@ -16,26 +15,17 @@ from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit
 
-from functions.aws.clients import IDLE
-from functions.records import Degradation
-from functions.requests import Request
-
-BUDGET: Final = 1.0
-"""Seconds for everything: looking up the host, connecting, and the last byte of the response."""
+from functions import times
 
 _PREFIX: Final = 5
 
 
-def contain(request: Request, password: str) -> bool:
-    """Return whether the password is known; False if the API does not respond in time."""
-    endpoint = request.settings.breach_endpoint
-    if not endpoint:
-        return False
+def contain(endpoint: str, password: str) -> bool | None:
+    """Return whether the password is known, or None if the API does not respond in time."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
     body = _read(endpoint, digest[:_PREFIX])
     if body is None:
-        request.record.degrade(Degradation.BREACH_CHECK_FAILED)
-        return False
+        return None
     # Padding lines have a count of 0.
     lines = (line.partition(":") for line in body.decode("ascii", "replace").splitlines())
     return any(tail == digest[_PREFIX:] and count.strip("0 ") for tail, _, count in lines)
@@ -88,27 +78,30 @@ _kept: list[tuple[str, HTTPConnection, float]] = []
 
 
 def _read(endpoint: str, prefix: str) -> bytes | None:
+    limits = times.current()
     lookup = _Lookup(endpoint, prefix)
     lookup.start()
-    lookup.join(BUDGET)
+    lookup.join(limits.breaches)
     body = lookup.body
     if body is None:
         lookup.give_up()
     else:
-        _kept.append((endpoint, lookup.connection, time.time()))
+        _kept.append((endpoint, lookup.connection, times.now()))
     return body
 
 
 def _take_connection(endpoint: str) -> HTTPConnection:
+    limits = times.current()
     while _kept:
         whose, connection, used = _kept.pop()
-        if whose == endpoint and 0 <= time.time() - used <= IDLE and _is_open(connection):
+        young = 0 <= times.now() - used <= limits.idle
+        if whose == endpoint and young and _is_open(connection):
             return connection
         connection.close()
     url = urlsplit(endpoint)
     if url.scheme == "https":
-        return HTTPSConnection(url.netloc, timeout=BUDGET, context=make_context())
-    return HTTPConnection(url.netloc, timeout=BUDGET)
+        return HTTPSConnection(url.netloc, timeout=limits.breaches, context=make_context())
+    return HTTPConnection(url.netloc, timeout=limits.breaches)
 
 
 def _is_open(connection: HTTPConnection) -> bool:

@@ -5,15 +5,16 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 """
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv6Network, ip_address
 from typing import Final, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from functions.aws import clients, notifications
+from functions import outcomes, times
+from functions.aws import clients
+from functions.aws.events import Events
+from functions.aws.table import ConditionFailedError, Table
+from functions.operations import Operation
 from functions.problems import (
     ATTEMPTS_EXCEEDED,
     NETWORK_ATTEMPTS_EXCEEDED,
@@ -23,8 +24,8 @@ from functions.problems import (
     Problem,
 )
 from functions.protection.pseudonyms import keyed_hash
-from functions.records import Cause, Degradation
-from functions.requests import Request
+from functions.records import Degradation, Record
+from functions.requests import Caller, Subject
 from functions.settings import Settings
 
 WINDOW: Final = 3600
@@ -37,124 +38,131 @@ class _Limit(NamedTuple):
     """The attempts allowed in a window, and the problem of the next one."""
 
     parts: Sequence[str]
-    most: float
+    most: int
     problem: Problem
 
 
-@contextmanager
-def attempt(request: Request) -> Iterator[None]:
-    """Count one attempt, or raise a `Failure` that says when the next one is allowed.
+class Limits:
+    """The counts, as one request uses them."""
 
-    Signed-in users are counted per user; everyone else per user and IP address, so that nobody can
-    lock a user out from another address. Every attempt is counted before it is carried out, because
-    of many at once no more than the limit may pass. What turns out to be no attempt is given back:
-    a request that could not be carried out, and for an address a password that was changed.
-    """
-    counted = _count(request)
-    try:
-        yield
-    except Failure as failure:
-        if failure.problem in (SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS):
-            _give_back(request, counted)
-        raise
-    if request.operation.changes_password:
-        _give_back(request, counted[1:])
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        record: Record,
+        caller: Caller,
+        subject: Subject,
+        table: Table,
+        events: Events,
+    ) -> None:
+        self._settings = settings
+        self._record = record
+        self._caller = caller
+        self._subject = subject
+        self._table = table
+        self._events = events
 
+    @contextmanager
+    def attempt(self, operation: Operation) -> Iterator[None]:
+        """Count one attempt, or raise a `Failure` that says when the next one is allowed.
 
-def _count(request: Request) -> list[str]:
-    """Count for the user, then for the address and its network; return what was counted."""
-    counted: list[str] = []
-    for parts, most, problem in _limits(request):
-        item, seconds = _window(request, *parts)
-        attempts = _add(request, item, most)
-        if attempts is None:
-            # The next count would fail as slowly.
-            return []
-        if not attempts:
-            if problem is ATTEMPTS_EXCEEDED:
-                _count_refusal(request)
-            raise Failure(problem._replace(retry_after=seconds), cause=Cause.ATTEMPTS_LIMIT)
-        counted.append(item)
-    return counted
+        Signed-in users are counted per user; everyone else per user and IP address, so that nobody
+        can lock a user out from another address. Every attempt is counted before it is carried out,
+        because of many at once no more than the limit may pass. What turns out to be no attempt is
+        given back: a request that could not be carried out, and for an address a password that was
+        changed.
+        """
+        counted = self._count(operation)
+        try:
+            yield
+        except Failure as failure:
+            if failure.problem in (SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS):
+                self._give_back(counted)
+            raise
+        if operation.changes_password:
+            self._give_back(counted[1:])
 
+    def _count(self, operation: Operation) -> list[str]:
+        """Count for the user, then for the address and its network; return what was counted."""
+        counted: list[str] = []
+        for limit in self._limits(operation):
+            item, seconds = self._window(*limit.parts)
+            attempts = self._add(item, limit.most)
+            if attempts is None:
+                # The next count would fail as slowly.
+                return []
+            if not attempts:
+                if limit.problem is ATTEMPTS_EXCEEDED:
+                    self._count_refusal(operation)
+                raise Failure(
+                    limit.problem._replace(retry_after=seconds), outcome=outcomes.ATTEMPTS_LIMIT
+                )
+            counted.append(item)
+        return counted
 
-def _give_back(request: Request, counted: Sequence[str]) -> None:
-    for item in counted:
-        if _update(request, item, "attempts > :bound", amount=-1, bound=0) is None:
+    def _give_back(self, counted: Sequence[str]) -> None:
+        for item in counted:
+            if self._update(item, "attempts > :bound", amount=-1, bound=0) is None:
+                return
+
+    def _limits(self, operation: Operation) -> Iterator[_Limit]:
+        settings, user = self._settings, self._subject.key
+        if not settings.limits:
             return
+        most = settings.attempts_per_hour(operation)
+        if operation.signed_in:
+            yield _Limit((operation.id, user), most, ATTEMPTS_EXCEEDED)
+            return
+        address, *wider = self._networks()
+        yield _Limit((operation.id, user, address), most, ATTEMPTS_EXCEEDED)
+        exceeded = NETWORK_ATTEMPTS_EXCEEDED
+        yield _Limit((operation.id, address), settings.attempts_per_address, exceeded)
+        for network in wider:
+            yield _Limit((operation.id, network), settings.attempts_per_network, exceeded)
 
+    def _networks(self) -> list[str]:
+        """Return what counts as the caller's address, and the network around it if it is IPv6."""
+        address, settings = self._caller.source_ip, self._settings
+        try:
+            ip = ip_address(address)
+        except ValueError:
+            return [address]  # API Gateway's console sends no address at all.
+        if ip.version == 4:  # noqa: PLR2004 - IP's own number
+            return [address]
+        prefixes = settings.ipv6_address_prefix, settings.ipv6_network_prefix
+        return [str(IPv6Network((int(ip), prefix), strict=False)) for prefix in prefixes]
 
-def _limits(request: Request) -> Iterator[_Limit]:
-    settings, operation, user = request.settings, request.operation, request.user
-    if not settings.limits:
-        return
-    most = settings.attempts_per_hour(operation)
-    if operation.signed_in:
-        yield _Limit((operation.id, user), most, ATTEMPTS_EXCEEDED)
-        return
-    address, *wider = _networks(settings, request.caller.source_ip)
-    yield _Limit((operation.id, user, address), most, ATTEMPTS_EXCEEDED)
-    exceeded = NETWORK_ATTEMPTS_EXCEEDED
-    yield _Limit((operation.id, address), settings.attempts_per_address, exceeded)
-    for network in wider:
-        yield _Limit((operation.id, network), settings.attempts_per_network, exceeded)
+    def _count_refusal(self, operation: Operation) -> None:
+        """Count a refused attempt of a user at any address, and put one event if there are many."""
+        item, _ = self._window("refusals", operation.id, self._subject.key)
+        if self._add(item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
+            detail = self._events.describe(**self._subject.members)
+            self._events.announce("Attempts Exceeded Repeatedly", detail)
 
+    def _window(self, *parts: str) -> tuple[str, int]:
+        """Return the item of the current window, and the seconds until it ends."""
+        key = keyed_hash(self._settings.pseudonym_key, "limits", *parts)
+        window, elapsed = divmod(times.now() + int(key[:8], 16) % WINDOW, WINDOW)
+        return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
 
-def _networks(settings: Settings, address: str) -> list[str]:
-    """Return what counts as the caller's address, and the network around it if it is IPv6."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return [address]  # API Gateway's console sends no address at all.
-    if ip.version == 4:  # noqa: PLR2004 - IP's own number
-        return [address]
-    prefixes = settings.ipv6_address_prefix, settings.ipv6_network_prefix
-    return [str(IPv6Network((int(ip), int(prefix)), strict=False)) for prefix in prefixes]
+    def _add(self, item: str, most: int) -> int | None:
+        """Add one. Return the new count, 0 if `most` was reached, or None if the table failed."""
+        condition = "attribute_not_exists(attempts) OR attempts < :bound"
+        return self._update(item, condition, amount=1, bound=most)
 
-
-def _count_refusal(request: Request) -> None:
-    """Count a refused attempt of a user at any address, and put one event when there are many."""
-    item, _ = _window(request, "refusals", request.operation.id, request.user)
-    if _add(request, item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
-        caller, name = request.caller, request.values.get("username", "")
-        user = {"sub": caller.sub} if request.operation.signed_in else {"username": name}
-        notifications.announce(request, "Attempts Exceeded Repeatedly", **user)
-
-
-def _window(request: Request, *parts: str) -> tuple[str, int]:
-    """Return the item of the current window, and the seconds until it ends."""
-    key = keyed_hash(request.settings.pseudonym_key, "limits", *parts)
-    window, elapsed = divmod(time.time() + int(key[:8], 16) % WINDOW, WINDOW)
-    return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
-
-
-def _add(request: Request, item: str, most: float) -> int | None:
-    """Add one. Return the new count, 0 if `most` was reached, or None if the table failed."""
-    condition = "attribute_not_exists(attempts) OR attempts < :bound"
-    return _update(request, item, condition, amount=1, bound=most)
-
-
-def _update(
-    request: Request, item: str, condition: str, *, amount: int, bound: float
-) -> int | None:
-    try:
-        response = clients.dynamodb().update_item(
-            TableName=request.settings.table_name,
-            Key={"id": {"S": item}},
-            UpdateExpression="ADD attempts :amount SET expiration = :expiration",
-            ConditionExpression=condition,
-            ExpressionAttributeValues={
-                ":amount": {"N": str(amount)},
-                ":bound": {"N": f"{bound:.0f}"},
-                ":expiration": {"N": f"{time.time() + WINDOW:.0f}"},
-            },
-            ReturnValues="UPDATED_NEW",
-        )
-    except clients.ERRORS as error:
-        if isinstance(error, ClientError) and (
-            error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-        ):
+    def _update(self, item: str, condition: str, *, amount: int, bound: int) -> int | None:
+        try:
+            attributes = self._table.update(
+                item,
+                "ADD attempts :amount SET expiration = :expiration",
+                condition,
+                amount={"N": str(amount)},
+                bound={"N": str(bound)},
+                expiration={"N": f"{times.now() + WINDOW:.0f}"},
+            )
+        except ConditionFailedError:
             return 0
-        request.record.degrade(Degradation.LIMITS_FAILED)
-        return None
-    return int(response["Attributes"]["attempts"]["N"])
+        except clients.ERRORS:
+            self._record.degrade(Degradation.LIMITS_FAILED)
+            return None
+        return int(attributes["attempts"]["N"])

@@ -5,12 +5,12 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from functions.aws import cognito
+from functions.aws.cognito import Cognito, Pool
 from functions.fields import Password
+from functions.outcomes import USERNAME_IS_A_SUB
 from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
 from functions.protection import breaches
-from functions.records import Cause
-from functions.requests import Request
+from functions.records import Degradation, Record
 from functions.settings import Settings
 
 type Params = Mapping[str, Any]
@@ -42,6 +42,8 @@ class Rule(NamedTuple):
     """The function that returns those of a deployment, or None if it does not have the rule."""
     is_broken: Callable[..., bool] | None = None
     """Whether a `NewPassword` breaks it, given the params; None if that is checked elsewhere."""
+    of_pool: bool = False
+    """The rule belongs to the pool's policy. The others are the service's own."""
 
     def error(self, params: Params) -> FieldError:
         """Return the error of a password that breaks the rule. It repeats no forbidden word."""
@@ -61,6 +63,7 @@ def _characters(name: str, member: str, pattern: str, predicate: str) -> Rule:
         f"The password must contain {predicate}.",
         lambda policy, _: {} if policy.get(member) else None,
         lambda new: not re.search(pattern, new.text),
+        of_pool=True,
     )
 
 
@@ -90,6 +93,7 @@ MIN_LENGTH: Final = Rule(
     "The password must have at least {minimum} characters.",
     _number("minimum", "MinimumLength"),
     lambda new, minimum: len(new.text) < minimum,
+    of_pool=True,
 )
 BREACHED: Final = Rule(
     "breached",
@@ -146,9 +150,9 @@ RULES: Final = (
         "usedBefore",
         "The password must differ from your last {size} passwords.",
         _number("size", "PasswordHistorySize"),
+        of_pool=True,
     ),
 )
-"""Every rule. The first, the last and those that begin with `require` belong to the pool."""
 SIGN_IN_NAME: Final = "signInName"
 """The rule about the username of a caller who is not signed in."""
 
@@ -161,31 +165,45 @@ def enforced_rules(policy: Policy, settings: Settings) -> Iterator[tuple[Rule, P
             yield rule, params
 
 
-def check_rules(request: Request, password: str, names: Collection[str], *, old: str = "") -> None:
-    """Raise one `Failure` that lists every rule that the new password or the name breaks.
+class Passwords:
+    """The checks of new passwords, as one request uses them."""
 
-    `names` are those that the user signs in by. If the pool cannot be read, Cognito applies its
-    policy later.
-    """
-    pool = cognito.describe_pool(request.settings, request.record) or cognito.Pool({}, ())
-    new = NewPassword(password, names, old)
-    errors = [
-        rule.error(params)
-        for rule, params in enforced_rules(pool.policy, request.settings)
-        if rule.is_broken and rule.is_broken(new, **params)
-    ]
-    if not request.operation.signed_in and pool.username_attributes and any(map(_is_sub, names)):
-        # A cause of its own, because Cognito's error of the same code is hidden.
-        cause = Cause.NOT_A_SIGN_IN_NAME
-        raise Failure(INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME, *errors], cause=cause)
-    if errors:
-        raise Failure(PASSWORD_REFUSED, errors)
+    def __init__(self, settings: Settings, record: Record, cognito: Cognito) -> None:
+        self._settings = settings
+        self._record = record
+        self._cognito = cognito
 
+    def check_rules(
+        self, password: str, names: Collection[str], *, old: str = "", typed_name: str = ""
+    ) -> None:
+        """Raise one `Failure` that lists every rule that the new password or the name breaks.
 
-def check_breaches(request: Request, password: str) -> None:
-    """Raise a `Failure` if the password appeared in a data breach."""
-    if breaches.contain(request, password):
-        raise Failure(PASSWORD_REFUSED, [BREACHED.error({})])
+        `names` are those that the user signs in by, and `typed_name` is the one that a caller who
+        is not signed in typed. If the pool cannot be read, Cognito applies its policy later.
+        """
+        pool = self._cognito.describe_pool() or Pool({}, ())
+        new = NewPassword(password, names, old)
+        errors = [
+            rule.error(params)
+            for rule, params in enforced_rules(pool.policy, self._settings)
+            if rule.is_broken and rule.is_broken(new, **params)
+        ]
+        if pool.username_attributes and _is_sub(typed_name):
+            # An outcome of its own, because Cognito's error of the same code is hidden.
+            raise Failure(
+                INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME, *errors], outcome=USERNAME_IS_A_SUB
+            )
+        if errors:
+            raise Failure(PASSWORD_REFUSED, errors)
+
+    def check_breaches(self, password: str) -> None:
+        """Raise a `Failure` if the password appeared in a data breach."""
+        endpoint = self._settings.breach_endpoint
+        is_known = breaches.contain(endpoint, password) if endpoint else False
+        if is_known is None:
+            self._record.degrade(Degradation.BREACH_CHECK_FAILED)
+        if is_known:
+            raise Failure(PASSWORD_REFUSED, [BREACHED.error({})])
 
 
 _NOT_A_SIGN_IN_NAME: Final = FieldError(

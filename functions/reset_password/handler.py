@@ -2,14 +2,15 @@
 
 from typing import Literal, NotRequired, TypedDict, cast
 
-from functions.api.endpoint import endpoint
-from functions.aws import cognito, queue
+from functions.api.endpoint import Endpoint
 from functions.aws.queue import Task
 from functions.fields import ClientMetadata, Username
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
-from functions.protection import limits
 from functions.requests import Request
+from functions.scope import Scope
+from functions.settings import Settings
+from functions.times import DEFAULT, Times
 
 
 class ResetPassword(Request):
@@ -42,9 +43,9 @@ class ResetPasswordOutput(TypedDict):
     nextStep: NextStep
 
 
-def hide(request: ResetPassword) -> ResetPasswordOutput:
+def answer_quietly(username: str) -> ResetPasswordOutput:
     """Return the same answer for every account, from the username as typed."""
-    local, _, domain = request.username.rpartition("@")
+    local, _, domain = username.rpartition("@")
     if not (local and domain):
         return _describe({})
     return _describe(
@@ -56,20 +57,15 @@ def hide(request: ResetPassword) -> ResetPasswordOutput:
     )
 
 
-@endpoint(ResetPassword)
-def handler(request: ResetPassword) -> ResetPasswordOutput:
+def reset_password(scope: Scope, request: ResetPassword) -> ResetPasswordOutput:
     """Count the attempt and queue it, so that neither time nor response reveals the account."""
     username, metadata = request.username, request.client_metadata
-    with limits.attempt(request):
-        if not request.settings.reveal_user_existence:
-            queue.send(request, Task.SEND_CODE, username=username, client_metadata=metadata)
-            return hide(request)
-        response = cognito.call_as_client(
-            request.settings,
-            request.operation.action,
-            username,
-            request.caller.source_ip,
-            ClientMetadata=metadata,
+    with scope.limits.attempt(request.operation):
+        if not scope.settings.reveal_user_existence:
+            scope.queue.send(Task.SEND_CODE, username=username, client_metadata=metadata)
+            return answer_quietly(username)
+        response = scope.cognito.call_as_client(
+            request.operation.action, username, ClientMetadata=metadata
         )
     details = response.get("CodeDeliveryDetails", {})
     named = {name[0].lower() + name[1:]: value for name, value in details.items()}
@@ -81,3 +77,8 @@ def _describe(delivery: CodeDeliveryDetails) -> ResetPasswordOutput:
     if delivery:
         step["codeDeliveryDetails"] = delivery
     return {"isPasswordReset": False, "nextStep": step}
+
+
+def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
+    """Return the handler of a deployment."""
+    return Endpoint(ResetPassword, reset_password, settings, limits)

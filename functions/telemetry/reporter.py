@@ -21,9 +21,9 @@ type Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
 class Reporter:
     """Powertools' logger, metrics and tracer of one function."""
 
-    def __init__(self, read_stage: Callable[[], str]) -> None:
-        """Each metric gets the stage as a dimension, if `read_stage` can tell it."""
-        self._read_stage = read_stage
+    def __init__(self, stage: str) -> None:
+        """Make them; each metric has the stage as a dimension."""
+        self._stage = stage
         self._logger: Any = make_logger()
         self._metrics: Any = make_metrics()
 
@@ -41,7 +41,7 @@ class Reporter:
         Recording never fails a request: what cannot be made is left out.
         """
         with suppress(Exception):
-            self._metrics.set_default_dimensions(stage=self._read_stage())
+            self._metrics.set_default_dimensions(stage=self._stage)
         self._metrics.add_dimension(name="operation", value=record.operation)
         for name in record.metrics:
             with suppress(Exception):  # a cause may be longer than a metric's name

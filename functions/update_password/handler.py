@@ -1,13 +1,15 @@
 """Change the signed-in user's password."""
 
-from functions.api.endpoint import endpoint
-from functions.aws import cognito, sessions
-from functions.aws.changes import Change
+from functions.api.changes import Change
+from functions.api.endpoint import Endpoint
+from functions.aws.calls import call
 from functions.fields import Flag, Password
 from functions.operations import Operation
 from functions.problems import UPDATE_PASSWORD_MISSING
-from functions.protection import limits, passwords
 from functions.requests import Request
+from functions.scope import Scope
+from functions.settings import Settings
+from functions.times import DEFAULT, Times
 
 
 class UpdatePassword(Request):
@@ -19,23 +21,23 @@ class UpdatePassword(Request):
     global_sign_out = Flag(default=False)
 
 
-@endpoint(UpdatePassword)
-def handler(request: UpdatePassword) -> None:
+def update_password(scope: Scope, request: UpdatePassword) -> None:
     """Check the password, change it, end the sessions if asked to, and announce the change."""
-    caller, old, new = request.caller, request.old_password, request.new_password
-    signs_out = request.global_sign_out or request.settings.force_global_sign_out
-    change = Change(
-        request, "Password Updated", caller.username, {"sub": caller.sub}, signs_out=signs_out
-    )
-    passwords.check_rules(request, new, cognito.sign_in_names(request), old=old)
-    with limits.attempt(request), change.attempt():
-        passwords.check_breaches(request, new)
-        cognito.call(
+    old, new = request.old_password, request.new_password
+    signs_out = request.global_sign_out or scope.settings.force_global_sign_out
+    change = Change(scope, "Password Updated", scope.caller.username, signs_out=signs_out)
+    scope.passwords.check_rules(new, scope.cognito.sign_in_names(), old=old)
+    with scope.limits.attempt(request.operation), change.attempt():
+        scope.passwords.check_breaches(new)
+        call(
             request.operation.action,
-            AccessToken=caller.access_token,
+            AccessToken=scope.caller.access_token,
             PreviousPassword=old,
             ProposedPassword=new,
         )
-    if signs_out:
-        sessions.end_own(request)
-    change.announce()
+    change.complete()
+
+
+def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:
+    """Return the handler of a deployment."""
+    return Endpoint(UpdatePassword, update_password, settings, limits)

@@ -6,15 +6,15 @@ code does, and one name gets one mail in ten minutes from all callers together.
 
 import re
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-from functions.aws import cognito, notifications
-from functions.aws.cognito import FEDERATED, INVITED, User
-from functions.aws.queue import Message
+from functions import outcomes
+from functions.aws import cognito
+from functions.aws.cognito import User
 from functions.operations import Operation
-from functions.problems import ACCOUNT_NOT_ALLOWED, USER_NOT_FOUND, Failure
-from functions.records import Cause, Record
-from functions.settings import Settings
+from functions.outcomes import Outcome
+from functions.problems import Failure
+from functions.scope import Scope
 from functions.worker import mails
 from functions.worker.mails import Mail
 
@@ -24,102 +24,90 @@ PAUSE: Final = 600
 """Seconds within which one name gets one mail."""
 
 
-def send_or_help(message: Message, settings: Settings, record: Record) -> None:
+def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
     """Have Cognito send a code; if it would send none, do what helps and raise a `Failure`.
 
     Cognito is asked for unknown users, too: a trigger of the pool may bring them from elsewhere.
     """
+    settings = scope.settings
+    send = partial(_send, scope, username, client_metadata)
     if not (settings.event_bus_name or settings.mail_from or settings.resend_invitations):
-        _send(message, settings)
+        send()
         return
-    username = message.parameters["username"]
-    user = cognito.find_user(settings, username)
-    if user and (cause := _classify(user)):
-        _help(message, settings, record, user, cause)
+    user = scope.cognito.find_user(username)
+    if user and (reason := _classify(user)):
+        _help(scope, username, user, reason)
     try:
-        attribute = _send(message, settings)
+        attribute = send()
     except Failure as failure:
-        if failure.cause == "InvalidParameterException" and user:
-            _report(message, settings, Cause.NO_VERIFIED_ADDRESS)
-        if failure.cause == "UserNotFoundException" and user is None:
-            _help_by_address(message, settings, record)
+        if failure.outcome is outcomes.INVALID_PARAMETER and user:
+            _report(scope, username, outcomes.NO_VERIFIED_ADDRESS)
+        if failure.outcome is outcomes.USER_NOT_FOUND and user is None:
+            _help_by_address(scope, username)
         raise
     # Cognito may say that it sent a code although it sent none.
     if user is None:
-        user = cognito.find_user(settings, username)
+        user = scope.cognito.find_user(username)
     if user is None:
-        _help_by_address(message, settings, record)
-        raise Failure(USER_NOT_FOUND, account_dependent=True)
+        _help_by_address(scope, username)
+        raise outcomes.USER_NOT_FOUND.failure()
     if attribute and user.attributes.get(f"{attribute}_verified") != "true":
-        _help(message, settings, record, user, Cause.NO_VERIFIED_ADDRESS)
+        _help(scope, username, user, outcomes.NO_VERIFIED_ADDRESS)
 
 
-def _send(message: Message, settings: Settings) -> str:
+def _send(scope: Scope, username: str, client_metadata: dict[str, str]) -> str:
     """Have Cognito send a code, and return the name of the attribute that has its address."""
-    response = cognito.call_as_client(
-        settings,
-        Operation.RESET_PASSWORD.action,
-        message.parameters["username"],
-        message.source_ip,
-        ClientMetadata=message.parameters["client_metadata"],
-    )
+    action = Operation.RESET_PASSWORD.action
+    response = scope.cognito.call_as_client(action, username, ClientMetadata=client_metadata)
     attribute: str = response.get("CodeDeliveryDetails", {}).get("AttributeName", "")
     return attribute
 
 
-def _classify(user: User) -> Cause | None:
+def _classify(user: User) -> Outcome | None:
     """Return why Cognito sends no code, as far as that can be seen."""
     if not user.enabled:
         return None  # the operator's decision
-    if user.status == INVITED:
-        return Cause.INVITED
-    if user.status == FEDERATED:
-        return Cause.FEDERATED
-    return None if user.recoverable else Cause.NO_VERIFIED_ADDRESS
+    if user.status == cognito.INVITED:
+        return outcomes.INVITED
+    if user.status == cognito.FEDERATED:
+        return outcomes.FEDERATED
+    return None if user.recoverable else outcomes.NO_VERIFIED_ADDRESS
 
 
-def _help(
-    message: Message, settings: Settings, record: Record, user: User, cause: Cause
-) -> NoReturn:
-    if cause is Cause.INVITED and settings.resend_invitations:
-        parts = ("invitation", settings.user_pool_id, user.username)
-        invite = partial(cognito.invite, settings, user, message.parameters["username"])
-        mails.send_once(settings, record, invite, parts=parts, lifetime=PAUSE)
-    elif cause is Cause.FEDERATED and settings.mail_from and user.verified_email:
-        _mail(settings, record, Mail.FEDERATED, user.verified_email, user.locale)
+def _help(scope: Scope, username: str, user: User, reason: Outcome) -> NoReturn:
+    settings = scope.settings
+    if reason is outcomes.INVITED and settings.resend_invitations:
+        scope.idempotency.run_once(
+            partial(scope.cognito.invite, user, username),
+            *("mail", "invitation", settings.user_pool_id, user.username),
+            lifetime=PAUSE,
+        )
+    elif reason is outcomes.FEDERATED and settings.mail_from and user.verified_email:
+        _mail(scope, Mail.FEDERATED, user.verified_email, user.locale)
     else:
-        _report(message, settings, cause)
-    raise Failure(ACCOUNT_NOT_ALLOWED, cause=cause, account_dependent=True)
+        _report(scope, username, reason)
+    raise reason.failure()
 
 
-def _help_by_address(message: Message, settings: Settings, record: Record) -> None:
+def _help_by_address(scope: Scope, address: str) -> None:
     """Help users who have this address but cannot sign in with it, or say that there are none."""
-    address = message.parameters["username"]
     if not re.fullmatch(_ADDRESS, address, re.ASCII | re.IGNORECASE):
         return
-    users = cognito.find_users(settings, cognito.cognito_username(settings, address))
+    users = scope.cognito.find_users(address)
     for user in users:
         if user.enabled:
             # If nothing else keeps a code away, the user signs in with another name.
-            cause = _classify(user) or Cause.NOT_A_SIGN_IN_NAME
-            _help(message, settings, record, user, cause)
-    if not users and settings.mail_unknown_addresses:
-        _mail(settings, record, Mail.NO_ACCOUNT, address)
+            _help(scope, address, user, _classify(user) or outcomes.NOT_A_SIGN_IN_NAME)
+    if not users and scope.settings.mail_unknown_addresses:
+        _mail(scope, Mail.NO_ACCOUNT, address)
 
 
-def _mail(settings: Settings, record: Record, mail: Mail, address: str, locale: str = "") -> None:
-    send = partial(mails.send, settings, mail, address, locale, account=address)
-    parts = (mail, settings.user_pool_id, address.lower())
-    mails.send_once(settings, record, send, parts=parts, lifetime=PAUSE)
+def _mail(scope: Scope, mail: Mail, address: str, locale: str = "") -> None:
+    parts = (mail, scope.settings.user_pool_id, address.lower())
+    mails.send_once(scope, mail, address, *parts, locale=locale, lifetime=PAUSE)
 
 
-def _report(message: Message, settings: Settings, cause: Cause) -> None:
+def _report(scope: Scope, username: str, reason: Outcome) -> None:
     """Put an event, so that someone can help the user."""
-    detail: dict[str, Any] = {
-        "username": message.parameters["username"],
-        "reason": cause,
-        "userPoolId": settings.user_pool_id,
-        "requestId": message.request_id,
-        "sourceIp": message.source_ip,
-    }
-    notifications.put(settings, "Password Reset Undeliverable", detail)
+    detail = scope.events.describe(username=username, reason=reason.cause)
+    scope.events.put("Password Reset Undeliverable", detail)

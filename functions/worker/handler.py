@@ -1,132 +1,75 @@
 """Carry out queued tasks. A task that fails is retried up to five times."""
 
-import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
-
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from functions import problems
-from functions.aws import clients, cognito, queue
-from functions.aws.queue import Message, Task
+from functions.aws import actions, queue
+from functions.aws.actions import Action
+from functions.aws.queue import Message
+from functions.handlers import Handler
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
-from functions.records import Cause, Degradation, Record
+from functions.records import Degradation, Record
+from functions.requests import Caller, Subject
+from functions.scope import Scope
 from functions.settings import Settings
-from functions.telemetry.reporter import Reporter
+from functions.times import DEFAULT, Times
 from functions.worker.tasks import carry_out
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-FINAL_CAUSES: Final[Mapping[str, Collection[str]]] = {
-    Task.SEND_CODE: {
-        "InvalidParameterException",
-        "LimitExceededException",
-        "NotAuthorizedException",
-        "PasswordResetRequiredException",
-        "UserLambdaValidationException",
-        "UserNotConfirmedException",
-        "UserNotFoundException",
-        Cause.FEDERATED,
-        Cause.INVITED,
-        Cause.MESSAGE_EXPIRED,
-        Cause.NOT_A_SIGN_IN_NAME,
-        Cause.NO_VERIFIED_ADDRESS,
-        "SendEmail.BadRequestException",  # no address at all
-    },
-    Task.CHECK_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
-    Task.MAIL_CHANGE: {Cause.NO_VERIFIED_ADDRESS, "SendEmail.BadRequestException"},
-}
-"""The causes, by task, that a retry cannot change: only the account or the time is the reason."""
 
-
-class RetryLaterError(Exception):
-    """Tell Powertools that a message must be delivered again."""
-
-
-class Worker:
+class Worker(Handler):
     """The Lambda handler of the queue."""
 
-    def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
-        """Return the messages to deliver again, in Lambda's format for batches."""
-        return self._instrumented(event, context)
+    def find_actions(self) -> Iterator[Action]:
+        """Yield the actions of the tasks."""
+        return actions.of_worker(self.settings)
 
-    def start(self) -> None:
-        """Prepare what the first message would wait for. A failure is retried by that message."""
-        _ = self._instrumented
-        with suppress(Exception):
-            if self.settings.event_bus_name:
-                clients.eventbridge()
-            if self.settings.mail_from:
-                clients.ses()
-            if self.settings.claims:
-                clients.dynamodb()
-            cognito.prepare(self.settings, self.settings.worker_actions)
+    def handle(self, event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        """Carry out messages, and return those to deliver again, in Lambda's format for batches."""
+        failed = [one for one in event["Records"] if not self._process(one, context)]
+        return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in failed]}
 
-    @cached_property
-    def settings(self) -> Settings:
-        """The settings of this process. The environment is read once."""
-        return Settings.from_environment()
-
-    @cached_property
-    def _reporter(self) -> Reporter:
-        return Reporter(lambda: self.settings.stage)
-
-    @cached_property
-    def _instrumented(self) -> Callable[[dict[str, Any], "LambdaContext"], Any]:
-        return self._reporter.instrument(self.handler)
-
-    def handler(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
-        """Carry out every message of a batch, even if one fails."""
-        return process_partial_response(
-            event=event,
-            record_handler=self.process,
-            # A batch that failed as a whole is tried again like a part of one.
-            processor=BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False),
-            context=context,
-        )
-
-    def process(self, record: SQSRecord) -> None:
-        """Carry out one message and record the outcome. Raise if it must be delivered again."""
-        entry = Record(WORKER)
-        clients.deadline.set(entry.started + clients.RETRY_TIME)
-        entry.attempt = int(record.attributes.approximate_receive_count)
-        retried = False
-        try:
-            message = Message.parse(record.body)
-            entry.task, entry.request_id = message.task, message.request_id
-            entry.source_ip, entry.user = message.source_ip, message.user
-            entry.pool = self.settings.user_pool_id
-            carry_out(message, self.settings, entry)
-        except Failure as failure:
-            entry.fail(failure)
-            retried = failure.cause not in FINAL_CAUSES.get(entry.task or "", ())
-            if not retried:
-                entry.hidden = failure.account_dependent or None
-            elif failure.account_dependent and not problems.is_known(failure.cause):
-                entry.degrade(Degradation.UNKNOWN_EXCEPTION)
-        except Exception as error:  # noqa: BLE001 - one message must not stop the others
-            entry.crash(error)
-            entry.fail(Failure(problems.INTERNAL_ERROR))
-            retried = True
-        else:
-            entry.succeed()
-        if retried and entry.attempt < WORKER_ATTEMPTS:
-            entry.retry_after = _back_off(entry.attempt)
-        entry.duration = round(time.monotonic() - entry.started, 3)
-        self._reporter.report(entry)
-        if retried:
+    def _process(self, delivery: dict[str, Any], context: "LambdaContext") -> bool:
+        """Carry out one message, and return whether it is done with."""
+        with self.record() as record:
+            record.attempt = int(delivery["attributes"]["ApproximateReceiveCount"])
+            done = self._carry_out(delivery["body"], context, record)
+            if not done and record.attempt < WORKER_ATTEMPTS:
+                record.retry_after = _back_off(record.attempt)
+        if not done:
             # After the last attempt, SQS moves it to the dead letters on the next delivery.
-            queue.postpone(self.settings, record.receipt_handle, entry.retry_after or 0)
-            raise RetryLaterError
+            seconds = record.retry_after or 0
+            queue.postpone(self.settings.queue_url, delivery["receiptHandle"], seconds)
+        return done
+
+    def _carry_out(self, body: str, context: "LambdaContext", record: Record) -> bool:
+        """Carry out a task, record its outcome, and return whether a retry would change nothing."""
+        try:
+            message = Message.parse(body)
+            record.task, record.request_id = message.task, message.request_id
+            record.source_ip, record.user = message.source_ip, message.user
+            record.pool = self.settings.user_pool_id
+            caller = Caller(message.request_id, message.source_ip, context=context)
+            subject = Subject(username=message.parameters.get("username", ""))
+            carry_out(Scope(self.settings, record, caller, subject), message)
+        except Failure as failure:
+            outcome = failure.outcome
+            record.fail(failure, failure.problem)
+            if outcome and outcome.final:
+                record.hidden = outcome.of_account or None
+                return True
+            if outcome and outcome.of_account and not outcome.is_known:
+                record.degrade(Degradation.UNKNOWN_EXCEPTION)
+            return False
+        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+            record.crash(error, problems.INTERNAL_ERROR)
+            return False
+        record.succeed()
+        return True
 
 
 def _back_off(attempt: int) -> int:
@@ -135,4 +78,6 @@ def _back_off(attempt: int) -> int:
     return seconds
 
 
-handler = Worker()
+def build(settings: Settings, limits: Times = DEFAULT) -> Worker:
+    """Return the handler of a deployment."""
+    return Worker(WORKER, settings, limits)

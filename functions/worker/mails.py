@@ -2,23 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
 from email.utils import formataddr
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from functions.aws import clients
-from functions.aws.clients import ForeignAnswerError
-from functions.operations import WORKER_TIMEOUT
-from functions.problems import CODE_NOT_DELIVERED, Failure
-from functions.protection.idempotency import once
-from functions.records import Record
+from functions.aws.calls import call
+from functions.scope import Scope
 from functions.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_sesv2.type_defs import ContentTypeDef
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
 """Each has a file in `languages/`, with the same texts."""
@@ -33,52 +25,44 @@ class Mail(StrEnum):
     NO_ACCOUNT = "noAccount"
 
 
-def send(settings: Settings, mail: Mail, to: str, locale: str = "", **values: str) -> None:
-    """Send a mail by SES, or raise a `Failure`."""
+def send_once(
+    scope: Scope,
+    mail: Mail,
+    to: str,
+    *parts: str,
+    lifetime: int,
+    locale: str = "",
+    **values: str,
+) -> None:
+    """Send a mail, unless that was done for the same `parts` within the `lifetime`, in seconds.
+
+    Raise a `Failure` if SES does not take it.
+    """
+    send = partial(_send, scope.settings, mail, to, locale, account=to, **values)
+    scope.idempotency.run_once(send, "mail", *parts, lifetime=lifetime)
+
+
+def _send(settings: Settings, mail: Mail, to: str, locale: str, **values: str) -> None:
     subject, *paragraphs = compose(settings, mail, locale, **values)
     optional: dict[str, Any] = {}
     if settings.mail_reply_to:
         optional["ReplyToAddresses"] = [settings.mail_reply_to]
     if settings.mail_configuration_set:
         optional["ConfigurationSetName"] = settings.mail_configuration_set
-    try:
-        response = clients.ses().send_email(
-            FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
-            Destination={"ToAddresses": [to]},
-            Content={
-                "Simple": {
-                    "Subject": _content(subject),
-                    "Body": {
-                        "Text": _content("\n\n".join(paragraphs) + "\n"),
-                        "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
-                    },
-                }
-            },
-            **optional,
-        )
-        if not response.get("MessageId"):
-            raise ForeignAnswerError
-    except clients.ERRORS as error:
-        raise Failure(CODE_NOT_DELIVERED, cause=f"SendEmail.{clients.name(error)}") from None
-
-
-def send_once(
-    settings: Settings,
-    record: Record,
-    send: Callable[[], None],
-    *,
-    parts: Sequence[str],
-    lifetime: int,
-) -> None:
-    """Send a mail, unless that was done for the same `parts` within the `lifetime`, in seconds."""
-    once(
-        settings,
-        record,
-        send,
-        purpose="mail",
-        parts=parts,
-        lifetime=lifetime,
-        seconds_left=WORKER_TIMEOUT,
+    call(
+        "SendEmail",
+        FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
+        Destination={"ToAddresses": [to]},
+        Content={
+            "Simple": {
+                "Subject": _content(subject),
+                "Body": {
+                    "Text": _content("\n\n".join(paragraphs) + "\n"),
+                    "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
+                },
+            }
+        },
+        **optional,
     )
 
 
@@ -124,5 +108,5 @@ def _format(settings: Settings, language: str, subject: str, paragraphs: list[st
     )
 
 
-def _content(text: str) -> "ContentTypeDef":
+def _content(text: str) -> dict[str, str]:
     return {"Data": text, "Charset": "UTF-8"}

@@ -1,14 +1,12 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
-import time
-from functools import partial
 from typing import Any, Final
 
-from functions.aws import cognito, notifications
+from functions import times
 from functions.aws.queue import Message, Task
-from functions.problems import ACCOUNT_NOT_ALLOWED, CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
-from functions.records import Cause, Record
-from functions.settings import Settings
+from functions.outcomes import MESSAGE_EXPIRED, NO_VERIFIED_ADDRESS, NOT_CHANGED_YET, USER_NOT_FOUND
+from functions.problems import Failure
+from functions.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
 from functions.worker.mails import Mail
@@ -21,49 +19,49 @@ MAIL_MEMORY: Final = 24 * 3600
 """Seconds within which a change is mailed once."""
 
 
-def carry_out(message: Message, settings: Settings, record: Record) -> None:
+def carry_out(scope: Scope, message: Message) -> None:
     """Carry out a message, or raise a `Failure` that explains why it could not be done."""
     match message.task:
         case Task.SEND_CODE:
-            send_code(message, settings, record)
+            send_code(scope, message)
         case Task.END_SESSIONS:
-            end_sessions(settings, **message.parameters)
+            end_sessions(scope, **message.parameters)
         case Task.CHECK_CHANGE:
-            check_change(message, settings, record, **message.parameters)
+            check_change(scope, message, **message.parameters)
         case Task.PUT_EVENT:
-            notifications.put(settings, **message.parameters)
+            scope.events.put(**message.parameters)
         case _:
-            mail_change(message, settings, record, **message.parameters)
+            mail_change(scope, message, **message.parameters)
 
 
-def send_code(message: Message, settings: Settings, record: Record) -> None:
+def send_code(scope: Scope, message: Message) -> None:
     """Have Cognito send a code, unless the request is too old.
 
     The call takes its share of a second however quick Cognito is, so that as many workers as the
     queue may have leave the rest of Cognito's quota to the other operations.
     """
-    if time.time() - message.requested_at > CODE_LIFETIME:
-        raise Failure(CODE_EXPIRED, cause=Cause.MESSAGE_EXPIRED)
-    started = time.monotonic()
+    if times.now() - message.requested_at > CODE_LIFETIME:
+        raise MESSAGE_EXPIRED.failure()
+    started = times.monotonic()
     try:
-        send_or_help(message, settings, record)
+        send_or_help(scope, **message.parameters)
     finally:
-        time.sleep(max(0.0, settings.code_interval - (time.monotonic() - started)))
+        left = scope.settings.code_interval - (times.monotonic() - started)
+        times.current().clock.sleep(max(0.0, left))
 
 
-def end_sessions(settings: Settings, username: str) -> None:
+def end_sessions(scope: Scope, username: str) -> None:
     """Revoke every session that was opened with the old password."""
     try:
-        cognito.sign_out(settings, username)
+        scope.cognito.end_sessions(username)
     except Failure as failure:
-        if failure.cause != "UserNotFoundException":  # nobody has a session
+        if failure.outcome is not USER_NOT_FOUND:  # nobody has a session
             raise
 
 
 def check_change(
+    scope: Scope,
     message: Message,
-    settings: Settings,
-    record: Record,
     *,
     username: str,
     since: float,
@@ -71,30 +69,28 @@ def check_change(
     parameters: dict[str, Any],
 ) -> None:
     """Carry out what follows a change, if the account was changed since that time."""
-    user = cognito.find_user(settings, username)
+    user = scope.cognito.find_user(username)
     if user and user.changed_at >= since:
-        carry_out(message._replace(task=Task(task), parameters=parameters), settings, record)
-    elif user and time.time() - since < CHANGE_LIFETIME:
-        raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)
+        carry_out(scope, message._replace(task=Task(task), parameters=parameters))
+    elif user and times.now() - since < CHANGE_LIFETIME:
+        raise NOT_CHANGED_YET.failure()
 
 
-def mail_change(message: Message, settings: Settings, record: Record, *, username: str) -> None:
+def mail_change(scope: Scope, message: Message, *, username: str) -> None:
     """Tell a user by mail that their password was changed, when, and from where."""
-    user = cognito.find_user(settings, username)
+    user = scope.cognito.find_user(username)
     if not user:
         return
     if not user.verified_email:
-        raise Failure(ACCOUNT_NOT_ALLOWED, cause=Cause.NO_VERIFIED_ADDRESS)
-    send = partial(
-        mails.send,
-        settings,
+        raise NO_VERIFIED_ADDRESS.failure()
+    mails.send_once(
+        scope,
         Mail.CHANGED,
         user.verified_email,
-        user.locale,
-        account=user.verified_email,
+        # Not the request's ID, which a caller can choose.
+        *("change", scope.settings.user_pool_id, user.username, str(message.requested_at)),
+        locale=user.locale,
+        lifetime=MAIL_MEMORY,
         time=mails.format_time(message.requested_at),
         address=message.source_ip,
     )
-    # Not the request's ID, which a caller can choose.
-    parts = ("change", settings.user_pool_id, user.username, str(message.requested_at))
-    mails.send_once(settings, record, send, parts=parts, lifetime=MAIL_MEMORY)

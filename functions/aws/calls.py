@@ -1,0 +1,80 @@
+"""Call AWS: trace the call, and turn an error into the `Failure` that it stands for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions import outcomes, problems
+from functions.aws import clients
+from functions.aws.actions import ACTIONS
+from functions.outcomes import Outcome
+from functions.problems import Failure
+from functions.telemetry.traces import tracer
+
+
+def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
+    """Return the response to an action, or raise a `Failure`."""
+    with tracer().provider.in_subsegment(name=action) as subsegment:
+        try:
+            return clients.request(action, **parameters)
+        except clients.ERRORS as error:
+            failure = _read_failure(error, action, parameters)
+            subsegment.put_annotation("cause", failure.cause)
+    # Outside the subsegment, which would record AWS's text, and outside the exception's handler,
+    # which would chain the exception to this one.
+    raise failure
+
+
+def _read_failure(error: Exception, action: str, parameters: Mapping[str, Any]) -> Failure:
+    service = ACTIONS[action].client.service
+    if service != "cognito-idp":
+        # No caller of these sees more than that a part of the service failed.
+        cause = f"{action}.{clients.name(error)}"
+        if cause == outcomes.ADDRESS_REFUSED.cause:
+            return outcomes.ADDRESS_REFUSED.failure(action=action)
+        mails = service == "sesv2"
+        problem = problems.CODE_NOT_DELIVERED if mails else problems.SERVICE_UNAVAILABLE
+        return Outcome(cause, problem).failure(action=action)
+    if isinstance(error, ClientError):
+        outcome = _read_cognito(error, signed_in="AccessToken" in parameters)
+    else:
+        outcome = _read_connection(error)
+    return outcome.failure(_redact(str(error), parameters), action)
+
+
+def _read_cognito(error: ClientError, *, signed_in: bool) -> Outcome:
+    code = error.response["Error"]["Code"]
+    # Cognito writes both "secret hash" and "SECRET_HASH".
+    text = error.response["Error"].get("Message", "").lower().replace("_", " ")
+    for outcome in outcomes.COGNITO:
+        if code == (outcome.exception or outcome.cause) and outcome.text in text:
+            return outcome
+    if code == outcomes.WRONG_SECRET_HASH.exception:
+        unknown = outcomes.UNKNOWN_MEANING
+        return unknown._replace(problem=problems.NOT_SIGNED_IN) if signed_in else unknown
+    # If Cognito named no exception, botocore puts the HTTP status here.
+    if code.startswith("5"):
+        return Outcome(code, problems.OUTCOME_UNKNOWN, may_have_acted=True)
+    return Outcome(code, problems.INTERNAL_ERROR, of_account=True, is_known=False)
+
+
+def _read_connection(error: Exception) -> Outcome:
+    cause = type(error).__name__
+    for kind in type(error).__mro__:
+        if outcome := outcomes.CONNECTION.get(kind.__name__):
+            return outcome._replace(cause=cause)
+    return Outcome(cause, problems.INTERNAL_ERROR)
+
+
+def _redact(text: str, parameters: Mapping[str, Any]) -> str:
+    """Remove every value that was sent, because Cognito's messages can echo them."""
+    sent: set[str] = set()
+    for value in parameters.values():
+        if isinstance(value, dict):
+            sent |= set(value.values())
+        elif isinstance(value, str):
+            sent.add(value)
+    for value in sorted(sent, key=len, reverse=True):
+        text = text.replace(value, "***") if value else text
+    return text

@@ -1,0 +1,63 @@
+"""Events on an event bus of the service's own, for mails or audits.
+
+A mere request causes no event: it would exist for unknown users too, or tell them apart. One about
+refused attempts does exist for both, because the limits look nobody up.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from functions.aws.calls import call
+from functions.aws.queue import Queue, Task
+from functions.outcomes import Outcome
+from functions.problems import SERVICE_UNAVAILABLE, Failure
+from functions.records import Degradation, Record
+from functions.requests import Caller
+from functions.settings import Settings
+
+SOURCE: Final = "password-service"
+
+
+class Events:
+    """The event bus, as one request or message uses it. Without a bus, nothing happens."""
+
+    def __init__(self, settings: Settings, record: Record, caller: Caller, queue: Queue) -> None:
+        self._settings = settings
+        self._record = record
+        self._caller = caller
+        self._queue = queue
+
+    def announce(self, detail_type: str, detail: Mapping[str, str]) -> None:
+        """Have the worker put an event; if the queue fails, put it here and now."""
+        if not self._settings.event_bus_name:
+            return
+        if self._queue.follow_up(Task.PUT_EVENT, detail_type=detail_type, detail=detail):
+            return
+        try:
+            self.put(detail_type, detail)
+        except Failure:
+            self._record.degrade(Degradation.EVENT_LOST)
+
+    def put(self, detail_type: str, detail: Mapping[str, str]) -> None:
+        """Put one event, or raise a `Failure`."""
+        if not self._settings.event_bus_name:
+            return
+        entry = {
+            "EventBusName": self._settings.event_bus_name,
+            "Source": SOURCE,
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail),
+        }
+        response = call("PutEvents", Entries=[entry])
+        if response["FailedEntryCount"]:
+            code = response["Entries"][0]["ErrorCode"]
+            raise Outcome(f"PutEvents.{code}", SERVICE_UNAVAILABLE).failure()
+
+    def describe(self, **about: str) -> dict[str, str]:
+        """Return the detail of an event: what it is about, and where the request came from."""
+        caller = self._caller
+        origin = {"requestId": caller.request_id, "sourceIp": caller.source_ip}
+        if caller.user_agent is not None:  # which a message does not have
+            origin["userAgent"] = caller.user_agent
+        return {**about, "userPoolId": self._settings.user_pool_id, **origin}

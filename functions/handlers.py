@@ -1,0 +1,60 @@
+"""What Lambda calls: the base of the operations' endpoints and of the worker."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from functions import times
+from functions.aws import clients
+from functions.aws.actions import Action
+from functions.aws.cognito import prepare
+from functions.records import Record
+from functions.settings import Settings
+from functions.telemetry.reporter import Reporter
+from functions.times import Times
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Handler:
+    """A Lambda handler of one deployment, which reports whatever it does."""
+
+    def __init__(self, name: str, settings: Settings, limits: Times) -> None:
+        self.name = name
+        self.settings = settings
+        self._times = limits
+        self._reporter = Reporter(settings.stage)
+        self._instrumented: Callable[[Any, LambdaContext], Any] = self._reporter.instrument(
+            self.handle
+        )
+
+    def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401 - Lambda's
+        """Handle one event of Lambda."""
+        return self._instrumented(event, context)
+
+    def handle(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401 - Lambda's
+        """Return Lambda's response to an event."""
+        raise NotImplementedError
+
+    def find_actions(self) -> Iterator[Action]:
+        """Yield every action of AWS that the function may call."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Prepare what the first event would wait for. A failure is retried by that event."""
+        times.begin(self._times, self._times.start)
+        with suppress(Exception):
+            actions = [action for action in self.find_actions() if action.is_prepared]
+            for action in actions:
+                clients.find_client(action.client)
+            prepare(self.settings, [action.name for action in actions])
+
+    @contextmanager
+    def record(self) -> Iterator[Record]:
+        """Time a piece of work, and report it when it has ended."""
+        times.begin(self._times, self._times.retries)
+        record = Record(self.name)
+        yield record
+        record.stop()
+        self._reporter.report(record)

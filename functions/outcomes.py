@@ -1,0 +1,266 @@
+"""One row for each way in which an attempt can fail, and everything that follows from it.
+
+There are rows for Cognito's exceptions, for the meanings that only Cognito's text tells apart, for
+failures of the connection, and for the reasons that only this service has.
+"""
+
+from typing import Final, NamedTuple
+
+from functions import problems
+from functions.problems import Failure, Problem
+from functions.records import Degradation
+
+
+class Outcome(NamedTuple):
+    """A row of the table."""
+
+    cause: str
+    """The name in logs and metrics: an exception of Cognito or botocore, or a name of ours."""
+    problem: Problem
+    """The problem of a caller who may know about the account."""
+    of_account: bool = False
+    """An account can cause it, so it is hidden from callers who must not learn about accounts."""
+    final: bool = False
+    """A retry cannot change it: the reason is the account, the request or the time."""
+    verdict: bool = False
+    """It is about the new password, so it is never hidden (OWASP ASVS 6.3.8)."""
+    may_have_acted: bool = False
+    """The action may have been carried out, although it failed."""
+    text: str = ""
+    """The part of Cognito's text that tells this meaning of the exception, in lower case and
+    with spaces for underscores."""
+    exception: str = ""
+    """Cognito's exception, if the cause has a name of its own."""
+    is_known: bool = True
+    """Somebody has thought about it. Otherwise it is hidden, logged as an error, and alarmed."""
+    description: str = ""
+    """The documentation's sentence about a cause of ours."""
+
+    def failure(self, note: str | None = None, action: str | None = None) -> Failure:
+        """Return a new `Failure` with this outcome."""
+        return Failure(self.problem, outcome=self, note=note, action=action)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed a moment later."""
+        return self.may_have_acted or self.problem.retry_after is not None
+
+
+def _account(cause: str, problem: Problem, text: str = "") -> Outcome:
+    """Return the row of an exception that only another state of the account would change."""
+    return Outcome(cause, problem, of_account=True, final=True, text=text)
+
+
+_NOT_AUTHORIZED: Final = "NotAuthorizedException"
+
+INVALID_PARAMETER: Final = _account("InvalidParameterException", problems.INVALID_REQUEST)
+USER_NOT_FOUND: Final = _account("UserNotFoundException", problems.USER_NOT_FOUND)
+WRONG_SECRET_HASH: Final = Outcome(
+    "WrongSecretHash",
+    problems.INTERNAL_ERROR,
+    exception=_NOT_AUTHORIZED,
+    text="secret hash",
+    description="Cognito refused the client secret, even after it was read again.",
+)
+DAILY_MAIL_LIMIT: Final = Outcome(
+    "DailyMailLimit",
+    problems.CODE_NOT_DELIVERED,
+    of_account=True,
+    exception="LimitExceededException",
+    text="daily email limit",
+    description="Cognito's own mailer has sent all its mails for the day.",
+)
+UNKNOWN_MEANING: Final = Outcome(
+    "UnknownNotAuthorizedException",
+    problems.ACCOUNT_NOT_ALLOWED,
+    of_account=True,
+    is_known=False,
+    description="Cognito refused with a text that this service does not know.",
+)
+
+COGNITO: Final = (
+    # Before the other rows of the same exception, because the first one that fits is taken.
+    DAILY_MAIL_LIMIT,
+    WRONG_SECRET_HASH,
+    *(
+        _account(_NOT_AUTHORIZED, problem, text)
+        for text, problem in (
+            ("incorrect username or password", problems.WRONG_PASSWORD),
+            ("attempts exceeded", problems.FAILED_ATTEMPTS_EXCEEDED),
+            ("revoked", problems.NOT_SIGNED_IN),
+            ("expired", problems.NOT_SIGNED_IN),
+            ("required scopes", problems.NOT_SIGNED_IN),
+            ("verify signature", problems.NOT_SIGNED_IN),
+            ("access token", problems.NOT_SIGNED_IN),
+            ("disabled", problems.ACCOUNT_NOT_ALLOWED),
+            ("current state", problems.ACCOUNT_NOT_ALLOWED),
+        )
+    ),
+    INVALID_PARAMETER,
+    USER_NOT_FOUND,
+    _account("LimitExceededException", problems.ATTEMPTS_EXCEEDED),
+    _account("PasswordResetRequiredException", problems.PASSWORD_RESET_REQUIRED),
+    _account("UnsupportedUserStateException", problems.ACCOUNT_NOT_ALLOWED),
+    _account("UserNotConfirmedException", problems.USER_NOT_CONFIRMED),
+    _account("UsernameExistsException", problems.ACCOUNT_NOT_ALLOWED),
+    # A trigger of the pool; the one called PostConfirmation runs after the change.
+    _account("UserLambdaValidationException", problems.TRIGGER_REFUSED)._replace(
+        may_have_acted=True
+    ),
+    *(
+        Outcome(cause, problem, of_account=True, may_have_acted=True)
+        for cause, problem in (
+            ("InvalidLambdaResponseException", problems.TRIGGER_RESPONSE_INVALID),
+            ("UnexpectedLambdaException", problems.TRIGGER_FAILED),
+        )
+    ),
+    *(
+        Outcome(cause, problem, of_account=True, verdict=True)
+        for cause, problem in (
+            ("InvalidPasswordException", problems.PASSWORD_REFUSED),
+            ("PasswordHistoryPolicyViolationException", problems.PASSWORD_USED_BEFORE),
+        )
+    ),
+    *(
+        Outcome(cause, problem, of_account=True)
+        for cause, problem in (
+            ("CodeDeliveryFailureException", problems.CODE_NOT_DELIVERED),
+            ("CodeMismatchException", problems.CODE_MISMATCH),
+            ("ExpiredCodeException", problems.CODE_EXPIRED),
+            ("ForbiddenException", problems.REQUEST_BLOCKED),
+            ("InvalidEmailRoleAccessPolicyException", problems.INTERNAL_ERROR),
+            ("InvalidSmsRoleAccessPolicyException", problems.INTERNAL_ERROR),
+            ("InvalidSmsRoleTrustRelationshipException", problems.INTERNAL_ERROR),
+            ("OperationNotEnabledException", problems.INTERNAL_ERROR),
+            ("PreconditionNotMetException", problems.INTERNAL_ERROR),
+            ("TooManyFailedAttemptsException", problems.FAILED_ATTEMPTS_EXCEEDED),
+            ("UserPoolTaggingException", problems.INTERNAL_ERROR),
+        )
+    ),
+    # No account can cause the rest.
+    Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR),
+    Outcome("ThrottlingException", problems.TOO_MANY_REQUESTS),
+    Outcome("TooManyRequestsException", problems.TOO_MANY_REQUESTS),
+    *(
+        Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
+        for cause in (
+            "InternalErrorException",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        )
+    ),
+)
+"""What Cognito can say. The first row that fits an exception and its text is taken."""
+
+CONNECTION: Final = {
+    # TLS can break after the request was sent.
+    "SSLError": Outcome("SSLError", problems.OUTCOME_UNKNOWN, may_have_acted=True),
+    "ConnectionError": Outcome("ConnectionError", problems.SERVICE_UNAVAILABLE),
+    "OutOfTimeError": Outcome("OutOfTimeError", problems.SERVICE_UNAVAILABLE),
+    **{
+        cause: Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
+        for cause in ("HTTPClientError", "ForeignAnswerError", "ResponseParserError")
+    },
+}
+"""The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
+
+ADDRESS_REFUSED: Final = Outcome(
+    "SendEmail.BadRequestException", problems.CODE_NOT_DELIVERED, final=True
+)
+"""SES refused what is no address at all."""
+
+POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
+ATTEMPTS_LIMIT: Final = Outcome(
+    "AttemptsLimit",
+    problems.ATTEMPTS_EXCEEDED,
+    description="A limit of this service refused the attempt.",
+)
+NOT_A_SIGN_IN_NAME: Final = Outcome(
+    "NotASignInName",
+    problems.ACCOUNT_NOT_ALLOWED,
+    of_account=True,
+    final=True,
+    description="The username was a `sub`, or an address that its user does not sign in with.",
+)
+USERNAME_IS_A_SUB: Final = NOT_A_SIGN_IN_NAME._replace(
+    problem=problems.INVALID_REQUEST, of_account=False
+)
+"""The same cause, seen before Cognito is asked, so that it may be shown."""
+NO_BEARER_TOKEN: Final = Outcome(
+    "NoBearerToken",
+    problems.NOT_SIGNED_IN,
+    description="An update came without a bearer token.",
+)
+NO_ACCESS_TOKEN: Final = Outcome(
+    "NoAccessToken",
+    problems.NOT_SIGNED_IN,
+    description="An update came with a token that is no access token.",
+)
+FOREIGN_POOL: Final = Outcome(
+    "ForeignPool",
+    problems.NOT_SIGNED_IN,
+    description="An update came with a token of another user pool.",
+)
+FOREIGN_CLIENT: Final = Outcome(
+    "ForeignClient",
+    problems.NOT_SIGNED_IN,
+    description="An update came with a token of an app client that is not allowed.",
+)
+ANOTHER_TOKEN: Final = Outcome(
+    "AnotherToken",
+    problems.NOT_SIGNED_IN,
+    description="An update came with a token other than the one that the authorizer checked.",
+)
+INVITED: Final = Outcome(
+    "Invited",
+    problems.ACCOUNT_NOT_ALLOWED,
+    of_account=True,
+    final=True,
+    description=(
+        "A code was not sent, because the user never signed in. They may get their invitation."
+    ),
+)
+FEDERATED: Final = Outcome(
+    "Federated",
+    problems.ACCOUNT_NOT_ALLOWED,
+    of_account=True,
+    final=True,
+    description="A code was not sent, because the user signs in through another provider.",
+)
+NO_VERIFIED_ADDRESS: Final = Outcome(
+    "NoVerifiedAddress",
+    problems.ACCOUNT_NOT_ALLOWED,
+    of_account=True,
+    final=True,
+    description="A code or a mail was not sent, because the user has no verified address.",
+)
+NOT_CHANGED_YET: Final = Outcome(
+    "NotChangedYet",
+    problems.OUTCOME_UNKNOWN,
+    description="The outcome of a confirmation is unknown, and so far the account has not changed.",
+)
+MESSAGE_EXPIRED: Final = Outcome(
+    "MessageExpired",
+    problems.CODE_EXPIRED,
+    final=True,
+    description="A code was not sent, because the request had waited too long.",
+)
+OURS: Final = (
+    ATTEMPTS_LIMIT,
+    NOT_A_SIGN_IN_NAME,
+    NO_BEARER_TOKEN,
+    NO_ACCESS_TOKEN,
+    FOREIGN_POOL,
+    FOREIGN_CLIENT,
+    ANOTHER_TOKEN,
+    UNKNOWN_MEANING,
+    WRONG_SECRET_HASH,
+    DAILY_MAIL_LIMIT,
+    INVITED,
+    FEDERATED,
+    NO_VERIFIED_ADDRESS,
+    NOT_CHANGED_YET,
+    MESSAGE_EXPIRED,
+)
+"""The causes that neither Cognito nor botocore has a name for, in the order of the docs."""

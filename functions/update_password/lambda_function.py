@@ -1,0 +1,5 @@
+"""What Lambda loads when it starts the function."""
+
+from functions.start import start
+
+handler = start("update_password")

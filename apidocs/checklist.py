@@ -9,7 +9,7 @@ import botocore.session
 from botocore.model import ServiceModel
 
 from functions.operations import Operation
-from functions.problems import COGNITO
+from functions.outcomes import COGNITO
 
 
 def find_missing(operation: Operation, root: Path) -> Iterator[str]:
@@ -30,8 +30,8 @@ def find_missing(operation: Operation, root: Path) -> Iterator[str]:
         if not list(root.glob(file)):
             yield f"{file} is missing: {advice}."
     for error in declared_errors(operation):
-        if error not in COGNITO and error != "NotAuthorizedException":
-            yield f"{action} can fail with {error}: add a problem to functions/problems.py."
+        if error not in {one.cause for one in COGNITO}:
+            yield f"{action} can fail with {error}: add a row to functions/outcomes.py."
     for path in root.glob(f"events/{name}.*json"):
         event = json.loads(path.read_text())
         if (event["httpMethod"], event["path"]) != (operation.method, operation.path):

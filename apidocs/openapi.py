@@ -26,7 +26,8 @@ from functions.api.caller import MAX_IDEMPOTENCY_KEY
 from functions.api.endpoint import Endpoint
 from functions.fields import BODY
 from functions.operations import Operation
-from functions.problems import COGNITO, GATEWAY, JSON, MAX_ERRORS, MEANINGS, FieldError, Problem
+from functions.outcomes import COGNITO
+from functions.problems import GATEWAY, JSON, MAX_ERRORS, FieldError, Problem
 from functions.protection.passwords import MIN_LENGTH, RULES, SIGN_IN_NAME
 from functions.requests import Request
 from functions.settings import Settings
@@ -229,18 +230,19 @@ def build() -> Document:
 def handler_of(operation: Operation) -> Endpoint[Request]:
     """Return the operation's handler, or exit with a sentence about what it lacks."""
     try:
-        handler: Endpoint[Request] = import_module(f"functions.{operation.id}.handler").handler
+        module = import_module(f"functions.{operation.id}.handler")
     except ImportError as error:
         sys.exit(f"functions/{operation.id}/handler.py cannot be imported: {error}.")
-    return handler
+    endpoint: Endpoint[Request] = module.build(_DEFAULTS)
+    return endpoint
 
 
 def possible_problems(operation: Operation) -> list[Problem]:
     """Return every failure that a caller of the operation can meet, whatever the settings."""
-    handler = handler_of(operation)
+    handler, errors = handler_of(operation), declared_errors(operation)
     found = {
         *(field.empty for field in handler.request_type.fields.values() if field.empty),
-        *(COGNITO[name] for name in declared_errors(operation) if name in COGNITO),
+        *(one.problem for one in COGNITO if not one.text and one.cause in errors),
         *GATEWAY.values(),
         problems.SERVICE_UNAVAILABLE,
     } - {problems.NOT_FOUND}
@@ -256,7 +258,7 @@ def possible_problems(operation: Operation) -> list[Problem]:
     if operation.repeatable:
         found |= {problems.REQUEST_IN_PROGRESS}
     if operation.signed_in:
-        found |= {problem for *_, problem in MEANINGS}
+        found |= {one.problem for one in COGNITO if one.text}
     else:
         found -= {problems.NOT_SIGNED_IN}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))

@@ -1,10 +1,12 @@
 """The pages of `docs/` that are tables of what the code declares."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from functions.operations import Operation
+from functions.outcomes import OURS
 from functions.problems import MAX_ERRORS, PROBLEMS
 from functions.protection.limits import WINDOW
 from functions.protection.passwords import RULES
@@ -15,7 +17,6 @@ from functions.records import (
     NAMESPACE,
     RETRIED,
     SUCCESS,
-    Cause,
     Degradation,
     Record,
 )
@@ -162,13 +163,13 @@ def write_reference() -> str:
         if o.attempts_per_hour and not o.signed_in
     ]
     rules = ((f"`{rule.name}`", rule.detail) for rule in RULES)
-    members = get_type_hints(Record, include_extras=True)
+    kinds = get_type_hints(Record)
     metrics = [
         (SUCCESS, "outcome", "The request was carried out."),
         (CRASH, "", "An exception that nobody expected, in a request or a task."),
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
-        *((one, "cause", one.description) for one in Cause),
+        *((one.cause, "cause", one.description) for one in OURS),
         *((one, "degradation", one.description) for one in Degradation),
     ]
     return _REFERENCE.format(
@@ -178,7 +179,10 @@ def write_reference() -> str:
         rules=_table(("rule", "sentence"), rules),
         members=_table(
             ("member", "type", "present", "meaning"),
-            (_describe_member(name, kind) for name, kind in members.items()),
+            (
+                _describe_member(one.name, kinds[one.name], one.metadata["logged"])
+                for one in members
+            ),
         ),
         errors=", ".join(f"`{one}`" for one in sorted(ERRORS)),
         namespace=NAMESPACE,
@@ -186,10 +190,9 @@ def write_reference() -> str:
     )
 
 
-def _describe_member(name: str, kind: Any) -> tuple[str, str, str, str]:  # noqa: ANN401 - a type
-    annotated, sentence = get_args(kind)
-    optional = get_origin(annotated) is UnionType
-    base = get_args(annotated)[0] if optional else annotated
+def _describe_member(name: str, kind: Any, sentence: str) -> tuple[str, str, str, str]:  # noqa: ANN401 - a type
+    optional = get_origin(kind) is UnionType
+    base = get_args(kind)[0] if optional else kind
     types = {str: "string", int: "integer", float: "number", bool: "boolean"}
     return f"`{name}`", types.get(base, "array of strings"), "" if optional else "always", sentence
 

@@ -10,7 +10,7 @@ from py_compile import PycInvalidationMode
 from typing import Any, Final, NamedTuple
 
 from functions.aws.queue import Message, Task
-from functions.operations import FUNCTIONS, WORKER, Operation
+from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
 from functions.settings import Settings
 from infra.packaging.bundle import ROOT, build, install
 from tests.support import invocation
@@ -174,7 +174,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
     floor = rival | {"SSL_CERT_FILE": str(authority)}
     variants = []
     for name in FUNCTIONS:
-        handler = f"functions.start.{name}"
+        handler = handler_name(name)
         variants.append(Variant(OURS, name, bundles.ours, handler, own | SETTINGS.environment()))
         # Nobody has written the others for an operation that is newer than they are.
         if (RIVALS / "cookbook" / f"{name}.py").exists():
@@ -196,7 +196,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
         environment = own | SETTINGS.replace(**changes).environment()
         keyed = feature in (KEYED, PROD)
         for operation in Operation if feature == PROD else (MOST,):
-            handler = f"functions.start.{operation.id}"
+            handler = handler_name(operation.id)
             one = Variant(feature, operation.id, bundles.ours, handler, environment, keyed)
             variants.append(one)
     return variants

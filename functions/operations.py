@@ -9,26 +9,10 @@ SCOPE: Final = "aws.cognito.signin.user.admin"
 
 WORKER: Final = "worker"
 """The name of the function that carries out queued tasks, and of its folder."""
-WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "ForgotPassword": (),
-    "DescribeUserPoolClient": (),
-    "AdminGetUser": (),
-    "AdminUserGlobalSignOut": (),
-    "ListUsers": ("mail_from", "events", "event_bus_name"),
-    "AdminCreateUser": ("resend_invitations",),
-}
-"""The Cognito actions that the worker may call. Some need one of these settings."""
 WORKER_TIMEOUT: Final = 60
 """Seconds after which Lambda stops the worker: more than all its calls take if each is slow."""
 WORKER_ATTEMPTS: Final = 6
 """Attempts at a task before its message becomes a dead letter."""
-
-# The actions of DynamoDB, EventBridge, SES and SQS that the functions call.
-COUNT_ACTIONS: Final = ("UpdateItem",)
-STORE_ACTIONS: Final = ("PutItem", "UpdateItem", "DeleteItem")
-EVENT_ACTIONS: Final = ("PutEvents",)
-MAIL_ACTIONS: Final = ("SendEmail",)
-QUEUE_ACTIONS: Final = ("SendMessage", "ChangeMessageVisibility")
 
 
 class Success(NamedTuple):
@@ -183,21 +167,15 @@ class Operation(Facts, Enum):
         """The same name in PascalCase: its request class, its schema, its construct."""
         return self.name.title().replace("_", "")
 
-    def calls_as_client(self, *, revealed: bool) -> bool:
-        """Whether the function itself proves to Cognito that it knows the client secret."""
-        return self.uses_client_secret and (revealed or not self.queued)
-
-    def actions(self, *, revealed: bool) -> tuple[str, ...]:
-        """Every Cognito action that the function may call; `revealed` is what the setting says."""
-        if self.queued and not revealed:
-            return ()
-        secret = ("DescribeUserPoolClient",) if self.calls_as_client(revealed=revealed) else ()
-        policy = ("DescribeUserPool",) if self.changes_password else ()
-        return (self.action, *secret, *policy, *self.other_actions)
-
 
 FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
 """Every function by its name."""
+
+
+def handler_name(function: str) -> str:
+    """Return the name of a function's handler, as Lambda has it."""
+    return f"functions.{function}.lambda_function.handler"
+
 
 LOG_MESSAGES: Final = {
     **{operation.id: operation.log_message for operation in Operation},

@@ -171,96 +171,88 @@ ADDRESS_REFUSED: Final = Outcome(
 """SES refused what is no address at all."""
 
 POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
-ATTEMPTS_LIMIT: Final = Outcome(
+
+OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT]
+"""The causes that neither Cognito nor botocore has a name for."""
+
+
+def _ours(
+    cause: str, problem: Problem, description: str, *, of_account: bool = False, final: bool = False
+) -> Outcome:
+    """Add a row to ours."""
+    outcome = Outcome(cause, problem, of_account=of_account, final=final, description=description)
+    OURS.append(outcome)
+    return outcome
+
+
+ATTEMPTS_LIMIT: Final = _ours(
     "AttemptsLimit",
     problems.ATTEMPTS_EXCEEDED,
-    description="A limit of this service refused the attempt.",
+    "A limit of this service refused the attempt.",
 )
-NOT_A_SIGN_IN_NAME: Final = Outcome(
+NO_BEARER_TOKEN: Final = _ours(
+    "NoBearerToken", problems.NOT_SIGNED_IN, "An update came without a bearer token."
+)
+NO_ACCESS_TOKEN: Final = _ours(
+    "NoAccessToken",
+    problems.NOT_SIGNED_IN,
+    "An update came with a token that is no access token.",
+)
+FOREIGN_POOL: Final = _ours(
+    "ForeignPool",
+    problems.NOT_SIGNED_IN,
+    "An update came with a token of another user pool.",
+)
+FOREIGN_CLIENT: Final = _ours(
+    "ForeignClient",
+    problems.NOT_SIGNED_IN,
+    "An update came with a token of an app client that is not allowed.",
+)
+ANOTHER_TOKEN: Final = _ours(
+    "AnotherToken",
+    problems.NOT_SIGNED_IN,
+    "An update came with a token other than the one that the authorizer checked.",
+)
+NOT_A_SIGN_IN_NAME: Final = _ours(
     "NotASignInName",
     problems.ACCOUNT_NOT_ALLOWED,
+    "The username was a `sub`, or an address that its user does not sign in with.",
     of_account=True,
     final=True,
-    description="The username was a `sub`, or an address that its user does not sign in with.",
 )
 USERNAME_IS_A_SUB: Final = NOT_A_SIGN_IN_NAME._replace(
     problem=problems.INVALID_REQUEST, of_account=False
 )
 """The same cause, seen before Cognito is asked, so that it may be shown."""
-NO_BEARER_TOKEN: Final = Outcome(
-    "NoBearerToken",
-    problems.NOT_SIGNED_IN,
-    description="An update came without a bearer token.",
-)
-NO_ACCESS_TOKEN: Final = Outcome(
-    "NoAccessToken",
-    problems.NOT_SIGNED_IN,
-    description="An update came with a token that is no access token.",
-)
-FOREIGN_POOL: Final = Outcome(
-    "ForeignPool",
-    problems.NOT_SIGNED_IN,
-    description="An update came with a token of another user pool.",
-)
-FOREIGN_CLIENT: Final = Outcome(
-    "ForeignClient",
-    problems.NOT_SIGNED_IN,
-    description="An update came with a token of an app client that is not allowed.",
-)
-ANOTHER_TOKEN: Final = Outcome(
-    "AnotherToken",
-    problems.NOT_SIGNED_IN,
-    description="An update came with a token other than the one that the authorizer checked.",
-)
-INVITED: Final = Outcome(
+INVITED: Final = _ours(
     "Invited",
     problems.ACCOUNT_NOT_ALLOWED,
+    "A code was not sent, because the user never signed in. They may get their invitation.",
     of_account=True,
     final=True,
-    description=(
-        "A code was not sent, because the user never signed in. They may get their invitation."
-    ),
 )
-FEDERATED: Final = Outcome(
+FEDERATED: Final = _ours(
     "Federated",
     problems.ACCOUNT_NOT_ALLOWED,
+    "A code was not sent, because the user signs in through another provider.",
     of_account=True,
     final=True,
-    description="A code was not sent, because the user signs in through another provider.",
 )
-NO_VERIFIED_ADDRESS: Final = Outcome(
+NO_VERIFIED_ADDRESS: Final = _ours(
     "NoVerifiedAddress",
     problems.ACCOUNT_NOT_ALLOWED,
+    "A code or a mail was not sent, because the user has no verified address.",
     of_account=True,
     final=True,
-    description="A code or a mail was not sent, because the user has no verified address.",
 )
-NOT_CHANGED_YET: Final = Outcome(
+NOT_CHANGED_YET: Final = _ours(
     "NotChangedYet",
     problems.OUTCOME_UNKNOWN,
-    description="The outcome of a confirmation is unknown, and so far the account has not changed.",
+    "The outcome of a confirmation is unknown, and so far the account has not changed.",
 )
-MESSAGE_EXPIRED: Final = Outcome(
+MESSAGE_EXPIRED: Final = _ours(
     "MessageExpired",
     problems.CODE_EXPIRED,
+    "A code was not sent, because the request had waited too long.",
     final=True,
-    description="A code was not sent, because the request had waited too long.",
 )
-OURS: Final = (
-    ATTEMPTS_LIMIT,
-    NOT_A_SIGN_IN_NAME,
-    NO_BEARER_TOKEN,
-    NO_ACCESS_TOKEN,
-    FOREIGN_POOL,
-    FOREIGN_CLIENT,
-    ANOTHER_TOKEN,
-    UNKNOWN_MEANING,
-    WRONG_SECRET_HASH,
-    DAILY_MAIL_LIMIT,
-    INVITED,
-    FEDERATED,
-    NO_VERIFIED_ADDRESS,
-    NOT_CHANGED_YET,
-    MESSAGE_EXPIRED,
-)
-"""The causes that neither Cognito nor botocore has a name for, in the order of the docs."""

@@ -130,7 +130,7 @@ PROBLEMS: Final[list[Problem]] = []
 """Every row of the table below."""
 
 
-def _problem(
+def _problem(  # noqa: PLR0917 - the columns of the table
     slug: str,
     code: str,
     status: int,

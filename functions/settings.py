@@ -11,7 +11,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from functions.operations import WORKER_ACTIONS, Operation
+from functions.operations import Operation
 
 STAGES: Final = ("local", "dev", "prod")
 
@@ -496,23 +496,9 @@ class Settings:
         defaults = {setting.name: setting.defaults[stage] for setting in declared()}
         return cls(defaults | changes)
 
-    @property
-    def worker_actions(self) -> list[str]:
-        """The Cognito actions that the worker may call with these settings."""
-        return [
-            action
-            for action, needed in WORKER_ACTIONS.items()
-            if not needed or any(map(self.values.get, needed))
-        ]
-
-    @property
-    def claims(self) -> bool:
-        """Whether the worker does what must not be done twice."""
-        return bool(self.mail_from or self.resend_invitations)
-
-    def attempts_per_hour(self, operation: Operation) -> float:
+    def attempts_per_hour(self, operation: Operation) -> int:
         """The operation's own setting."""
-        value: float = self.values[f"{operation.id}_attempts"]
+        value: int = self.values[f"{operation.id}_attempts"]
         return value
 
     def replace(self, **changes: Any) -> Self:

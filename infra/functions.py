@@ -14,13 +14,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from functions.operations import (
-    COUNT_ACTIONS,
-    STORE_ACTIONS,
-    WORKER,
-    WORKER_TIMEOUT,
-    Operation,
-)
+from functions.aws import actions
+from functions.aws.actions import Action
+from functions.operations import WORKER, WORKER_TIMEOUT, Operation, handler_name
 from functions.settings import Settings
 from infra.logs import LogGroup, removal_policy
 from infra.packaging.bundle import find_code
@@ -37,8 +33,6 @@ allows 30 calls a second, and the rest is for those who confirm and update."""
 _CONFIGURATION_SETS: Final = (
     "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:configuration-set/*"
 )
-_SIGNED: Final = ("Admin", "Describe", "List")
-"""Prefixes of the Cognito actions that IAM governs. End users call the others themselves."""
 
 
 class Functions(Construct):
@@ -61,7 +55,7 @@ class Functions(Construct):
         # AWS asks for six times the worker's own time.
         visibility = Duration.seconds(6 * WORKER_TIMEOUT)
         self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
-        self._environment = settings.replace(
+        runtime = settings.replace(
             user_pool_id=pool.user_pool_id,
             user_pool_client_id=client.user_pool_client_id,
             allowed_client_ids=(client.user_pool_client_id, *settings.allowed_client_ids),
@@ -69,7 +63,23 @@ class Functions(Construct):
             event_bus_name=event_bus.event_bus_name if event_bus else "",
             queue_url=self.queue.queue.queue_url,
             pseudonym_key=self._make_pseudonym_key(settings),
-        ).environment()
+        )
+        self._environment = runtime.environment()
+
+        def grant(function: lambda_.Function, needed: Iterable[Action]) -> None:
+            by_service: dict[str, list[str]] = {}
+            for action in needed:
+                if action.is_granted:
+                    names = by_service.setdefault(action.client.service, [])
+                    names.append(f"{action.client.service}:{action.name}")
+            pool.grant(function, *by_service.get("cognito-idp", ()))
+            table.grant(function, *by_service.get("dynamodb", ()))
+            self.queue.queue.grant(function, *by_service.get("sqs", ()))
+            if event_bus and "events" in by_service:
+                event_bus.grant_put_events_to(function)
+            if "sesv2" in by_service:
+                _grant_mail(function, settings)
+
         Validations.of(self).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
@@ -89,25 +99,10 @@ class Functions(Construct):
         for operation in Operation:
             sentence = f"{operation.id.replace('_', ' ')} for a user of the pool".capitalize()
             function = self._add(operation.id, sentence)
-            revealed = settings.reveal_user_existence
-            _grant_cognito(function, pool, operation.actions(revealed=revealed))
-            counted = COUNT_ACTIONS if operation.attempts_per_hour else ()
-            stored = STORE_ACTIONS if operation.repeatable else ()
-            if counted or stored:
-                table.grant(function, *(f"dynamodb:{action}" for action in (*counted, *stored)))
-            if operation.uses_queue:
-                self.queue.queue.grant(function, "sqs:SendMessage")
-                if event_bus:
-                    event_bus.grant_put_events_to(function)
+            grant(function, actions.of_operation(operation, runtime))
             self.by_operation[operation] = function.add_alias(ALIAS)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
-        _grant_cognito(worker, pool, settings.worker_actions)
-        if settings.claims:
-            table.grant(worker, *(f"dynamodb:{action}" for action in STORE_ACTIONS))
-        if settings.mail_from:
-            _grant_mail(worker, settings)
-        if event_bus:
-            event_bus.grant_put_events_to(worker)
+        grant(worker, actions.of_worker(runtime))
         self.worker = worker.add_alias(ALIAS)
         self.worker.add_event_source(
             sources.SqsEventSource(
@@ -139,7 +134,7 @@ class Functions(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             code=self._code,
-            handler=f"functions.start.{name}",
+            handler=handler_name(name),
             environment=self._environment,
             log_group=log_group,
             memory_size=int(settings.memory_size),
@@ -176,14 +171,6 @@ class Functions(Construct):
             ),
         )
         return key.secret_value.unsafe_unwrap()
-
-
-def _grant_cognito(
-    function: lambda_.Function, pool: cognito.IUserPool, actions: Iterable[str]
-) -> None:
-    signed = [f"cognito-idp:{action}" for action in actions if action.startswith(_SIGNED)]
-    if signed:
-        pool.grant(function, *signed)
 
 
 def _grant_mail(function: lambda_.Function, settings: Settings) -> None:

@@ -16,13 +16,13 @@ from constructs import Construct
 
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
+from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED
 from functions.records import (
     CRASH,
     HIDDEN,
     NAMESPACE,
     SERVICE,
     SUCCESS,
-    Cause,
     Degradation,
 )
 from functions.settings import Settings
@@ -78,7 +78,7 @@ class Observability(Construct):
         abuse = {
             "Resets": Watch(self._count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
             "CodeMismatches": Watch(self._count(problems.CODE_MISMATCH.code), most, 1),
-            "LimitsHit": Watch(self._count(Cause.ATTEMPTS_LIMIT), most, 1),
+            "LimitsHit": Watch(self._count(ATTEMPTS_LIMIT.cause), most, 1),
             "ClientErrors": Watch([api.rest_api.metric_client_error()], most, 1),
             "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }
@@ -106,8 +106,8 @@ class Observability(Construct):
                 OLD_MESSAGE,
                 statistic=cloudwatch.Stats.MAXIMUM,
             ),
-            "MessagesExpired": Watch(self._count(Cause.MESSAGE_EXPIRED, functions=[WORKER]), 1),
-            "DailyMailLimit": Watch(self._count(Cause.DAILY_MAIL_LIMIT), 1),
+            "MessagesExpired": Watch(self._count(MESSAGE_EXPIRED.cause, functions=[WORKER]), 1),
+            "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
         }
         degradations = {
             str(one): Watch(self._count(one), 1)

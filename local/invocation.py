@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from functions.api.caller import read_claims
-from functions.operations import FUNCTIONS, WORKER
+from functions.operations import FUNCTIONS, WORKER, handler_name
+from functions.settings import Settings
 from local import emulator
 from local.deployment import local_stack
 from local.processes import ROOT
@@ -71,13 +72,14 @@ def _read(path: Path, name: str) -> str:
 
 def _invoke(name: str, text: str, stack: Stack) -> None:
     event = _fill(text, stack)
-    function = _function(stack, f"functions.start.{name}")
+    function = _function(stack, handler_name(name))
     emulator.isolate(stack.endpoint)
     os.environ.update(function["Environment"]["Variables"])
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:
         # Imported late, because Powertools reads its settings and output stream at import.
-        answer = import_module(f"functions.{name}.handler").handler(event, context)
+        handler = import_module(f"functions.{name}.handler").build(Settings.from_environment())
+        answer = handler(event, context)
     if "{{" in text:
         stack.create(stack.demo_user)
     _print_answer(answer)

@@ -54,7 +54,7 @@ class Endpoint[R: Request](Handler):
         self.operation = request_type.operation
         self.request_type = request_type
         self.hidden_answer = hidden_answer
-        self._carry_out = operate
+        self.operate = operate
         self._hides = hidden_answer is not None and not settings.reveal_user_existence
         super().__init__(self.operation.id, settings, limits)
 
@@ -148,7 +148,7 @@ class Endpoint[R: Request](Handler):
         with the key could find out when Cognito answered.
         """
         try:
-            return self._carry_out(scope, request)
+            return self.operate(scope, request)
         except Failure as failure:
             if self._hides and failure.action == self.operation.action:
                 interval = self.settings.response_interval

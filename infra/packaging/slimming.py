@@ -14,27 +14,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from functions.operations import (
-    COUNT_ACTIONS,
-    EVENT_ACTIONS,
-    MAIL_ACTIONS,
-    QUEUE_ACTIONS,
-    STORE_ACTIONS,
-    WORKER_ACTIONS,
-    Operation,
-)
+from functions.aws.actions import ACTIONS as TABLE
 
 ACTIONS: Final = {
-    "cognito-idp": {
-        *WORKER_ACTIONS,
-        *(action for operation in Operation for action in operation.actions(revealed=True)),
-    },
-    "dynamodb": {*COUNT_ACTIONS, *STORE_ACTIONS},
-    "events": set(EVENT_ACTIONS),
-    "sesv2": set(MAIL_ACTIONS),
-    "sqs": set(QUEUE_ACTIONS),
+    service: {action.name for action in TABLE.values() if action.client.service == service}
+    for service in {action.client.service for action in TABLE.values()}
 }
-"""All that the functions ask AWS."""
+"""The actions that the functions ask of each service of AWS."""
 
 UNUSED: Final = (
     "*.dist-info",

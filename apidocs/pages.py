@@ -181,7 +181,8 @@ def write_reference() -> str:
             ("member", "type", "present", "meaning"),
             (
                 _describe_member(one.name, kinds[one.name], one.metadata["logged"])
-                for one in members
+                for one in fields(Record)
+                if "logged" in one.metadata
             ),
         ),
         errors=", ".join(f"`{one}`" for one in sorted(ERRORS)),

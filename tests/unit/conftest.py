@@ -1,11 +1,9 @@
 """Run the real handlers against a scripted Cognito on loopback. Our code is not patched."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -14,11 +12,10 @@ from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws import clients
-from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support import contract
-from tests.support.front import CognitoFront, CognitoRequest
-from tests.support.invocation import SETTINGS, Deployment, Reply, make_message
+from tests.support.front import CognitoFront, CognitoRequest, Refusal, Respond
+from tests.support.invocation import SETTINGS, Clock, Deployment, Reply, make_message
 
 # No test asserts a time, so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
@@ -26,7 +23,6 @@ settings.load_profile("untimed")
 
 type Invoke = Callable[..., Reply]
 type Configure = Callable[..., None]
-type Expire = Callable[[], object]
 
 
 def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
@@ -34,16 +30,29 @@ def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
     return [request for request in front.requests if request.action == operation.action]
 
 
+def after(clock: Clock, seconds: float, error: str | None) -> Respond:
+    """Play a Cognito that takes so long for a code or a change, and then acts or refuses."""
+
+    def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
+        if action in {"ForgotPassword", "ConfirmForgotPassword"}:
+            clock.sleep(seconds)
+            if error:
+                raise Refusal(error, "")
+        return {"UserPool": {}, "UserPoolClient": {}}
+
+    return respond
+
+
 class Service:
     """The current deployment, and the fronts before AWS."""
 
     def __init__(self, front: CognitoFront) -> None:
-        self.deployment = Deployment()
+        self.deployment = Deployment(Clock())
         self._front = front
 
     def configure(self, **changes: Any) -> None:
-        """Deploy with other settings."""
-        self.deployment = Deployment(**changes)
+        """Deploy with other settings or `times`; the clock goes on."""
+        self.deployment = Deployment(self.deployment.clock, **changes)
 
     def invoke(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
         """Invoke a handler; the response must be one that the OpenAPI document has."""
@@ -89,8 +98,13 @@ def service(cognito: CognitoFront) -> Service:
 def configure(cognito: CognitoFront, service: Service) -> Configure:
     """Change settings for one test; each test has a deployment and a front of its own."""
     cognito.reset()
-    service.configure()
+    service.deployment = Deployment(Clock())
     return service.configure
+
+
+@pytest.fixture
+def clock(service: Service) -> Clock:
+    return service.deployment.clock
 
 
 @pytest.fixture(scope="session")
@@ -117,12 +131,3 @@ def mock_table() -> Iterator[DynamoDBClient]:
 def dynamodb(configure: Configure) -> Iterator[DynamoDBClient]:
     with mock_table() as client:
         yield client
-
-
-@pytest.fixture
-def expire_policies() -> Iterator[Expire]:
-    """Let the time pass for which a password policy is kept."""
-    now = time.time
-    late = patch("time.time", lambda: now() + POLICY_LIFETIME)
-    yield late.start
-    patch.stopall()

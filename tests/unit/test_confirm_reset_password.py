@@ -1,12 +1,10 @@
-import time
-
 import pytest
 
 from functions.aws.changes import TRIGGER_CAUSES
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES
+from tests.support.invocation import BODIES, NOW, Clock
 from tests.unit.conftest import Invoke, Service
 
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
@@ -58,15 +56,14 @@ def test_an_unknown_outcome_ends_sessions_only_if_the_account_has_changed_since(
     cognito: CognitoFront,
     invoke: Invoke,
     service: Service,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
 ) -> None:
-    now = time.time()
     cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=now + changed))
+    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + changed))
 
     reply = invoke(CONFIRM)
     before = {request.action for request in cognito.requests}
-    monkeypatch.setattr("time.time", lambda: now + age)
+    clock.now += age
     work = service.work()
 
     assert (reply.status, "AdminUserGlobalSignOut" in before) == (504, False)
@@ -79,7 +76,7 @@ def test_a_trigger_that_fails_after_the_change_leaves_no_session(
     error: str, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("ConfirmForgotPassword", error=error)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
+    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
     assert invoke(CONFIRM).body["type"] == CODE_REFUSED.type
     service.work()

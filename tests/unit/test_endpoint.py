@@ -12,8 +12,8 @@ import pytest
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, CLIENT_ID, ORIGIN, REQUEST_ID
-from tests.unit.conftest import Configure, Invoke, Service, sent
+from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, Clock
+from tests.unit.conftest import Configure, Invoke, Service, after, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -166,29 +166,24 @@ def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:
     assert invoke(RESET).log.keys() & {"rules", "cause", "note"} == set()
 
 
-STEP = 0.2
-
-
-@pytest.mark.parametrize("delay", [0.0, 0.25])
-@pytest.mark.parametrize(
-    "trouble", [{"error": "UserNotFoundException"}, {"error": "TooManyRequestsException"}]
-)
+@pytest.mark.parametrize(("cognito_takes", "lasts"), [(0.0, 0.0), (0.25, 2.0), (2.5, 4.0)])
+@pytest.mark.parametrize("error", ["UserNotFoundException", "TooManyRequestsException"])
 def test_a_refusal_of_cognito_waits_for_the_next_multiple_of_the_interval(
-    trouble: dict[str, Any],
-    delay: float,
+    error: str,
+    cognito_takes: float,
+    lasts: float,
     cognito: CognitoFront,
     configure: Configure,
+    clock: Clock,
     invoke: Invoke,
 ) -> None:
-    configure(response_interval=STEP)
-    cognito.answer(CONFIRM.action, delay=delay, **trouble)
+    configure(response_interval=2.0)
+    cognito.respond = after(clock, cognito_takes, error)
 
-    started = time.monotonic()
-    invoke(CONFIRM)
-    took = time.monotonic() - started
+    reply = invoke(CONFIRM)
 
-    assert took // STEP == (1 if delay == 0.0 else 2)
-    assert took % STEP < 0.1
+    assert clock.now - NOW == lasts
+    assert reply.log["duration"] == cognito_takes, "it is the function's own time"
 
 
 @pytest.mark.parametrize(
@@ -206,16 +201,15 @@ def test_nothing_else_waits(
     changes: dict[str, Any],
     cognito: CognitoFront,
     configure: Configure,
+    clock: Clock,
     invoke: Invoke,
 ) -> None:
-    configure(response_interval=5.0, **changes)
-    if changes:
-        cognito.answer(CONFIRM.action, error="UserNotFoundException")
+    configure(response_interval=2.0, **changes)
+    cognito.respond = after(clock, 0.25, "UserNotFoundException" if changes else None)
 
-    started = time.monotonic()
     invoke(CONFIRM, raw=raw)
 
-    assert time.monotonic() - started < 2
+    assert clock.now - NOW in {0.0, 0.25}
 
 
 @public
@@ -293,6 +287,7 @@ def test_an_update_never_reads_the_client_secret(cognito: CognitoFront, invoke: 
 
 
 def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:
+    before = datetime.now(UTC)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
@@ -301,4 +296,5 @@ def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:
     logged = datetime.fromisoformat(reply.log["timestamp"])
 
     assert logged.utcoffset() == timedelta(0)
-    assert abs(datetime.now(UTC) - logged) < timedelta(minutes=1)
+    assert before <= logged + timedelta(milliseconds=1)
+    assert logged <= datetime.now(UTC)

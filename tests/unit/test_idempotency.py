@@ -1,16 +1,16 @@
 """A client that lost the answer repeats its request with the same key and gets the first answer."""
 
-import time
 from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, Reply
-from tests.unit.conftest import Configure, Expire, Invoke, sent
+from tests.support.invocation import BODIES, NOW, Clock, Reply
+from tests.unit.conftest import Configure, Invoke, sent
 from tests.unit.test_limits import NAME, WRONG
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
@@ -114,7 +114,7 @@ def test_a_repeat_of_a_request_in_progress_is_told_to_wait(
     operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
 ) -> None:
     repeatable(invoke, operation)
-    interrupt(dynamodb, until=time.time() + 20)
+    interrupt(dynamodb, until=NOW + 20)
 
     reply = repeatable(invoke, operation)
 
@@ -127,7 +127,7 @@ def test_the_guarantee_ends_with_the_time_of_a_function_that_was_killed(
     operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
 ) -> None:
     repeatable(invoke, operation)
-    interrupt(dynamodb, until=time.time() - 1)
+    interrupt(dynamodb, until=NOW - 1)
 
     assert repeatable(invoke, operation).status == 204
     assert len(sent(cognito, operation)) == 2
@@ -196,12 +196,12 @@ def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> No
 @changing
 @pytest.mark.usefixtures("dynamodb")
 def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+    operation: Operation, cognito: CognitoFront, invoke: Invoke, clock: Clock
 ) -> None:
     repeatable(invoke, operation)
     stricter = {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 99}}}}
     cognito.answer("DescribeUserPool", body=stricter)
-    expire_policies()
+    clock.now += POLICY_LIFETIME
 
     assert repeatable(invoke, operation).status == 204
 
@@ -210,6 +210,7 @@ def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
 def test_a_request_that_is_padded_is_in_progress_for_as_long(
     cognito: CognitoFront,
     configure: Configure,
+    clock: Clock,
     invoke: Invoke,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,7 +223,7 @@ def test_a_request_that_is_padded_is_in_progress_for_as_long(
         if not meanwhile:
             meanwhile.append(repeatable(invoke, CONFIRM).status)
 
-    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(clock, "sleep", sleep)
 
     assert repeatable(invoke, CONFIRM).status == 400
     assert meanwhile == [409]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,8 @@ from functions import start
 from functions.operations import FUNCTIONS, WORKER, Operation
 from tests.support import ROOT
 from tests.support.contract import ids
-from tests.support.front import CognitoFront
-from tests.support.invocation import SETTINGS, Context, call, make_event
+from tests.support.front import CognitoFront, Refusal
+from tests.support.invocation import SETTINGS, TIMES, Clock, Context, call, make_event
 
 PACKAGES = {
     "app": {"functions", "infra"},
@@ -213,15 +214,20 @@ def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
 
 
 def test_a_start_gives_up_before_lambda_does(
-    cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
+    cognito: CognitoFront, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each attempt takes two seconds, and none begins when three have passed."""
+
+    def respond(*_: object) -> dict[str, Any]:
+        clock.sleep(2.0)
+        raise Refusal("TooManyRequestsException", "")
+
     for name, value in SETTINGS.replace(user_pool_id="us-east-1_slow").environment().items():
         monkeypatch.setenv(name, value)
     import_module("functions.worker.handler")
     monkeypatch.delitem(sys.modules, "functions.worker.handler")
-    cognito.answer("DescribeUserPoolClient", delay=10)
+    cognito.respond = respond
 
-    _ = getattr(start, WORKER)
+    start.start(WORKER, TIMES._replace(clock=clock))
 
     assert len(cognito.requests) == 2

@@ -1,7 +1,6 @@
 """Attempts are counted before Cognito is asked, so that known and unknown users look alike."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
@@ -16,7 +15,7 @@ from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
 from functions.protection.limits import REFUSALS_BEFORE_EVENT
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SETTINGS, SUB, USERNAME
+from tests.support.invocation import BODIES, NOW, SETTINGS, SUB, USERNAME, Clock
 from tests.unit.conftest import Configure, Invoke, Service, sent
 from tests.unit.test_notifications import put
 
@@ -69,17 +68,14 @@ def test_allows_the_limit_and_then_says_when_to_try_again(
     assert len(done) == limit
 
 
-def test_tells_the_true_time_to_the_end_of_the_window(
-    limited: DynamoDBClient, invoke: Invoke
-) -> None:
-    replies = [invoke(RESET) for _ in range(6)]
+@pytest.mark.usefixtures("limited")
+def test_tells_the_true_time_to_the_end_of_the_window(clock: Clock, invoke: Invoke) -> None:
+    *_, refused = (invoke(RESET) for _ in range(6))
 
-    ids = [item["id"]["S"] for item in limited.scan(TableName=NAME)["Items"]]
-    ends = set()
-    for _, key, window in (id_.split("#") for id_ in ids):
-        offset = int(key[:8], 16) % 3600
-        ends.add((int(window) + 1) * 3600 - offset - time.time())
-    assert any(abs(int(replies[-1].headers["Retry-After"]) - end) < 2 for end in ends)
+    clock.now += int(refused.headers["Retry-After"]) - 1
+    assert invoke(RESET).status == 429
+    clock.now += 1
+    assert [invoke(RESET).status for _ in range(6)] == [200] * 5 + [429]
 
 
 @pytest.mark.usefixtures("limited")
@@ -292,7 +288,7 @@ def test_the_table_holds_neither_a_name_nor_an_address(
 
     assert len(items) == 4
     assert not [v for v in ("demo", "example", "192.0.2", "482916", "quiet") if v in str(items)]
-    assert all(int(item["expiration"]["N"]) > time.time() for item in items)
+    assert all(int(item["expiration"]["N"]) == NOW + 3600 for item in items)
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)

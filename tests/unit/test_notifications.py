@@ -1,14 +1,13 @@
 """A changed password is announced, and a mere request is not."""
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from functions.operations import Operation
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import REQUEST_ID, SUB, USERNAME
+from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME
 from tests.unit.conftest import Configure, Invoke, Service
 
 RESET, CONFIRM, UPDATE = (
@@ -144,7 +143,7 @@ def test_a_change_of_unknown_outcome_is_announced_once_it_shows(
     operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer(operation.action, reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
+    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
     assert invoke(operation).status == 504
     service.work()

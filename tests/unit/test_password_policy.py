@@ -11,12 +11,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, Reply
-from tests.unit.conftest import Configure, Expire, Invoke, Service
+from tests.support.invocation import BODIES, Clock, Reply
+from tests.unit.conftest import Configure, Invoke, Service
 
 POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
@@ -80,11 +81,11 @@ def test_anyone_may_keep_a_policy_for_five_minutes_and_a_failure_for_no_time(
 
 
 def test_gives_the_last_policy_while_the_pool_cannot_be_read(
-    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+    cognito: CognitoFront, invoke: Invoke, clock: Clock
 ) -> None:
     first = invoke(POLICY)
     cognito.answer("DescribeUserPool", error="TooManyRequestsException")
-    expire_policies()
+    clock.now += POLICY_LIFETIME
 
     reply = invoke(POLICY)
 

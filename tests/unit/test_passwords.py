@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SUB, TOKEN, Reply
-from tests.unit.conftest import Configure, Expire, Invoke, sent
+from tests.support.invocation import BODIES, SUB, TOKEN, Clock, Reply
+from tests.unit.conftest import Configure, Invoke, sent
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
@@ -225,23 +226,23 @@ def test_answers_a_weak_password_alike_for_every_user(
 
 
 def test_reads_the_policy_again_after_five_minutes(
-    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+    cognito: CognitoFront, invoke: Invoke, clock: Clock
 ) -> None:
     assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
     policy(cognito, MinimumLength=20)
     assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
 
-    expire_policies()
+    clock.now += POLICY_LIFETIME
 
     assert choose(invoke, CONFIRM, "sixteen letters!").rules == {("#/newPassword", "minLength")}
 
 
 def test_keeps_the_old_policy_while_it_cannot_be_read(
-    cognito: CognitoFront, invoke: Invoke, expire_policies: Expire
+    cognito: CognitoFront, invoke: Invoke, clock: Clock
 ) -> None:
     choose(invoke, CONFIRM, "sixteen letters!")
     cognito.answer("DescribeUserPool", error="TooManyRequestsException")
-    expire_policies()
+    clock.now += POLICY_LIFETIME
 
     reply = choose(invoke, CONFIRM, "weak")
 

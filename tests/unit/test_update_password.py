@@ -1,5 +1,4 @@
 import json
-import time
 from base64 import b64encode
 
 import pytest
@@ -10,6 +9,7 @@ from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import (
     BODIES,
     CLIENT_ID,
+    NOW,
     TOKEN,
     call,
     make_claims,
@@ -204,7 +204,7 @@ def test_an_unknown_outcome_ends_sessions_only_if_asked_to_and_if_the_account_ha
     everywhere: bool, cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:
     cognito.answer("ChangePassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time() + 1))
+    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
     reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": everywhere}})
     service.work()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ from functions.aws.queue import Message, Task
 from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support import ROOT
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import REQUEST_ID, make_message
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.support.invocation import NOW, REQUEST_ID, Clock, make_message
+from tests.unit.conftest import Configure, Invoke, Service, after
 
 RESET = Operation.RESET_PASSWORD
 
@@ -157,16 +156,23 @@ def test_a_code_that_comes_too_late_is_not_sent(
     assert work.body == {"batchItemFailures": []}
 
 
+@pytest.mark.parametrize(("cognito_takes", "lasts"), [(0.0, 1.0), (0.75, 1.0), (1.5, 1.5)])
 @pytest.mark.parametrize("error", [None, "UserNotFoundException"])
 def test_a_code_takes_its_share_of_a_second_however_quick_cognito_is(
-    error: str | None, cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+    error: str | None,
+    cognito_takes: float,
+    lasts: float,
+    cognito: CognitoFront,
+    configure: Configure,
+    clock: Clock,
+    invoke: Invoke,
+    service: Service,
 ) -> None:
-    configure(code_interval=0.2)
-    if error:
-        cognito.answer("ForgotPassword", error=error)
+    configure(code_interval=1.0)
+    cognito.respond = after(clock, cognito_takes, error)
     invoke(RESET)
 
-    assert service.work().log["duration"] >= 0.2
+    assert service.work().log["duration"] == lasts
 
 
 @given(good=st.lists(st.booleans(), min_size=1, max_size=5))
@@ -175,7 +181,7 @@ def test_the_failure_of_one_message_does_not_stop_the_others(
 ) -> None:
     cognito.reset()
     parameters = {"username": "ada", "client_metadata": {}}
-    body = Message(Task.SEND_CODE, REQUEST_ID, "192.0.2.7", None, parameters, time.time())
+    body = Message(Task.SEND_CODE, REQUEST_ID, "192.0.2.7", None, parameters, NOW)
     messages = [make_message(json.dumps(body._asdict()) if one else "{") for one in good]
 
     work = service.deployment.work(*messages)
@@ -226,7 +232,7 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
     task: Task, cognito: CognitoFront, configure: Configure, service: Service
 ) -> None:
     configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
-    cognito.answer("AdminGetUser", body=make_user(changed_at=time.time()))
+    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW))
     text = (ROOT / "events" / f"worker_{task}.json").read_text()
     (message,) = json.loads(text)["Records"]
 

@@ -4,7 +4,6 @@ import json
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
@@ -18,6 +17,7 @@ from functions.records import SERVICE
 from functions.requests import Request
 from functions.settings import Settings
 from functions.times import Times
+from functions.worker import handler as worker
 from tests.support import PATIENCE, ROOT
 
 ORIGIN: Final = "https://app.example"
@@ -162,14 +162,12 @@ class Deployment:
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
-        self.worker = copy(import_module("functions.worker.handler").handler)
-        self.worker.settings, self.worker.times = self.settings, self.times
+        self.worker = worker.build(self.settings, self.times)
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
-            handler = copy(import_module(f"functions.{operation.id}.handler").handler)
-            handler.settings, handler.times = self.settings, self.times
-            self._handlers[operation] = handler
+            module = import_module(f"functions.{operation.id}.handler")
+            self._handlers[operation] = module.build(self.settings, self.times)
         return self._handlers[operation]
 
     def invoke(

@@ -12,6 +12,7 @@ from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws import clients
+from functions.aws.actions import ACTIONS
 from functions.operations import Operation
 from tests.support import contract
 from tests.support.front import CognitoFront, CognitoRequest, Refusal, Respond
@@ -117,7 +118,7 @@ def invoke(service: Service) -> Invoke:
 def mock_table() -> Iterator[DynamoDBClient]:
     """A table of moto, with the client that the functions use."""
     with mock_aws():
-        client = clients.dynamodb()
+        client = clients.find_client(ACTIONS["UpdateItem"].client)
         client.create_table(
             TableName=SETTINGS.table_name,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from functions.aws.actions import of_operation
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, Clock
+from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, SETTINGS, Clock
 from tests.unit.conftest import Configure, Invoke, Service, after, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -249,7 +250,7 @@ def test_a_start_reads_what_the_first_request_needs(
     service.deployment.handler(operation).start()
 
     read = [request.action for request in cognito.requests]
-    actions = operation.actions(revealed=False)
+    actions = [one.name for one in of_operation(operation, service.deployment.settings)]
     assert read == [action for action in actions if action.startswith("Describe")]
     cognito.reset()
     service.invoke(operation)
@@ -273,8 +274,8 @@ def test_a_start_survives_what_it_cannot_read(
 def test_names_users_without_a_call_of_cognito(
     operation: Operation, cognito: CognitoFront, invoke: Invoke
 ) -> None:
-    for action in operation.actions(revealed=False):
-        cognito.answer(action, error="AccessDeniedException")
+    for action in of_operation(operation, SETTINGS):
+        cognito.answer(action.name, error="AccessDeniedException")
 
     assert len(invoke(operation).log["user"]) == 64
 

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from functions import start
-from functions.operations import FUNCTIONS, WORKER, Operation
+from functions.aws.actions import of_operation
+from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
+from functions.settings import Settings
 from tests.support import ROOT
 from tests.support.contract import ids
 from tests.support.front import CognitoFront, Refusal
-from tests.support.invocation import SETTINGS, TIMES, Clock, Context, call, make_event
+from tests.support.invocation import SETTINGS, Context, call, make_event
+from tests.unit.conftest import Service
 
 PACKAGES = {
     "app": {"functions", "infra"},
@@ -164,12 +166,18 @@ def test_importing_every_module_changes_nothing_and_needs_nothing(top: str, tmp_
 
 def test_the_vocabulary_needs_the_standard_library_alone() -> None:
     vocabulary = [m for m, _ in sources() if m.count(".") == 1 and m.startswith("functions.")]
-    code = f"import sys; sys.path.append('.'); import {', '.join(set(vocabulary) - {STARTER})}"
+    code = f"import sys; sys.path.append('.'); import {', '.join(vocabulary)}"
 
     subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=ROOT, check=True)
 
 
-STARTER = "functions.start"
+def load(name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Load a function as Lambda does, and return its handler."""
+    for variable, value in settings.environment().items():
+        monkeypatch.setenv(variable, value)
+    module, _, handler = handler_name(name).rpartition(".")
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    return getattr(import_module(module), handler)
 
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
@@ -177,35 +185,22 @@ def test_a_start_returns_a_handler_that_is_ready(
     operation: Operation, cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS.replace(user_pool_id=f"us-east-1_{operation.id}")
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    # The start imports a module of its own, which the other tests do not see.
-    import_module(f"functions.{operation.id}.handler")
-    monkeypatch.delitem(sys.modules, f"functions.{operation.id}.handler")
 
-    handler = getattr(start, operation.id)
+    handler = load(operation.id, settings, monkeypatch)
 
     read = {request.action for request in cognito.requests}
-    actions = operation.actions(revealed=False)
+    actions = {one.name for one in of_operation(operation, settings)}
     assert read == {action for action in actions if action.startswith("Describe")}
     assert gc.isenabled()
     assert call(handler, make_event(operation, "{", {"Idempotency-Key": "k" * 256})).status == 400
 
 
-def test_a_function_that_is_no_operation_cannot_be_started() -> None:
-    with pytest.raises(AttributeError, match="no_such_operation"):
-        _ = start.no_such_operation
-
-
 def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
     cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in SETTINGS.replace(user_pool_id="us-east-1_worker").environment().items():
-        monkeypatch.setenv(name, value)
-    import_module("functions.worker.handler")
-    monkeypatch.delitem(sys.modules, "functions.worker.handler")
+    settings = SETTINGS.replace(user_pool_id="us-east-1_worker")
 
-    handler = getattr(start, WORKER)
+    handler = load(WORKER, settings, monkeypatch)
 
     assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]
     event = json.loads((ROOT / "events/worker_send_code.json").read_text())
@@ -213,21 +208,15 @@ def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
     assert cognito.requests[-1].action == "ForgotPassword"
 
 
-def test_a_start_gives_up_before_lambda_does(
-    cognito: CognitoFront, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_gives_up_before_lambda_does(cognito: CognitoFront, service: Service) -> None:
     """Each attempt takes two seconds, and none begins when three have passed."""
 
     def respond(*_: object) -> dict[str, Any]:
-        clock.sleep(2.0)
+        service.deployment.clock.sleep(2.0)
         raise Refusal("TooManyRequestsException", "")
 
-    for name, value in SETTINGS.replace(user_pool_id="us-east-1_slow").environment().items():
-        monkeypatch.setenv(name, value)
-    import_module("functions.worker.handler")
-    monkeypatch.delitem(sys.modules, "functions.worker.handler")
     cognito.respond = respond
 
-    start.start(WORKER, TIMES._replace(clock=clock))
+    service.deployment.worker.start()
 
     assert len(cognito.requests) == 2

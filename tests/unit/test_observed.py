@@ -1,5 +1,6 @@
 """The handlers write whatever the alarms, the dashboard and the saved queries read."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,9 +10,10 @@ import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 
 from apidocs.openapi import possible_problems
-from functions import problems
+from functions import outcomes
 from functions.operations import FUNCTIONS, Operation
-from functions.records import Cause, Degradation, Record
+from functions.outcomes import OURS
+from functions.records import Degradation, Record
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
@@ -99,6 +101,8 @@ class World:
         return self.sends(RESET)
 
 
+LOGGED = {one.name for one in dataclasses.fields(Record) if "logged" in one.metadata}
+CAUSES = [row.cause for row in OURS]
 NO_TABLE = {"limits": True, "table_name": "a-table-that-is-not-there"}
 NO_BREACHES = {"breach_endpoint": "http://127.0.0.1:9/range"}
 NOT_AUTHORIZED = "NotAuthorizedException"
@@ -108,27 +112,33 @@ SCENARIOS: dict[str, Scenario] = {
     "Success": lambda w: w.sends(RESET),
     "Hidden": lambda w: w.answer(CONFIRM, CONFIRM.action, error="UserNotFoundException"),
     "Retried": lambda w: w.works(RESET, RESET.action, error="CodeDeliveryFailureException"),
-    Cause.ATTEMPTS_LIMIT: World.limited,
-    Cause.NOT_A_SIGN_IN_NAME: World.named_by_a_sub,
-    Cause.NO_BEARER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
-    Cause.NO_ACCESS_TOKEN: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
-    Cause.FOREIGN_POOL: lambda w: w.sends(UPDATE, claims={"iss": "https://example.com/another"}),
-    Cause.FOREIGN_CLIENT: lambda w: w.sends(UPDATE, claims={"client_id": "another"}),
-    Cause.ANOTHER_TOKEN: lambda w: w.sends(UPDATE, headers={"Authorization": "Bearer another"}),
-    Cause.UNKNOWN_MEANING: lambda w: w.answer(
+    outcomes.ATTEMPTS_LIMIT.cause: World.limited,
+    outcomes.NOT_A_SIGN_IN_NAME.cause: World.named_by_a_sub,
+    outcomes.NO_BEARER_TOKEN.cause: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
+    outcomes.NO_ACCESS_TOKEN.cause: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
+    outcomes.FOREIGN_POOL.cause: lambda w: w.sends(
+        UPDATE, claims={"iss": "https://example.com/another"}
+    ),
+    outcomes.FOREIGN_CLIENT.cause: lambda w: w.sends(UPDATE, claims={"client_id": "another"}),
+    outcomes.ANOTHER_TOKEN.cause: lambda w: w.sends(
+        UPDATE, headers={"Authorization": "Bearer another"}
+    ),
+    outcomes.UNKNOWN_MEANING.cause: lambda w: w.answer(
         UPDATE, "ChangePassword", error=NOT_AUTHORIZED, message="New words"
     ),
-    Cause.WRONG_SECRET_HASH: lambda w: w.answer(
+    outcomes.WRONG_SECRET_HASH.cause: lambda w: w.answer(
         CONFIRM, CONFIRM.action, error=NOT_AUTHORIZED, message=WRONG_HASH
     ),
-    Cause.DAILY_MAIL_LIMIT: lambda w: w.works(
+    outcomes.DAILY_MAIL_LIMIT.cause: lambda w: w.works(
         RESET, RESET.action, error="LimitExceededException", message="Exceeded daily email limit"
     ),
-    Cause.INVITED: lambda w: w.at_a_dead_end(make_user("FORCE_CHANGE_PASSWORD")),
-    Cause.FEDERATED: lambda w: w.at_a_dead_end(make_user("EXTERNAL_PROVIDER")),
-    Cause.NO_VERIFIED_ADDRESS: lambda w: w.at_a_dead_end(make_user(email_verified="false")),
-    Cause.NOT_CHANGED_YET: World.not_changed_yet,
-    Cause.MESSAGE_EXPIRED: lambda w: w.works(RESET, RESET.action, age=700),
+    outcomes.INVITED.cause: lambda w: w.at_a_dead_end(make_user("FORCE_CHANGE_PASSWORD")),
+    outcomes.FEDERATED.cause: lambda w: w.at_a_dead_end(make_user("EXTERNAL_PROVIDER")),
+    outcomes.NO_VERIFIED_ADDRESS.cause: lambda w: w.at_a_dead_end(
+        make_user(email_verified="false")
+    ),
+    outcomes.NOT_CHANGED_YET.cause: World.not_changed_yet,
+    outcomes.MESSAGE_EXPIRED.cause: lambda w: w.works(RESET, RESET.action, age=700),
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
         CONFIRM, "DescribeUserPoolClient", error="AccessDeniedException"
     ),
@@ -158,7 +168,7 @@ def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
     return World(cognito, service)
 
 
-@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden", "Retried"])
+@pytest.mark.parametrize("name", [*CAUSES, *Degradation, "Success", "Hidden", "Retried"])
 def test_a_metric_is_emitted_for_what_it_stands_for(name: str, world: World) -> None:
     reply = SCENARIOS[name](world)
 
@@ -177,7 +187,9 @@ def test_the_log_line_has_every_member_that_is_declared_and_no_other(world: Worl
         *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
         *("function_name", "function_memory_size", "function_arn", "function_request_id"),
     }
-    assert set().union(*logs) - powertools == set(Record.__annotations__)
+    assert set().union(*logs) - powertools == {
+        one.name for one in fields(Record) if "logged" in one.metadata
+    }
 
 
 @pytest.fixture
@@ -194,10 +206,10 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
                 World.works if operation.queued else World.answer,
                 operation=operation,
                 action=operation.action,
-                error=error,
+                error=row.cause,
             )
-            for error, problem in problems.COGNITO.items()
-            if problem in possible
+            for row in outcomes.COGNITO
+            if not row.text and row.problem in possible
         ]
     replies = []
     for scenario in scenarios:

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from apidocs.openapi import handler_of
 from functions.operations import Operation
 from functions.problems import Failure
-from functions.records import Record
-from functions.requests import Caller
 from tests.support.contract import WITH_BODY, ids
-from tests.support.invocation import BODIES, SETTINGS
+from tests.support.invocation import BODIES
 
 NAMES = ["clientMetadata", "confirmationCode", "globalSignOut", "newPassword", "oldPassword"]
 NAMES += ["options", "username", "password"]
@@ -25,7 +23,7 @@ OBJECTS = st.dictionaries(st.sampled_from(NAMES), st.one_of(SCALARS, METADATA))
 
 def accepts(operation: Operation, body: object) -> bool:
     try:
-        handler_of(operation).request_type(body, Caller(), SETTINGS, Record(operation.id))
+        handler_of(operation).request_type(body)
     except Failure:
         return False
     return True

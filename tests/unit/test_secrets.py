@@ -17,15 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apidocs.checklist import declared_errors
+from functions.aws.actions import ACTIONS
 from functions.confirm_reset_password.handler import ConfirmResetPassword
 from functions.operations import Operation
-from functions.problems import MEANINGS, PROBLEMS
-from functions.records import Record
+from functions.outcomes import COGNITO
+from functions.problems import PROBLEMS
 from functions.requests import Caller
 from tests.support import ROOT
 from tests.support.contract import WITH_BODY, ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, SETTINGS, TOKEN, Deployment, make_message
+from tests.support.invocation import BODIES, TOKEN, Deployment, make_message
 from tests.unit.conftest import Invoke, Service
 from tests.unit.test_problems import DECLARED
 
@@ -115,11 +116,9 @@ def test_no_secret_is_recorded_when_a_function_crashes(invoke: Invoke, service: 
 
 
 def test_a_request_object_does_not_print_its_secrets() -> None:
-    caller, record = Caller(access_token=TOKEN), Record("confirm_reset_password")
+    request, caller = ConfirmResetPassword(canaries(CONFIRM)), Caller(access_token=TOKEN)
 
-    request = ConfirmResetPassword(canaries(CONFIRM), caller, SETTINGS, record)
-
-    assert_kept(repr(request), str(request), repr(request.caller), str(request.caller))
+    assert_kept(repr(request), str(request), repr(caller), str(caller))
 
 
 @given(password=st.text(min_size=1, max_size=256).map(lambda text: f"canary{text}"))
@@ -177,10 +176,10 @@ def answers(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     echo = f"You sent {sent[operation.action]}."
     for error in declared_errors(operation):
         yield operation.action, {"error": error, "message": echo}
-    for text, *_ in MEANINGS:
-        yield operation.action, {"error": "NotAuthorizedException", "message": f"{text} {echo}"}
-    actions = operation.actions(revealed=True)
-    for action in (*actions, "UpdateItem", "PutItem", "SendMessage", "PutEvents", ""):
+    for row in COGNITO:
+        error = row.exception or row.cause
+        yield operation.action, {"error": error, "message": f"{row.text} {echo}"}
+    for action in (*ACTIONS, ""):
         echo = f"You sent {sent.get(action)}."
         yield action, {"error": "AccessDeniedException", "message": echo}
         yield action, {"error": "InternalErrorException", "message": echo, "status": 500}

@@ -32,7 +32,7 @@ def public_clients(target: Target) -> Finding:
 
 
 def _resets(target: Target, client: str) -> bool:
-    """Whether Cognito answers a client without a secret; nobody has the name that is used."""
+    """Ask Cognito without a secret, for a name that nobody has, and return whether it answers."""
     nobody = {"ClientId": client, "Username": f"nobody-{secrets.token_hex(8)}@example.com"}
     confirmation = {"ConfirmationCode": "000000", "Password": target.make_password()}
     for call, parameters in (
@@ -204,7 +204,7 @@ def concurrency(target: Target) -> Finding:
 
 
 def _workers(target: Target) -> int:
-    """How many workers run at once."""
+    """Return how many workers may run at once."""
     ours = target.resources.get("AWS::Lambda::EventSourceMapping", ())
     pages = target.client("lambda").get_paginator("list_event_source_mappings").paginate()
     return sum(

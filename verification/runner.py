@@ -16,7 +16,7 @@ DENIED: Final = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 
 
 class Outcome(StrEnum):
-    """What came of a check."""
+    """The outcome of a check."""
 
     HOLDS = "holds"
     WEAKNESS = "weakness"

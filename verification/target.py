@@ -20,17 +20,17 @@ from functions.settings import Settings, declared
 from verification import srp
 
 MARK: Final = "password-service verification"
-"""The attribute `name` of throw-away users, by which one that a killed run left is found."""
+"""The attribute `name` of throw-away users, by which `leftovers` finds those of killed runs."""
 PREFIX: Final = "verification"
 NOTHING: Final[Mapping[str, str]] = {}
 
 
 class NotObservedError(Exception):
-    """A check cannot be made; the text says why, and what would help."""
+    """A check cannot be made. The text says why, and what would help."""
 
 
 class Reply(NamedTuple):
-    """What a caller of the API gets, and after how many seconds."""
+    """The response to a caller of the API, and how long it took."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
 
 
 class Mailbox(NamedTuple):
-    """Where the throw-away user's mail goes, and how it is read."""
+    """An inbox for the throw-away user, and how to read it."""
 
     address: str
     read_code: Callable[[str], str]
@@ -58,7 +58,7 @@ class Mailbox(NamedTuple):
 
 @dataclass
 class Guest:
-    """The throw-away user, and what is known of them at this moment."""
+    """The throw-away user in their present state."""
 
     username: str
     email: str
@@ -72,7 +72,7 @@ class Guest:
 
 @dataclass
 class Target:
-    """A context manager: the throw-away user, if one was made, is removed in the end."""
+    """A deployment. Leaving the context removes the throw-away user, if there is one."""
 
     stack: str
     name: str
@@ -93,7 +93,7 @@ class Target:
     """Return the seconds by which the waits of callers are measured."""
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_values: set[str] = field(default_factory=set)
-    """What no report may contain."""
+    """The values that no report may contain."""
     _guest: str = ""
     _sent: float = 0
 
@@ -260,7 +260,7 @@ class Target:
         return token
 
     def accepts(self, password: str) -> bool:
-        """Whether the throw-away user can sign in with a password."""
+        """Return whether the throw-away user can sign in with a password."""
         try:
             self.sign_in(password)
         except self.cognito.exceptions.NotAuthorizedException:

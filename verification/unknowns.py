@@ -52,7 +52,7 @@ def request_id(target: Target) -> Finding:
 
 @check(
     CHECKS,
-    remedy="Deploy the stage again; if that does not help, list one origin alone.",
+    remedy="Deploy the stage again; if that does not help, list a single origin.",
     local="The emulator allows only the first.",
 )
 def preflight(target: Target) -> Finding:

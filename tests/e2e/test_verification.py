@@ -30,7 +30,7 @@ from verification.stages import describe_local
 from verification.target import MARK, Target
 
 UNSEEN = {"cognito-quota", "killed-function", "traces", "cold-starts", "timing"}
-"""What the emulator has nothing to say about."""
+"""The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
 """The check that a slow machine does not pass."""
 UNASKED = {
@@ -155,7 +155,7 @@ SERVICE_CLIENT = "the-service-client"
 POOL_ARN = f"arn:aws:cognito-idp:{REGION}:000000000000:userpool/a"
 NOBODY = {"Protocol": "http", "Endpoint": "http://127.0.0.1:9/"}
 REST = ""
-"""What a front calls every action whose name is not in a header."""
+"""The action of every request that does not name one in a header."""
 OAUTH = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthScopes": [SCOPE]}
 BLOCKED = dict.fromkeys(("ForgotPassword", "ConfirmForgotPassword"), "ForbiddenException")
 QUOTA = {"Quotas": [{"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0}]}

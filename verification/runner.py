@@ -140,10 +140,9 @@ def to_markdown(name: str, at: str, results: Sequence[Result]) -> str:
         "| check | outcome | claim | observed |",
         "| --- | --- | --- | --- |",
     ]
-    lines += [
-        f"| `{one.check.id}` | {one.finding.outcome} | {one.check.claim} | {_cell(one)} |"
-        for one in results
-    ]
+    for check_, (outcome, observed) in results:
+        cell = observed.replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| `{check_.id}` | {outcome} | {check_.claim} | {cell} |")
     return "\n".join(lines) + "\n"
 
 
@@ -151,7 +150,3 @@ def summarize(results: Sequence[Result]) -> str:
     """Count the outcomes in a sentence."""
     counts = [f"{sum(r.finding.outcome is one for r in results)} {one.value}" for one in Outcome]
     return f"{len(results)} claims: {', '.join(counts)}."
-
-
-def _cell(result: Result) -> str:
-    return result.finding.observed.replace("|", "\\|").replace("\n", " ")

@@ -248,7 +248,11 @@ class Target:
     def sign_in(self, password: str) -> str:
         """Return an access token of the throw-away user; `NotAuthorizedException` if refused."""
         guest = self.guest
-        able = [c for c in self.allowed_clients if "ALLOW_USER_SRP_AUTH" in _flows(c)]
+        able = [
+            c
+            for c in self.allowed_clients
+            if "ALLOW_USER_SRP_AUTH" in c.get("ExplicitAuthFlows", ())
+        ]
         if not able:
             raise NotObservedError("No app client that update accepts signs users in by SRP.")
         answer = srp.sign_in(self.cognito, able[0], guest.username, password)
@@ -337,8 +341,3 @@ def name_function(described: Mapping[str, Any]) -> str:
 _INTERVAL: Final = 1.0
 """Seconds between two looks."""
 _http: Final = urllib3.PoolManager(retries=False, timeout=300)
-
-
-def _flows(client: Mapping[str, Any]) -> Sequence[str]:
-    flows: Sequence[str] = client.get("ExplicitAuthFlows", ())
-    return flows

@@ -1,9 +1,8 @@
-"""`make bench`: this service beside the usual ways to write it, in fresh processes by turns."""
+"""`make bench`: compare this service with the usual ways to write it, in fresh processes."""
 
 import argparse
 import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,24 +10,12 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks import results
-from benchmarks.callers import DEFAULT, DELAYS, MEMORIES, grow, meet
-from benchmarks.execution import (
-    Figures,
-    count_instructions,
-    run_cold,
-    run_script,
-    run_warm,
-    serve_aws,
-)
-from benchmarks.results import NOTHING, SCRIPT, Key, Measured, Met, Round
-from benchmarks.share import measure_error
+from benchmarks.callers import DEFAULT, DELAYS, MEMORIES, meet
+from benchmarks.execution import Figures, count_instructions, run_cold, run_warm, serve_aws
 from benchmarks.stub import AUTHORITY
 from benchmarks.variants import (
     BOTO3,
     COOKBOOK,
-    FEATURES,
-    HTTP,
-    HTTP_SYSTEM_STORE,
     MOST,
     OURS,
     PLAIN_COOKBOOK,
@@ -40,14 +27,12 @@ from benchmarks.variants import (
 )
 from infra.packaging.bundle import ROOT
 
-type Measure = Callable[[], Figures]
-
-ALIKE_WHEN_WARM: Final = (HTTP_SYSTEM_STORE, PLAIN_COOKBOOK)
-"""What byte code and the size of a trust store cost, they cost once."""
+SLOW_ROUNDS: Final = 4
+"""One round of what a caller meets takes as long as this many of the others."""
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print the tables and write them to RESULTS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="fresh processes of each variant")
     rounds = max(1, parser.parse_args().rounds)
@@ -58,89 +43,60 @@ def main() -> None:
         serve_aws(Path(name)) as url,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon,
     ):
-        # Nobody reads it, so the system drops the datagrams that do not fit into its buffer.
+        # Nobody reads the trace segments: the system drops those that do not fit into its buffer.
         daemon.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
         bundles = build_bundles(Path(name))
         variants = list_variants(bundles, url, Path(name) / AUTHORITY, address)
-        measures = _list_measures(variants, bundles)
-        measured = [_measure(measures, number, rounds) for number in range(rounds + 1)]
-        counts: Round = {
-            variant.key: _count(variant, bundles.runtime_client)
+        measured = [_measure(variants, bundles, number, rounds) for number in range(rounds + 1)]
+        counts = {
+            variant.key: count_instructions(variant, bundles.runtime_client)
             for variant in variants
-            if variant.name == OURS
-            # Under valgrind, what a feature asks for would not answer in its time.
-            or (variant.function == MOST.id and variant.name not in FEATURES)
+            if variant.name == OURS or (variant.function == MOST.id and variant.name != PROD)
         }
-        grown = {
-            variant.function: grow(variant, bundles.runtime_client)
-            for variant in variants
-            if variant.name == PROD
-        }
-        met = _meet(bundles, Path(name), address, max(1, rounds // 4))
-        sizes = {
-            "zip_bytes": _zip_size(bundles.ours),
-            "naive_zip_bytes": _zip_size(bundles.boto3, without="__pycache__"),
-        }
-    errors = {memory: measure_error(memory) for memory in MEMORIES}
-    # The first round has only brought the files into the page cache.
-    print(results.write(Measured(measured[1:], counts, met, grown, errors, sizes)))
+        met = _meet(bundles, Path(name), address, max(1, rounds // SLOW_ROUNDS))
+        sizes = _size(bundles.ours), _size(bundles.boto3, without="__pycache__")
+    # The first round only brings the files into the page cache.
+    print(results.write(results.Measured(measured[1:], counts, met, *sizes)))
 
 
-def _meet(bundles: Bundles, folder: Path, daemon: str, rounds: int) -> list[Met]:
-    """Measure what a caller meets: ours by size, and the rivals with the default size."""
-    slow = folder / "slow"
-    slow.mkdir()
-    with serve_aws(slow, DELAYS) as url:
-        variants = list_variants(bundles, url, slow / AUTHORITY, daemon)
-        cases = [
-            (variant, memory)
-            for variant in variants
-            for memory in (MEMORIES if variant.name == PROD else (DEFAULT,))
-            if variant.name in (PROD, COOKBOOK, BOTO3)
-        ]
-        met: list[Met] = []
-        for number in range(rounds):
-            print(f"what a caller meets, round {number + 1} of {rounds}", file=sys.stderr)
-            met.append({})
-            for variant, memory in cases:
-                figures = meet(variant, bundles.runtime_client, memory)
-                met[-1][*variant.key, memory] = figures
-    return met
-
-
-def _list_measures(variants: list[Variant], bundles: Bundles) -> list[tuple[Key, Measure]]:
-    client = bundles.runtime_client
-    floor = next(variant for variant in variants if variant.name == HTTP)
-    script = str(floor.bundle / "http_client.py")
-    measures: list[tuple[Key, Measure]] = [
-        ((NOTHING, None), partial(run_script, ["-c", "pass"], floor.environment)),
-        ((SCRIPT, None), partial(run_script, [script], floor.environment)),
-    ]
-    for variant in variants:
-        measures.append((variant.key, partial(run_cold, variant, client)))
-        if variant.name not in ALIKE_WHEN_WARM:
-            measures.append((variant.key, partial(run_warm, variant, client)))
-    return measures
-
-
-def _measure(measures: list[tuple[Key, Measure]], number: int, rounds: int) -> Round:
+def _measure(
+    variants: list[Variant], bundles: Bundles, number: int, rounds: int
+) -> dict[results.Key, Figures]:
     """Measure one round. Each starts with another variant, so that the order does not matter."""
     print(f"round {number} of {rounds}", file=sys.stderr)
+    measures = []
+    for variant in variants:
+        measures.append((variant.key, partial(run_cold, variant, bundles.runtime_client)))
+        if variant.name != PLAIN_COOKBOOK:  # byte code makes no difference to a warm call
+            measures.append((variant.key, partial(run_warm, variant, bundles.runtime_client)))
     start = number % len(measures)
-    figures: Round = {key: {} for key, _ in measures}
+    figures: dict[results.Key, Figures] = {variant.key: {} for variant in variants}
     for key, measure in measures[start:] + measures[:start]:
         figures[key] |= measure()
     return figures
 
 
-def _count(variant: Variant, runtime_client: Path) -> Figures:
-    print(f"instructions of {variant.name}, {variant.function}", file=sys.stderr)
-    return count_instructions(variant, runtime_client)
+def _meet(bundles: Bundles, folder: Path, daemon: str, rounds: int) -> list[results.Met]:
+    """Measure what a caller meets: ours by memory size, and the rivals with the default size."""
+    slow = folder / "slow"
+    slow.mkdir()
+    with serve_aws(slow, DELAYS) as url:
+        cases = [
+            (variant, memory)
+            for variant in list_variants(bundles, url, slow / AUTHORITY, daemon)
+            if variant.name in (PROD, COOKBOOK, BOTO3)
+            for memory in (MEMORIES if variant.name == PROD else (DEFAULT,))
+        ]
+        met: list[results.Met] = []
+        for number in range(rounds):
+            print(f"what a caller meets, round {number + 1} of {rounds}", file=sys.stderr)
+            met.append({(*v.key, m): meet(v, bundles.runtime_client, m) for v, m in cases})
+    return met
 
 
-def _zip_size(folder: Path, without: str = "") -> int:
-    """Bytes of a deflated zip, as it is uploaded."""
+def _size(folder: Path, without: str = "") -> int:
+    """Return the bytes of a deflated zip, which is how a function is uploaded."""
     with TemporaryDirectory() as name:
         path = Path(name) / "bundle.zip"
         with ZipFile(path, "w", ZIP_DEFLATED) as archive:

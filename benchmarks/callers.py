@@ -1,93 +1,89 @@
-"""What a caller meets: Lambda's share of a processor, and services that take their time.
+"""Measure what a caller waits for, with Lambda's share of a processor and slow AWS services.
 
-The packaged functions run with everything that `prod` switches on, and each request has a new
-`Idempotency-Key`. As on AWS, a start has a whole processor, and everything after it a share.
+Lambda gives a function `memory / 1769` of one processor, in periods of 20 ms, and a whole one while
+it starts. To do so without privileges, a thread reads the process's clock, stops the process with
+SIGSTOP when it has used its share, and continues it in the next period.
 """
 
-import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from threading import Event, Thread
+from typing import Final
 
 from benchmarks.execution import Figures, Process
-from benchmarks.share import limited, processor_time
-from benchmarks.stub import REFUSED
 from benchmarks.variants import Variant
 from functions.settings import Settings
-from tests.support.runtime import RuntimeFailure
 
 DELAYS: Final = {
-    "cognito-idp": 0.030,
-    "dynamodb": 0.005,
-    "sqs": 0.010,
-    "events": 0.010,
+    "AWSCognitoIdentityProviderService": 0.030,
+    "DynamoDB_20120810": 0.005,
+    "AmazonSQS": 0.010,
+    "AWSEvents": 0.010,
     "breaches": 0.040,
 }
-"""Seconds that each service takes, more than over loopback."""
+"""Seconds that each service takes longer than the stub."""
 MEMORIES: Final = (128, 256, 512, 1024)
-"""MB."""
+"""Memory sizes in MB."""
 DEFAULT: Final = int(Settings.of_stage("prod").memory_size)
-"""MB of a function that nobody has configured."""
+"""The default memory size in MB."""
 WARM_CALLS: Final = 5
-GROWTH: Final = 100
-"""Calls whose processor time is compared: the first ones and the last ones of `GROWN`."""
-GROWN: Final = 5000
-
-_REFUSABLE: Final = ("confirmationCode", "oldPassword", "username")
-"""The member of a body for which Cognito refuses it, if it has several of them the first."""
+PERIOD: Final = 0.020
+"""Seconds."""
+WHOLE: Final = 1769
+"""The MB with which a function gets a whole processor."""
 
 
 def meet(variant: Variant, runtime_client: Path, memory: int) -> Figures:
-    """Measure one fresh process from its start, and its calls by what their answers are."""
+    """Measure the start, the first call and the warm calls of a fresh process."""
     with Process(variant, runtime_client) as process:
         ready = process.wait_until_ready()
-        with limited(process.pid, memory):
+        with _limited(process.pid, memory):
             for _ in range(1 + WARM_CALLS):
                 process.ask(variant.event)
-            for event in _failing(variant) if memory == DEFAULT else ():
-                for _ in range(2):
-                    process.invoke(event)
-        first, *later = _spans(process.times)
-        init = (ready - process.started) * 1e3
-    figures = {"init_ms": init, "first_ms": first, "warm_ms": median(later[:WARM_CALLS])}
-    if failed := later[WARM_CALLS:]:
-        figures |= {"refused_ms": median(failed[:2]), "malformed_ms": median(failed[2:])}
-    return figures
+        pairs = zip(process.times[::2], process.times[1::2], strict=True)
+        first, *warm = ((answered - handed_over) * 1e3 for handed_over, answered in pairs)
+    start = (ready - process.started) * 1e3
+    return {"start_ms": start, "first_ms": first, "warm_ms": median(warm)}
 
 
-def _spans(times: list[float]) -> list[float]:
-    """Milliseconds from each event to its answer."""
-    pairs = zip(times[::2], times[1::2], strict=True)
-    return [(answered - handed_over) * 1e3 for handed_over, answered in pairs]
+@contextmanager
+def _limited(pid: int, memory: int) -> Iterator[None]:
+    """Limit a process to the processor share of a function with this much memory."""
+    ended = Event()
+    controller = Thread(target=_control, args=(pid, PERIOD * memory / WHOLE, ended))
+    controller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        controller.join()
 
 
-def _failing(variant: Variant) -> list[dict[str, Any]]:
-    """Return a request that Cognito refuses, and one that nothing can read."""
-    event = variant.event
-    if not (variant.keyed and event["body"]):
-        return []
-    body = json.loads(event["body"])
-    member = next(name for name in _REFUSABLE if name in body)
-    refused = body | {member: f"{REFUSED}@example.com"}
-    return [event | {"body": json.dumps(refused)}, event | {"body": "{"}]
+def _control(pid: int, quota: float, ended: Event) -> None:
+    with suppress(ProcessLookupError):
+        due = time.perf_counter()
+        allowed = _processor_time(pid)
+        while not ended.is_set():
+            used, now = _processor_time(pid), time.perf_counter()
+            if now >= due:
+                # Unused time expires, and overused time is deducted from the next period.
+                allowed = min(allowed, used) + quota
+                due += PERIOD * ((now - due) // PERIOD + 1)
+                os.kill(pid, signal.SIGCONT)
+            if used < allowed:
+                # One thread cannot use up the rest in less time.
+                time.sleep(min(allowed - used, due - now))
+            else:
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(due - now)
+        os.kill(pid, signal.SIGCONT)
 
 
-def grow(variant: Variant, runtime_client: Path) -> Figures:
-    """Compare what the first and the last of thousands of calls cost a process."""
-    with Process(variant, runtime_client) as process:
-        process.wait_until_ready()
-        marks = []
-        for number in range(GROWN):
-            if number in (0, GROWTH, GROWN - GROWTH):
-                marks.append((processor_time(process.pid), process.resident_bytes))
-            answer = process.invoke(variant.event)
-            if answer["statusCode"] not in (200, 204):
-                raise RuntimeFailure(process.printed)
-        marks.append((processor_time(process.pid), process.resident_bytes))
-    (begun, _), (early, early_bytes), (later, _), (late, late_bytes) = marks
-    return {
-        "early_ms": (early - begun) / GROWTH * 1e3,
-        "late_ms": (late - later) / GROWTH * 1e3,
-        "early_mb": early_bytes / 1e6,
-        "late_mb": late_bytes / 1e6,
-    }
+def _processor_time(pid: int) -> float:
+    """Return the processor seconds of a process, by the clock that Linux has for each."""
+    return time.clock_gettime((~pid << 3) | 2)

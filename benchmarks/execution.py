@@ -1,4 +1,4 @@
-"""Measures one fresh process."""
+"""Measure one fresh process."""
 
 import json
 import os
@@ -17,12 +17,11 @@ from benchmarks.stub import ANSWERS
 from benchmarks.variants import Variant
 from functions.records import HIDDEN, Degradation
 from infra.packaging.bundle import ROOT
+from tests.support import PATIENCE
 from tests.support.runtime import Runtime, RuntimeFailure
 
 WARM_CALLS: Final = 40
-"""In each of the probe's repeats."""
-PATIENCE: Final = 180
-"""Seconds for one answer; under valgrind everything takes thirty times as long."""
+"""The calls in each of the probe's repeats."""
 
 type Figures = dict[str, float]
 
@@ -39,7 +38,7 @@ def serve_aws(folder: Path, delays: Mapping[str, float] | None = None) -> Iterat
 
 
 class Process(Runtime):
-    """A runtime whose process tells what it used."""
+    """A runtime that can also measure its process."""
 
     def __init__(
         self,
@@ -72,16 +71,8 @@ class Process(Runtime):
 
     @property
     def peak_bytes(self) -> int:
-        """Of this program alone: `ru_maxrss` counts what its parent had before it, too."""
-        return self._read_bytes("VmHWM")
-
-    @property
-    def resident_bytes(self) -> int:
-        """The memory that it has now."""
-        return self._read_bytes("VmRSS")
-
-    def _read_bytes(self, name: str) -> int:
-        match = re.search(rf"{name}:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        """The peak of this program. `ru_maxrss` includes what the parent had before the fork."""
+        match = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         return int(match[1]) * 1024 if match else 0
 
     def stop(self) -> struct_rusage:
@@ -92,7 +83,7 @@ class Process(Runtime):
         return usage
 
     def ask(self, event: object) -> None:
-        """Raise `RuntimeFailure` if it did not succeed, even if the answer does not say so."""
+        """Invoke the function, and raise `RuntimeFailure` if anything failed, even if hidden."""
         answer = self.invoke(event, PATIENCE)
         printed = self.printed
         failed = any(name in printed for name in (HIDDEN, *Degradation))
@@ -102,7 +93,7 @@ class Process(Runtime):
 
 
 def run_cold(variant: Variant, runtime_client: Path) -> Figures:
-    """From the start of a process to its first answer."""
+    """Measure a process from its start to its first answer."""
     with Process(variant, runtime_client) as process:
         process.ask(variant.event)
         handed_over, answered = process.times[:2]
@@ -126,22 +117,9 @@ def run_warm(variant: Variant, runtime_client: Path) -> Figures:
     return measured
 
 
-def run_script(arguments: Sequence[str], environment: dict[str, str]) -> Figures:
-    """From the start of a Python without Lambda's runtime client to its end."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", *arguments], env=environment, cwd="/"
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    elapsed = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeFailure(f"{arguments} ended with {process.returncode}")
-    return {"cold_ms": elapsed * 1e3, "cpu_ms": (usage.ru_utime + usage.ru_stime) * 1e3}
-
-
 def count_instructions(variant: Variant, runtime_client: Path) -> Figures:
-    """Millions of instructions from start to first answer; nothing where valgrind is missing."""
+    """Return the millions of instructions up to the first answer, or nothing without valgrind."""
+    print(f"instructions of {variant.name}, {variant.function}", file=sys.stderr)
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         return {}
@@ -151,5 +129,5 @@ def count_instructions(variant: Variant, runtime_client: Path) -> Figures:
         process.stop()
         match = re.search(r"I\s+refs:\s+([\d,]+)", process.printed)
     if match is None:
-        raise RuntimeFailure("valgrind has not said how many instructions there were")
+        raise RuntimeFailure("valgrind did not print the number of instructions")
     return {"minstr": int(match[1].replace(",", "")) / 1e6}

@@ -1,7 +1,7 @@
-"""A handler around a handler: measures, inside the function's own process, its warm calls.
+"""Wrap a handler to measure its warm calls inside the function's own process.
 
-It is installed beside AWS's runtime client, outside the bundles, and treats every function alike.
-It imports late, so that the function's own modules can be counted first.
+It is installed next to AWS's runtime client, outside the bundles, so all functions are treated the
+same. It imports late, so that the function's own modules can be counted first.
 """
 
 import os
@@ -16,14 +16,14 @@ _module, _, _name = os.environ["PROBED_HANDLER"].rpartition(".")
 _handler = getattr(import_module(_module), _name)
 
 REPEATS = 5
-"""The least of them counts: what else the machine does can only add."""
+"""The shortest one counts, because other work on the machine can only add time."""
 
 
 def handler(event: dict[str, Any], context: object) -> object:
-    """Answer as the function does, or else what the `probe` of the event asks for."""
+    """Answer as the function does, or measure what the `probe` of the event asks for."""
     if "probe" not in event:
         return _handler(event, context)
-    # Less this module and the runtime's entry for it.
+    # Without this module.
     modules = len(sys.modules) - 1
     probe = event["probe"]
 
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: object) -> object:
 
 
 def _processor_time(call: "Callable[[], object]", calls: int, sampled: int = 1) -> float:
-    """Microseconds of processor time for one call whose trace is sampled, or not."""
+    """Return the microseconds of processor time of a call whose trace is sampled, or not."""
     import time  # noqa: PLC0415
 
     def once() -> float:

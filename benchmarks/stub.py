@@ -1,8 +1,8 @@
-"""A Cognito that agrees, over TLS on loopback and in a process of its own.
+"""Serve a Cognito that accepts everything, over TLS on loopback and in a process of its own.
 
 `python -m benchmarks.stub FOLDER [DELAYS]` writes `authority.pem` there, the certificate to trust,
-prints its URL, and ends with its standard input. The delays are JSON: for each service, how many
-seconds it waits before it responds. `breaches` is the service that knows breached passwords.
+prints its URL, and ends with its standard input. The delays are JSON: for each service, by the
+prefix of its `X-Amz-Target`, the seconds before it responds. `breaches` is the breach service.
 """
 
 import json
@@ -22,9 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-
-from functions.operations import Operation
-from infra.packaging.slimming import ACTIONS
 
 ADDRESS: Final = "127.0.0.1"
 AUTHORITY: Final = "authority.pem"
@@ -58,15 +55,8 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
 }
 
-REFUSED: Final = "refuse-this"
-"""What an operation's own action is refused for, if it is in the request."""
-
-_SERVICES: Final = {action: service for service, actions in ACTIONS.items() for action in actions}
-_REFUSABLE: Final = {operation.action for operation in Operation}
-_REFUSAL: Final = {"__type": "NotAuthorizedException", "message": "Incorrect username or password."}
-
 _BREACHES: Final = b"\r\n".join(b"%035X:%d" % (number, number % 7) for number in range(900))
-"""As many as the range API of breached passwords has for one prefix."""
+"""The range API of breached passwords has about this many for one prefix."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -78,19 +68,17 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def do_GET(self) -> None:
-        self._send(200, "text/plain", _BREACHES, "breaches")
+        self._send("text/plain", _BREACHES, "breaches")
 
     def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"]))
-        action = self.headers["X-Amz-Target"].rpartition(".")[2]
-        refused = action in _REFUSABLE and REFUSED.encode() in asked
-        body = json.dumps(_REFUSAL if refused else ANSWERS[action]).encode()
-        media_type = "application/x-amz-json-1.1"
-        self._send(400 if refused else 200, media_type, body, _SERVICES[action])
+        self.rfile.read(int(self.headers["Content-Length"]))
+        service, _, action = self.headers["X-Amz-Target"].partition(".")
+        body = json.dumps(ANSWERS[action]).encode()
+        self._send("application/x-amz-json-1.1", body, service)
 
-    def _send(self, status: int, content_type: str, body: bytes, service: str) -> None:
+    def _send(self, content_type: str, body: bytes, service: str) -> None:
         time.sleep(self.server.delays.get(service, 0.0))
-        self.send_response(status)
+        self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", "4a0f3e55-6c1b-4f0e-9a38-2d7c5b8e1f60")
@@ -98,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Say nothing: it would take the processor from what is measured."""
+        """Log nothing, because it would take processor time from what is measured."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -106,11 +94,11 @@ class _Server(ThreadingHTTPServer):
     delays: Mapping[str, float]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: every function that is measured ends without a farewell."""
+        """Log nothing, because every measured function closes its connections without notice."""
 
 
 def write_certificates(folder: Path) -> Path:
-    """A certificate for `ADDRESS` with its key, signed by an authority made for this run."""
+    """Write a certificate for `ADDRESS` with its key, signed by an authority made for this run."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _builder("Authority of this run", "Authority of this run", authority_key)
     authority = authority.add_extension(

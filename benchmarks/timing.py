@@ -1,4 +1,4 @@
-"""Whether the time of an answer tells who has an account: `python -m benchmarks.timing`.
+"""Measure whether the time of an answer tells who has an account: `python -m benchmarks.timing`.
 
 Cognito is slower for users who exist, by another time for each request. An attacker who compares
 two answers guesses right as often as the area under the ROC curve says: 0.5 is a coin, 1.0 is
@@ -7,18 +7,17 @@ certainty. While resets are measured, workers send their codes.
 
 import argparse
 import os
-import platform
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from importlib import import_module
 from itertools import repeat
 from json import dumps
 from multiprocessing import get_context
+from pathlib import Path
 from random import SystemRandom
+from statistics import median
 from typing import Any, Final
 
 from functions.operations import Operation
@@ -27,29 +26,30 @@ from tests.support.invocation import BODIES, SETTINGS, Context, make_event, make
 from tests.support.model import CognitoModel, User
 from verification.figures import Times, area
 
+FILE: Final = Path(__file__).with_name("TIMING.md")
 ABREAST: Final = 8
-"""Processes; like a function of Lambda, each has one request at a time."""
+"""Processes. Each has one request at a time, like a function of Lambda."""
 ADDED: Final = {"ForgotPassword": (0.3, 3.0), "ConfirmForgotPassword": (0.02, 0.3)}
-"""Seconds by which Cognito is slower for a known user, at least and at most: what triggers and mail
-take, and what Cognito itself may take."""
+"""The least and the most seconds by which Cognito is slower for a known user, because of triggers,
+mail or Cognito itself."""
 INTERVALS: Final = {
     Operation.RESET_PASSWORD: (0.0,),
-    # 0.7 is more than the slowest answer and 0.3, which the table shows.
+    # 0.7 is 0.3 more than the slowest answer, which the table shows.
     Operation.CONFIRM_RESET_PASSWORD: (0.0, 0.7),
 }
-"""Seconds of `responseInterval`, of which a reset needs none."""
+"""The values of `responseInterval` in seconds. A reset needs none."""
 
 random = SystemRandom()
 
 
 class SlowForKnown(CognitoModel):
-    """It names unknown users, so that the handlers even take different paths."""
+    """A Cognito that names unknown users, so that the handlers even take different paths."""
 
     def __init__(self) -> None:
         super().__init__(prevent_user_existence_errors=False)
 
     def respond(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer late if it is about a user who exists."""
+        """Delay the answer if the user exists."""
         if body.get("Username") in self.users:
             time.sleep(random.uniform(*ADDED[action]))
         return super().respond(action, body)
@@ -75,7 +75,7 @@ def warm_up() -> None:
 
 
 def work(body: str) -> None:
-    """Let a worker carry out a message."""
+    """Process a message in a worker."""
     worker = import_module("functions.worker.handler").handler
     worker({"Records": [make_message(body)]}, Context())
 
@@ -115,64 +115,38 @@ def measure(operation: Operation, interval: float, requests: int) -> Times:
     )
 
 
-def tabulate(runs: Sequence[Mapping[str, Any]]) -> str:
-    """In Markdown."""
-    # Imported late: the processes that are measured import this module.
-    from benchmarks.results import table  # noqa: PLC0415
-
-    header = ["operation", "interval", "requests a side", "AUC", "its error"]
-    header += ["median known", "median unknown", "slowest"]
-    rows = [
-        [
-            run["operation"],
-            f"{run['interval']} s",
-            f"{run['requests']}",
-            f"{run['auc']:.3f}",
-            f"{run['error']:.3f}",
-            f"{run['known'][50]:.1f} ms",
-            f"{run['unknown'][50]:.1f} ms",
-            f"{max(run['known'][100], run['unknown'][100]):.1f} ms",
-        ]
-        for run in runs
-    ]
-    return "\n".join(table(header, rows))
+def run(operation: Operation, interval: float, requests: int) -> list[str]:
+    """Measure, and return a row of the table."""
+    print(f"{operation.id}, {requests} a side, {interval} s", file=sys.stderr)
+    times = measure(operation, interval, requests)
+    auc, error = area(times)
+    cells = [operation.id, f"{interval} s", f"{requests}", f"{auc:.3f}", f"{error:.3f}"]
+    figures = (median(times.known), median(times.unknown), max(times.known + times.unknown))
+    return cells + [f"{1e3 * seconds:.1f} ms" for seconds in figures]
 
 
 def main() -> None:
-    """Print the tables, and write down those of a whole run."""
-    from benchmarks import plots  # noqa: PLC0415 - as above
+    """Print the table, and put that of a whole run into TIMING.md."""
+    # Imported late, because the measured processes import this module.
+    from benchmarks.results import machine, table  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each side; 1000")
     requests = parser.parse_args().requests
-    runs: list[dict[str, Any]] = []
-    for operation, intervals in INTERVALS.items():
-        for interval in intervals:
-            # Of what tells who exists, a tenth is enough.
-            telling = interval == 0.0 and not operation.queued
-            count = max(2, requests // 10) if telling else requests
-            print(f"{operation.id}, {count} a side, {interval} s", file=sys.stderr)
-            times = measure(operation, interval, count)
-            auc, error = area(times)
-            sides = {
-                side: plots.percentiles([1000 * seconds for seconds in taken])
-                for side, taken in times._asdict().items()
-            }
-            run = {"operation": operation.id, "interval": interval, "requests": count}
-            runs.append(run | {"auc": round(auc, 4), "error": round(error, 4)} | sides)
-    print(tabulate(runs))
-    if requests != parser.get_default("requests"):
-        return
-    (plots.FOLDER / "timing.json").write_text(dumps(runs) + "\n")
-    plots.draw_timing(runs)
-    document = plots.FOLDER / "TIMING.md"
-    title, _, rest = document.read_text().partition("Measured on ")
-    measured = (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make timing`, on {os.cpu_count()}"
-        f" {platform.machine()} cores with Python {platform.python_version()}, over loopback."
-    )
-    _, _, told = rest.split("\n\n", 2)
-    document.write_text("\n\n".join([title + measured, tabulate(runs), told]))
+    header = ["operation", "interval", "requests a side", "AUC", "its error"]
+    header += ["median known", "median unknown", "slowest"]
+    rows = [
+        # Where the time tells who exists, a tenth of the requests shows it.
+        run(one, interval, requests if interval or one.queued else max(2, requests // 10))
+        for one, intervals in INTERVALS.items()
+        for interval in intervals
+    ]
+    text = "\n".join(table(header, rows))
+    print(text)
+    if requests == parser.get_default("requests"):
+        title, _, rest = FILE.read_text().partition("Measured on ")
+        _, _, explanation = rest.split("\n\n", 2)
+        FILE.write_text("\n\n".join([title + machine("make timing"), text, explanation]))
 
 
 if __name__ == "__main__":

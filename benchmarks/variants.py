@@ -1,4 +1,4 @@
-"""What is compared: each way to write the functions, as a bundle with its environment."""
+"""List each way to write the functions, as a bundle with its environment."""
 
 import compileall
 import json
@@ -22,7 +22,7 @@ SETTINGS: Final = invocation.SETTINGS.replace(
     user_pool_client_id=CLIENT_ID,
     allowed_client_ids=(CLIENT_ID,),
 )
-"""Those of the sample events; everything optional is off, since no rival has it."""
+"""Fits the sample events. Everything optional is off, because no rival has it."""
 
 BOTO3_PACKAGES: Final = (
     "boto3",
@@ -33,7 +33,7 @@ BOTO3_PACKAGES: Final = (
     "six.py",
     "urllib3",
 )
-"""All that a function with boto3 alone has to bring."""
+"""All the packages of a function that uses boto3 and nothing else."""
 
 
 class Variant(NamedTuple):
@@ -71,25 +71,15 @@ def _message() -> dict[str, Any]:
 
 
 MOST: Final = Operation.CONFIRM_RESET_PASSWORD
-"""The operation that does most."""
+"""The operation that does most work."""
 
 OURS: Final = "ours"
+PROD: Final = "ours, with all of prod and a key"
 COOKBOOK: Final = "Powertools cookbook"
 PLAIN_COOKBOOK: Final = "Powertools cookbook, no byte code"
 BOTO3: Final = "boto3, naive"
 BOTO3_SIGNS_OUT: Final = "boto3, naive, signs out"
 HTTP: Final = "http.client"
-HTTP_SYSTEM_STORE: Final = "http.client, all authorities"
-KEYED: Final = "ours, with Idempotency-Key"
-PROD: Final = "ours, with all of prod and a key"
-FEATURES: Final = (
-    "ours, with limits",
-    "ours, with events",
-    "ours, with breached passwords",
-    "ours, with all of prod",
-    KEYED,
-    PROD,
-)
 
 
 class Bundles(NamedTuple):
@@ -122,7 +112,7 @@ def build_bundles(folder: Path) -> Bundles:
     install(ROOT / "tests" / "bundle" / "requirements.txt", client)
     shutil.copy(Path(__file__).with_name("probe.py"), client)
     for compiled in (boto, cookbook, http, client):
-        # Not by the files' times, since Lambda's are others than those of the build.
+        # Lambda changes the files' times, so Python must not compare them.
         compileall.compile_dir(
             compiled, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
         )
@@ -130,7 +120,7 @@ def build_bundles(folder: Path) -> Bundles:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Links, since a copy of the packages for each variant would fill the disk."""
+    """Link a file or a folder, because a copy for each variant would fill the disk."""
     if source.is_file():
         target.parent.mkdir(exist_ok=True)
         os.link(source, target)
@@ -139,8 +129,8 @@ def _link(source: Path, target: Path) -> None:
 
 
 def trust(bundle: Path, authority: Path) -> Path:
-    """The certificates that a bundle trusts on AWS, and the authority of this run."""
-    # A second, larger file may lie there for what is not AWS.
+    """Write the certificates that a bundle trusts on AWS, and the authority of this run."""
+    # The bundle may also have a second, larger file, for hosts that are not AWS.
     store = min(bundle.rglob("*.pem"), key=lambda path: path.stat().st_size)
     trusted = authority.with_name(f"trusted-by-{bundle.name}.pem")
     trusted.write_bytes(store.read_bytes() + b"\n" + authority.read_bytes())
@@ -148,7 +138,7 @@ def trust(bundle: Path, authority: Path) -> Path:
 
 
 def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> list[Variant]:
-    """Every variant, with the environment that Lambda would give to it."""
+    """Return every variant, with the environment that Lambda would give to it."""
     full = trust(bundles.boto3, authority)
     shared = {
         "AWS_ACCESS_KEY_ID": "benchmark",
@@ -170,13 +160,24 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
         "USER_POOL_ID": SETTINGS.user_pool_id,
     }
     own = shared | {"AWS_CA_BUNDLE": str(trust(bundles.ours, authority))}
-    # The floor is the protocol alone, and so with a single authority to read.
+    # The floor trusts only this certificate, because reading others takes time.
     floor = rival | {"SSL_CERT_FILE": str(authority)}
+    prod = {
+        "limits": True,
+        "event_bus_name": "the-bus",
+        "breach_endpoint": f"{url}/range",
+        "response_interval": Settings.of_stage("prod").response_interval,
+    }
+    environments = {OURS: own | SETTINGS.environment()}
+    environments[PROD] = own | SETTINGS.replace(**prod).environment()
     variants = []
     for name in FUNCTIONS:
-        handler = handler_name(name)
-        variants.append(Variant(OURS, name, bundles.ours, handler, own | SETTINGS.environment()))
-        # Nobody has written the others for an operation that is newer than they are.
+        for kind, environment in environments.items():
+            if kind == OURS or name != WORKER:
+                handler = handler_name(name)
+                one = Variant(kind, name, bundles.ours, handler, environment, kind == PROD)
+                variants.append(one)
+        # The rivals have the three operations on passwords.
         if (RIVALS / "cookbook" / f"{name}.py").exists():
             cookbook = f"{name}.lambda_handler"
             variants += [
@@ -185,28 +186,5 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
                 Variant(BOTO3, name, bundles.boto3, f"naive_boto3.{name}", rival),
                 Variant(HTTP, name, bundles.http, f"http_client.{name}", floor),
             ]
-    # These need no more than one operation to show.
-    name = MOST.id
-    signs_out = f"naive_boto3.{name}_and_sign_out"
-    variants += [
-        Variant(HTTP_SYSTEM_STORE, name, bundles.http, f"http_client.{name}", rival),
-        Variant(BOTO3_SIGNS_OUT, name, bundles.boto3, signs_out, rival),
-    ]
-    for feature, changes in _features(url).items():
-        environment = own | SETTINGS.replace(**changes).environment()
-        keyed = feature in (KEYED, PROD)
-        for operation in Operation if feature == PROD else (MOST,):
-            handler = handler_name(operation.id)
-            one = Variant(feature, operation.id, bundles.ours, handler, environment, keyed)
-            variants.append(one)
-    return variants
-
-
-def _features(url: str) -> dict[str, dict[str, Any]]:
-    """What each feature that is on in production changes of the settings."""
-    limits = {"limits": True}
-    events = {"event_bus_name": "the-bus"}
-    breaches = {"breach_endpoint": f"{url}/range"}
-    interval = {"response_interval": Settings.of_stage("prod").response_interval}
-    prod = limits | events | breaches | interval
-    return dict(zip(FEATURES, (limits, events, breaches, prod, {}, prod), strict=True))
+    signs_out = f"naive_boto3.{MOST.id}_and_sign_out"
+    return [*variants, Variant(BOTO3_SIGNS_OUT, MOST.id, bundles.boto3, signs_out, rival)]

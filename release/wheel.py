@@ -19,7 +19,7 @@ __all__ = ["PasswordService"]
 
 
 class Wheel(BuildHookInterface[Any]):
-    """Puts what the construct imports into the wheel, and the code that Lambda runs."""
+    """Puts the construct, the code that Lambda runs and the verification into the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Collect the files, before hatchling archives them."""
@@ -27,10 +27,11 @@ class Wheel(BuildHookInterface[Any]):
         draft = self._draft = TemporaryDirectory()
         package = Path(draft.name) / _PACKAGE
         vocabulary = {*(root / "functions").glob("*.py")} - {root / "functions" / "start.py"}
-        for module in (*vocabulary, *(root / "infra").rglob("*.py")):
+        construct, checks = (root / "infra").rglob("*.py"), (root / "verification").glob("*.py")
+        for module in (*vocabulary, *construct, *checks):
             target = package / module.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
-            imports = r"^(\s*(?:from|import) )(functions|infra)\b"
+            imports = r"^(\s*(?:from|import) )(functions|infra|verification)\b"
             target.write_text(
                 re.sub(imports, rf"\1{_PACKAGE}.\2", module.read_text(), flags=re.MULTILINE)
             )

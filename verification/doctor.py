@@ -1,4 +1,4 @@
-"""What weakens the service although it works: settings of the pool, the account and the stack."""
+"""Find settings of the pool, the account and the stack that weaken a working service."""
 
 import secrets
 from typing import Any, Final
@@ -7,15 +7,21 @@ from botocore.exceptions import ClientError
 
 from functions.operations import SCOPE, Operation
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
-from verification.target import CLIENTS, MARK, POOL, SETTINGS, STAGE, NotObservedError, Target
+from verification.target import MARK, NotObservedError, Target
 
-WAF: Final = ("wafv2:GetWebACLForResource", "wafv2:GetWebACL")
+NO_FIREWALL: Final = "The local stage has no firewall."
+NO_ALARMS: Final = "The local stage has no alarms."
 RUN: Final = 0.2
 """Seconds that a function runs for most requests, with its calls."""
+CHECKS: Final[list[Check]] = []
 GUIDE: Final = "docs/operations.md#what-to-switch-off-on-its-public-clients"
 
 
-@check(*CLIENTS, remedy=f"Delete the client, give it a secret, or block both calls: {GUIDE}.")
+@check(
+    CHECKS,
+    remedy=f"Delete the client, give it a secret, or block both calls: {GUIDE}.",
+    local="The page of make run signs in by one.",
+)
 def public_clients(target: Target) -> Finding:
     """No app client lets callers reset passwords without the service."""
     public = [one for one in target.clients if not one.get("ClientSecret")]
@@ -26,7 +32,7 @@ def public_clients(target: Target) -> Finding:
 
 
 def _resets(target: Target, client: str) -> bool:
-    """Whether Cognito answers a client without a secret; nobody has the name that is used."""
+    """Ask Cognito without a secret, for a name that nobody has, and return whether it answers."""
     nobody = {"ClientId": client, "Username": f"nobody-{secrets.token_hex(8)}@example.com"}
     confirmation = {"ConfirmationCode": "000000", "Password": target.make_password()}
     for call, parameters in (
@@ -43,7 +49,7 @@ def _resets(target: Target, client: str) -> bool:
     return False
 
 
-@check(*CLIENTS, remedy="Set PreventUserExistenceErrors to ENABLED on these clients.")
+@check(CHECKS, remedy="Set PreventUserExistenceErrors to ENABLED on these clients.")
 def user_existence(target: Target) -> Finding:
     """Every app client hides whether a user exists."""
     telling = [
@@ -53,8 +59,7 @@ def user_existence(target: Target) -> Finding:
 
 
 @check(
-    *POOL,
-    "cognito-idp:GetUserPoolMfaConfig",
+    CHECKS,
     remedy="Let the pool recover accounts by a verified email address, and let no second factor"
     " use the same channel.",
 )
@@ -77,7 +82,7 @@ def recovery(target: Target) -> Finding:
     )
 
 
-@check(*POOL, remedy="Set mailFrom, or configure Amazon SES in the imported pool.")
+@check(CHECKS, remedy="Set mailFrom, or configure Amazon SES in the imported pool.")
 def mailer(target: Target) -> Finding:
     """The pool sends its mails by Amazon SES."""
     sender = target.pool.get("EmailConfiguration", {}).get("EmailSendingAccount")
@@ -86,11 +91,7 @@ def mailer(target: Target) -> Finding:
     return weakness("The pool sends by Cognito's own mailer, which stops after 50 mails a day.")
 
 
-@check(
-    *POOL,
-    "ses:GetAccount",
-    remedy="Request production access to SES, or end the pause of its sending.",
-)
+@check(CHECKS, remedy="Request production access to SES, or end the pause of its sending.")
 def ses_sandbox(target: Target) -> Finding:
     """Amazon SES mails to every address."""
     region = target.pool.get("EmailConfiguration", {}).get("SourceArn", "").split(":")
@@ -108,7 +109,7 @@ def ses_sandbox(target: Target) -> Finding:
     )
 
 
-@check(*CLIENTS, *SETTINGS, remedy="Set EnableTokenRevocation on these clients.")
+@check(CHECKS, remedy="Set EnableTokenRevocation on these clients.")
 def token_revocation(target: Target) -> Finding:
     """A sign-out ends the sessions of every app client that update accepts."""
     lasting = [_name(c) for c in target.allowed_clients if not c.get("EnableTokenRevocation")]
@@ -116,8 +117,7 @@ def token_revocation(target: Target) -> Finding:
 
 
 @check(
-    *CLIENTS,
-    *SETTINGS,
+    CHECKS,
     remedy=f"Switch OAuth off on the service's client, and allow the scope {SCOPE} on the others.",
 )
 def scopes(target: Target) -> Finding:
@@ -126,26 +126,20 @@ def scopes(target: Target) -> Finding:
     wrong = [
         _name(one)
         for one in by_oauth
-        if one["ClientId"] == target.outputs["UserPoolClientId"]
+        if one["ClientId"] == target.settings.user_pool_client_id
         or SCOPE not in one.get("AllowedOAuthScopes", ())
     ]
     return judge(f"Clients with wrong scopes: {_list(wrong)}.", good=not wrong)
 
 
-@check(*POOL, *STAGE, *WAF, remedy="Set firewall to count, and later to block.")
+@check(CHECKS, remedy="Set firewall to count, and later to block.", local=NO_FIREWALL)
 def api_web_acl(target: Target) -> Finding:
     """A web ACL protects the API."""
     acl = _web_acl(target, target.api_stage["arn"])
     return judge(f"Web ACL of the API: {acl or 'none'}.", good=acl)
 
 
-@check(
-    *POOL,
-    *CLIENTS,
-    *WAF,
-    "cognito-idp:GetWebACLForResource",
-    remedy=f"Put a web ACL on the pool: {GUIDE}.",
-)
+@check(CHECKS, remedy=f"Put a web ACL on the pool: {GUIDE}.", local=NO_FIREWALL)
 def pool_web_acl(target: Target) -> Finding:
     """A web ACL protects a pool that has public clients."""
     if all(one.get("ClientSecret") for one in target.clients):
@@ -164,7 +158,7 @@ def _web_acl(target: Target, arn: str) -> str:
     return name
 
 
-@check(*POOL, *STAGE, remedy="Deploy the stage again: somebody changed its method settings.")
+@check(CHECKS, remedy="Deploy the stage again: somebody changed its method settings.")
 def throttles(target: Target) -> Finding:
     """The gateway throttles each operation as declared."""
     deployed = {
@@ -179,12 +173,7 @@ def throttles(target: Target) -> Finding:
     return judge(f"Operations with another throttle: {_list(wrong)}.", good=not wrong)
 
 
-@check(
-    *SETTINGS,
-    "lambda:ListEventSourceMappings",
-    "servicequotas:ListServiceQuotas",
-    remedy="Ask AWS for a higher quota UserAccountRecovery, or lower CODES_PER_SECOND.",
-)
+@check(CHECKS, remedy="Ask AWS for a higher quota UserAccountRecovery, or lower CODES_PER_SECOND.")
 def cognito_quota(target: Target) -> Finding:
     """The worker leaves half of Cognito's quota to those who confirm and update."""
     pages = target.client("service-quotas").get_paginator("list_service_quotas")
@@ -202,12 +191,7 @@ def cognito_quota(target: Target) -> Finding:
     return judge(f"Quota {quotas[0]:g} a second, worker {rate:g}.", good=2 * rate <= quotas[0])
 
 
-@check(
-    *SETTINGS,
-    "lambda:GetAccountSettings",
-    "lambda:ListEventSourceMappings",
-    remedy="Ask AWS for a higher quota of concurrent executions.",
-)
+@check(CHECKS, remedy="Ask AWS for a higher quota of concurrent executions.")
 def concurrency(target: Target) -> Finding:
     """The account lets as many functions run at once as the throttles let in."""
     limits = target.client("lambda").get_account_settings()["AccountLimit"]
@@ -220,7 +204,7 @@ def concurrency(target: Target) -> Finding:
 
 
 def _workers(target: Target) -> int:
-    """How many workers run at once."""
+    """Return how many workers may run at once."""
     ours = target.resources.get("AWS::Lambda::EventSourceMapping", ())
     pages = target.client("lambda").get_paginator("list_event_source_mappings").paginate()
     return sum(
@@ -231,7 +215,7 @@ def _workers(target: Target) -> int:
     )
 
 
-@check(*STAGE, remedy="Set cloudWatchRole on one stage of the account, or make the role yourself.")
+@check(CHECKS, remedy="Set cloudWatchRole on one stage of the account, or make the role yourself.")
 def cloudwatch_role(target: Target) -> Finding:
     """API Gateway has a role to write access logs with."""
     role = target.client("apigateway").get_account().get("cloudwatchRoleArn")
@@ -239,8 +223,9 @@ def cloudwatch_role(target: Target) -> Finding:
 
 
 @check(
-    "sns:GetTopicAttributes",
+    CHECKS,
     remedy="Set alarmEmail, and follow the link in the mail with which SNS asks for confirmation.",
+    local=NO_ALARMS,
 )
 def alarm_subscription(target: Target) -> Finding:
     """Alarms are mailed to somebody who confirmed the subscription."""
@@ -259,9 +244,10 @@ def alarm_subscription(target: Target) -> Finding:
 
 
 @check(
-    "cloudwatch:DescribeAlarms",
+    CHECKS,
     remedy="Read the section of each alarm in docs/operations.md. A stage without alarms needs"
     " observability.",
+    local=NO_ALARMS,
 )
 def alarms(target: Target) -> Finding:
     """The stage has alarms, and none of them rings."""
@@ -280,13 +266,12 @@ def alarms(target: Target) -> Finding:
 
 
 @check(
-    "cognito-idp:ListUsers",
-    remedy="Delete them: aws cognito-idp admin-delete-user --user-pool-id … --username ….",
+    CHECKS, remedy="Delete them: aws cognito-idp admin-delete-user --user-pool-id … --username …."
 )
 def leftovers(target: Target) -> Finding:
     """No earlier verification has left its throw-away user behind."""
     users = target.cognito.list_users(
-        UserPoolId=target.outputs["UserPoolId"], Filter=f'name = "{MARK}"', AttributesToGet=["name"]
+        UserPoolId=target.settings.user_pool_id, Filter=f'name = "{MARK}"', AttributesToGet=["name"]
     )["Users"]
     names = [one["Username"] for one in users]
     return judge(f"Left behind: {_list(names)}.", good=not names)
@@ -299,6 +284,3 @@ def _name(client: dict[str, Any]) -> str:
 
 def _list(names: Any) -> str:  # noqa: ANN401 - of any collection
     return ", ".join(sorted(names)) or "none"
-
-
-CHECKS: Final = tuple(value for value in vars().values() if isinstance(value, Check))

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from local.stack import secret_hash
-
 _N: Final = int(
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
     "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
@@ -33,7 +31,9 @@ _G: Final = 2
 
 def prove(client: dict[str, Any], username: str, name: str = "SECRET_HASH") -> dict[str, str]:
     """Return the parameter that a client with a secret adds, under this name."""
-    return {name: secret_hash(client, username)} if client.get("ClientSecret") else {}
+    secret, text = client.get("ClientSecret", ""), username + client["ClientId"]
+    proof = b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
+    return {name: proof} if secret else {}
 
 
 def sign_in(cognito: Any, client: dict[str, Any], username: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it

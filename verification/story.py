@@ -1,4 +1,4 @@
-"""What a user does, step by step: each check needs what the ones before it left behind."""
+"""Reset, confirm and update as a user does. Each check needs what those before it left behind."""
 
 import re
 import secrets
@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Final
 
 from functions.operations import Operation
+from functions.records import Degradation
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
-from verification.target import GUEST, NotObservedError, Reply, Target
+from verification.target import NotObservedError, Reply, Target
 
 RESET: Final = Operation.RESET_PASSWORD
 CONFIRM: Final = Operation.CONFIRM_RESET_PASSWORD
@@ -16,19 +17,19 @@ POLICY: Final = Operation.PASSWORD_POLICY
 BREACHED: Final = "passwordpassword"
 """A password on every list of breached ones, long enough for most policies."""
 
+CHECKS: Final[list[Check]] = []
 FAILURES: Final = "Run the saved query `request` with the time of this run: docs/operations.md."
 
 
-@check(remedy=FAILURES)
+@check(CHECKS, remedy=FAILURES)
 def policy(target: Target) -> Finding:
     """Anyone can read the rules for new passwords."""
     reply = target.send(POLICY.method, POLICY.path)
-    target.waits.setdefault(POLICY, []).append(reply.seconds)
     rules = [one["rule"] for one in reply.body.get("rules", [])]
     return judge(f"{reply}, {len(rules)} rules.", good=reply.status == POLICY.success.status)
 
 
-@check(*GUEST, remedy="Does the stage reveal user existence on purpose? If not, " + FAILURES)
+@check(CHECKS, remedy="Does the stage reveal user existence on purpose? If not, " + FAILURES)
 def uniform_resets(target: Target) -> Finding:
     """A reset is answered the same for a user and for an address without an account."""
     guest = target.guest
@@ -36,18 +37,19 @@ def uniform_resets(target: Target) -> Finding:
     with suppress(NotObservedError):
         guest.token = target.sign_in(guest.password)
     known = target.post(RESET, {"username": guest.username})
+    guest.reset = known.status == RESET.success.status
     stranger = target.address() if "@" in guest.username else f"{guest.username[:13]}nobody"
     unknown = target.post(RESET, {"username": stranger})
     same = (known.status, known.body) == (unknown.status, unknown.body)
-    return judge(f"{known} and {unknown}.", good=same and known.status == RESET.success.status)
+    return judge(f"{known} and {unknown}.", good=same and guest.reset)
 
 
-@check(*GUEST, remedy="Look at the query `worker`, and at DeliveryFailures in docs/operations.md.")
+@check(CHECKS, remedy="Look at the query `worker`, and at DeliveryFailures in docs/operations.md.")
 def code_arrives(target: Target) -> Finding:
     """The code of a reset is mailed."""
     if not target.mailbox:
         return not_observed("No mailbox was named: run again with MAILBOX=you@example.com.")
-    if RESET not in target.waits:
+    if not target.guest.reset:
         return not_observed("No reset was accepted.")
     code = target.mailbox.read_code(target.guest.email)
     if not re.fullmatch(r"\d{6}", code):
@@ -57,7 +59,7 @@ def code_arrives(target: Target) -> Finding:
     return holds("It came.")
 
 
-@check(*GUEST, remedy=FAILURES)
+@check(CHECKS, remedy=FAILURES)
 def wrong_code(target: Target) -> Finding:
     """A wrong code changes nothing, and the answer says only that it is refused."""
     guest = target.guest
@@ -68,7 +70,7 @@ def wrong_code(target: Target) -> Finding:
     return judge(f"{reply}.", good=refused and target.accepts(guest.password))
 
 
-@check(*GUEST, remedy="Look for BreachCheckFailed: is breachEndpoint set and reachable?")
+@check(CHECKS, remedy=f"Look for {Degradation.BREACH_CHECK_FAILED}: is breachEndpoint reachable?")
 def breached_password(target: Target) -> Finding:
     """A breached password is refused before anything asks Cognito."""
     if not target.settings.breach_endpoint:
@@ -78,7 +80,7 @@ def breached_password(target: Target) -> Finding:
     return judge(f"{reply}, rules {', '.join(sorted(rules)) or 'none'}.", good="breached" in rules)
 
 
-@check(*GUEST, remedy=FAILURES)
+@check(CHECKS, remedy=FAILURES)
 def confirmation(target: Target) -> Finding:
     """The code sets the new password, and a repeat of the request gets the first answer."""
     guest = target.guest
@@ -96,7 +98,10 @@ def confirmation(target: Target) -> Finding:
     return judge(f"{first}, repeated {again}.", good=again.status == first.status)
 
 
-@check(*GUEST, remedy="Look for SignOutFailed and the query `worker`: sessions outlive a reset.")
+@check(
+    CHECKS,
+    remedy=f"Sessions stay open: look for {Degradation.SIGN_OUT_DELAYED} in the query `worker`.",
+)
 def old_session(target: Target) -> Finding:
     """A confirmed reset ends the sessions that were open before."""
     guest = target.guest
@@ -110,7 +115,7 @@ def old_session(target: Target) -> Finding:
     return weakness("Cognito still accepts the old access token.")
 
 
-@check(*GUEST, remedy=FAILURES)
+@check(CHECKS, remedy=FAILURES)
 def update(target: Target) -> Finding:
     """A signed-in user changes the password, and the old one no longer works."""
     guest, chosen = target.guest, target.make_password()
@@ -123,7 +128,7 @@ def update(target: Target) -> Finding:
     return judge(f"{reply}.", good=works)
 
 
-@check(*GUEST, remedy="Look at the query `worker`: is mailFrom a verified identity of SES?")
+@check(CHECKS, remedy="Look at the query `worker`: is mailFrom a verified identity of SES?")
 def notice(target: Target) -> Finding:
     """The user gets a mail after a change of the password."""
     if not target.settings.mail_from:
@@ -135,7 +140,9 @@ def notice(target: Target) -> Finding:
     return judge("It came." if came else "None came.", good=came)
 
 
-@check(*GUEST, remedy="Look for LimitsFailed: attempts are not counted. Is limits on?")
+@check(
+    CHECKS, remedy=f"Look for {Degradation.LIMITS_FAILED}: attempts are not counted. Is limits on?"
+)
 def limits(target: Target) -> Finding:
     """One attempt more than allowed for a name is refused, with the time to wait."""
     if not target.settings.limits:
@@ -162,6 +169,3 @@ def _confirm(target: Target, code: str, password: str, key: str = "") -> Reply:
         "newPassword": password,
     }
     return target.post(CONFIRM, body, key=key)
-
-
-CHECKS: Final = tuple(value for value in vars().values() if isinstance(value, Check))

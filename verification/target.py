@@ -1,4 +1,4 @@
-"""The deployment that is checked, and the throw-away user with whom it is tried."""
+"""Read a deployment, and call it for a throw-away user."""
 
 import json
 import secrets
@@ -15,37 +15,22 @@ from typing import Any, Final, NamedTuple, Self
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.operations import Operation
+from functions.operations import FUNCTIONS, Operation
 from functions.settings import Settings, declared
 from verification import srp
 
 MARK: Final = "password-service verification"
-"""The attribute `name` of throw-away users, by which one that a killed run left is found."""
+"""The attribute `name` of throw-away users, by which `leftovers` finds those of killed runs."""
 PREFIX: Final = "verification"
 NOTHING: Final[Mapping[str, str]] = {}
 
-# The IAM actions behind the properties below.
-STACK: Final = ("cloudformation:DescribeStacks", "cloudformation:ListStackResources")
-POOL: Final = ("cognito-idp:DescribeUserPool",)
-CLIENTS: Final = ("cognito-idp:ListUserPoolClients", "cognito-idp:DescribeUserPoolClient")
-SETTINGS: Final = ("lambda:GetFunctionConfiguration",)
-STAGE: Final = ("apigateway:GET",)
-GUEST: Final = (
-    *POOL,
-    *CLIENTS,
-    *SETTINGS,
-    "cognito-idp:AdminCreateUser",
-    "cognito-idp:AdminSetUserPassword",
-    "cognito-idp:AdminDeleteUser",
-)
-
 
 class NotObservedError(Exception):
-    """A check cannot be made; the text says why, and what would help."""
+    """A check cannot be made. The text says why, and what would help."""
 
 
 class Reply(NamedTuple):
-    """What a caller of the API gets, and after how many seconds."""
+    """The response to a caller of the API, and how long it took."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,7 +47,7 @@ class Reply(NamedTuple):
 
 
 class Mailbox(NamedTuple):
-    """Where the throw-away user's mail goes, and how it is read."""
+    """An inbox for the throw-away user, and how to read it."""
 
     address: str
     read_code: Callable[[str], str]
@@ -73,11 +58,13 @@ class Mailbox(NamedTuple):
 
 @dataclass
 class Guest:
-    """The throw-away user, and what is known of them at this moment."""
+    """The throw-away user in their present state."""
 
     username: str
     email: str
     password: str
+    reset: bool = False
+    """Whether a reset of their password was accepted."""
     code: str = ""
     token: str = ""
     """An access token of a session that was opened before the password changed."""
@@ -85,25 +72,28 @@ class Guest:
 
 @dataclass
 class Target:
-    """A context manager: the throw-away user, if one was made, is removed in the end."""
+    """A deployment. Leaving the context removes the throw-away user, if there is one."""
 
-    stage: str
+    stack: str
+    name: str
+    """The path of the construct if the stack has several, or the name of the stack."""
     url: str
-    outputs: Mapping[str, str]
     resources: Mapping[str, Sequence[str]]
-    """The physical IDs of the stack's resources, by type."""
+    """The physical IDs of the service's resources, by type."""
     client: Callable[[str], Any]
     """Return a boto3 client of a service."""
     mailbox: Mailbox | None = None
+    local: bool = False
+    """Whether this is the stack of `make run`."""
     patience: float = 0
     """Seconds to wait for what appears late, such as a trace."""
     pause: float = 0
     """Seconds between two requests: the firewall counts those of an address."""
+    clock: Callable[[], float] = time.monotonic
+    """Return the seconds by which the waits of callers are measured."""
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_values: set[str] = field(default_factory=set)
-    """What no report may contain."""
-    waits: dict[Operation, list[float]] = field(default_factory=dict)
-    """The seconds of every request so far that was not refused by a limit."""
+    """The values that no report may contain."""
     _guest: str = ""
     _sent: float = 0
 
@@ -132,14 +122,14 @@ class Target:
     @cached_property
     def pool(self) -> dict[str, Any]:
         """The user pool, as Cognito describes it."""
-        described = self.cognito.describe_user_pool(UserPoolId=self.outputs["UserPoolId"])
+        described = self.cognito.describe_user_pool(UserPoolId=self.settings.user_pool_id)
         pool: dict[str, Any] = described["UserPool"]
         return pool
 
     @cached_property
     def clients(self) -> list[dict[str, Any]]:
         """Every app client of the pool."""
-        pool = self.outputs["UserPoolId"]
+        pool = self.settings.user_pool_id
         pages = self.cognito.get_paginator("list_user_pool_clients").paginate(UserPoolId=pool)
         found = [
             self.cognito.describe_user_pool_client(UserPoolId=pool, ClientId=one["ClientId"])
@@ -153,13 +143,13 @@ class Target:
     @property
     def service_client(self) -> dict[str, Any]:
         """The app client of the service itself."""
-        wanted = self.outputs["UserPoolClientId"]
+        wanted = self.settings.user_pool_client_id
         return next(one for one in self.clients if one["ClientId"] == wanted)
 
     @property
     def allowed_clients(self) -> list[dict[str, Any]]:
         """The app clients whose tokens `update_password` accepts."""
-        allowed = {self.outputs["UserPoolClientId"], *self.settings.allowed_client_ids}
+        allowed = {self.settings.user_pool_client_id, *self.settings.allowed_client_ids}
         return [one for one in self.clients if one["ClientId"] in allowed]
 
     @cached_property
@@ -170,27 +160,43 @@ class Target:
             client.get_function_configuration(FunctionName=name)
             for name in self.resources.get("AWS::Lambda::Function", ())
         ]
-        ours = [one for one in found if one.get("Handler", "").startswith("functions.start.")]
-        return {one["Handler"].rpartition(".")[2]: one for one in ours}
+        return {function: one for one in found if (function := name_function(one))}
 
     @cached_property
     def settings(self) -> Settings:
         """The settings that the functions were deployed with."""
+        variables: dict[str, str] = {}
         for function in self.functions.values():
-            variables = function["Environment"]["Variables"]
-            self.secret_values.add(variables["PSEUDONYM_KEY"])
-            ours = [one for one in declared() if one.environment]
-            if missing := [one.variable for one in ours if one.variable not in variables]:
-                raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
-            return Settings({one.name: one.read(variables[one.variable]) for one in ours})
-        raise NotObservedError("The stack has no function of the service.")
+            variables |= function["Environment"]["Variables"]
+        if not variables:
+            raise NotObservedError("The stack has no function of the service.")
+        self.secret_values.add(variables["PSEUDONYM_KEY"])
+        ours = [one for one in declared() if one.environment]
+        if missing := [one.variable for one in ours if one.variable not in variables]:
+            raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
+        return Settings({one.name: one.read(variables[one.variable]) for one in ours})
+
+    @property
+    def function_logs(self) -> list[str]:
+        """The names of the functions' log groups."""
+        return [
+            one.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{one['FunctionName']}"
+            for one in self.functions.values()
+        ]
+
+    @property
+    def access_group(self) -> str:
+        """The name of the log group with the API's access log, or nothing."""
+        arn: str = self.api_stage.get("accessLogSettings", {}).get("destinationArn", "")
+        return arn.partition(":log-group:")[2].partition(":")[0]
 
     @cached_property
     def api_stage(self) -> dict[str, Any]:
         """The deployed stage of the API, as API Gateway describes it, and its ARN."""
         api, stage = self._id("AWS::ApiGateway::RestApi"), self._id("AWS::ApiGateway::Stage")
         described = self.client("apigateway").get_stage(restApiId=api, stageName=stage)
-        _, partition, _, region, *_ = self.pool["Arn"].split(":")
+        function = next(iter(self.functions.values()))
+        _, partition, _, region, *_ = function["FunctionArn"].split(":")
         arn = f"arn:{partition}:apigateway:{region}::/restapis/{api}/stages/{stage}"
         return {**described, "arn": arn}
 
@@ -242,7 +248,11 @@ class Target:
     def sign_in(self, password: str) -> str:
         """Return an access token of the throw-away user; `NotAuthorizedException` if refused."""
         guest = self.guest
-        able = [c for c in self.allowed_clients if "ALLOW_USER_SRP_AUTH" in _flows(c)]
+        able = [
+            c
+            for c in self.allowed_clients
+            if "ALLOW_USER_SRP_AUTH" in c.get("ExplicitAuthFlows", ())
+        ]
         if not able:
             raise NotObservedError("No app client that update accepts signs users in by SRP.")
         answer = srp.sign_in(self.cognito, able[0], guest.username, password)
@@ -254,7 +264,7 @@ class Target:
         return token
 
     def accepts(self, password: str) -> bool:
-        """Whether the throw-away user can sign in with a password."""
+        """Return whether the throw-away user can sign in with a password."""
         try:
             self.sign_in(password)
         except self.cognito.exceptions.NotAuthorizedException:
@@ -278,9 +288,7 @@ class Target:
         if token:
             sent["Authorization"] = f"Bearer {token}"
         reply = self.send(operation.method, operation.path, json.dumps(body), sent)
-        if reply.status != HTTPStatus.TOO_MANY_REQUESTS:
-            self.waits.setdefault(operation, []).append(reply.seconds)
-        elif not limited:
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not limited:
             raise NotObservedError("The limits refuse more attempts: try again in an hour.")
         return reply
 
@@ -293,11 +301,11 @@ class Target:
     ) -> Reply:
         """Send one request, as it is."""
         time.sleep(max(0.0, self._sent + self.pause - time.monotonic()))
-        started = self._sent = time.monotonic()
+        self._sent, started = time.monotonic(), self.clock()
         answer = _http.request(
             method, self.url + path, body=content, headers={**self.headers, **headers}
         )
-        seconds = time.monotonic() - started
+        seconds = self.clock() - started
         try:
             body = json.loads(answer.data)
         except ValueError:
@@ -305,11 +313,8 @@ class Target:
         return Reply(answer.status, answer.headers, body if isinstance(body, dict) else {}, seconds)
 
     def wait_for[T](self, look: Callable[[], T]) -> T:
-        """Return what a look gives as soon as it gives something, or the last of it."""
-        deadline = time.monotonic() + self.patience
-        while not (found := look()) and time.monotonic() < deadline:
-            time.sleep(min(3.0, self.patience))
-        return found
+        """Wait for what appears late: see `wait_for`."""
+        return wait_for(look, self.patience)
 
     def redact(self, text: str) -> str:
         """Replace every secret of this run."""
@@ -318,9 +323,21 @@ class Target:
         return text
 
 
-_http: Final = urllib3.PoolManager(retries=False, timeout=30)
+def wait_for[T](look: Callable[[], T], patience: float) -> T:
+    """Return what a look gives as soon as it gives something, or the last of it."""
+    deadline = time.monotonic() + patience
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(_INTERVAL)
+    return found
 
 
-def _flows(client: Mapping[str, Any]) -> Sequence[str]:
-    flows: Sequence[str] = client.get("ExplicitAuthFlows", ())
-    return flows
+def name_function(described: Mapping[str, Any]) -> str:
+    """Return the name of a function of the service by its handler, or nothing for another one."""
+    package, *names = str(described.get("Handler", "")).split(".")
+    ours = [name for name in names if name in FUNCTIONS]
+    return ours[0] if package == "functions" and ours else ""
+
+
+_INTERVAL: Final = 1.0
+"""Seconds between two looks."""
+_http: Final = urllib3.PoolManager(retries=False, timeout=300)

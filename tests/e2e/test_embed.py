@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from functions.operations import Operation
+from functions.operations import FUNCTIONS, Operation
 from local import emulator
 from local.processes import ROOT
 from local.stack import Stack, User
 from release.__main__ import build_wheel
 from tests.e2e.conftest import NEW, Api
 from tests.e2e.test_story import THIRD, confirm
+from verification import doctor, runner, story
+from verification.runner import Outcome
+from verification.stages import describe
 
 UNEMULATED = {
     "breach_endpoint": "",
@@ -81,7 +84,7 @@ def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_the_wheel_alone_adds_the_service_to_another_app(
-    embedded: Stack, stack: Stack, user: User
+    embedded: Stack, stack: Stack, user: User, tmp_path: Path
 ) -> None:
     api = Api(embedded, "198.19.0.1")
     username = {"username": user.username}
@@ -98,3 +101,25 @@ def test_the_wheel_alone_adds_the_service_to_another_app(
 
     assert (updated.status, updated.text) == (204, "")
     assert stack.sign_in(User(user.username, THIRD))
+    check_from_wheel(embedded, tmp_path)
+
+
+def check_from_wheel(embedded: Stack, folder: Path) -> None:
+    """The wheel's own verification finds the construct, with nothing of this repository."""
+    variables = emulator.environment(embedded.endpoint) | {"PYTHONPATH": str(folder / "lib")}
+    command = [sys.executable, "-P", "-m", "cognito_password_service.verification", "--policy"]
+    printed = subprocess.run(
+        [*command, "--stack", "Shop", "--construct", "Shop/Passwords"],
+        cwd=folder,
+        env=variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    named = {one["Sid"]: one["Resource"] for one in json.loads(printed.stdout)["Statement"]}
+    assert len(named["Functions"]) == len(FUNCTIONS)
+    assert named["Pool"][0].endswith(f"userpool/{embedded.user_pool_id}")
+    assert "set the password of every user" in printed.stderr
+    target = describe(embedded.client, "Shop", url=embedded.url)
+    results = [*runner.run(target, [story.policy, doctor.throttles])]
+    assert [one for one in results if one.finding.outcome is not Outcome.HOLDS] == []

@@ -1,16 +1,13 @@
 """What the operator sees, and what nobody may see: faults of ours, and secrets."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from functions.operations import Operation
-from functions.problems import (
-    INTERNAL_ERROR,
-)
+from functions.problems import INTERNAL_ERROR
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, Api, wait_until
 from tests.support.front import CognitoFront
@@ -66,7 +63,6 @@ def forget_the_secret(front: CognitoFront, action: str) -> None:
 
 
 PUBLIC = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD)
-ACTIONS = {operation: operation.action for operation in Operation}
 
 
 def body_of(operation: Operation, user: User) -> dict[str, str]:
@@ -85,7 +81,7 @@ def test_a_missing_grant_is_our_fault_and_nobody_is_told_which(
     api: Api, front: CognitoFront, user: User
 ) -> None:
     operation = Operation.CONFIRM_RESET_PASSWORD
-    forget_the_secret(front, ACTIONS[operation])
+    forget_the_secret(front, operation.action)
 
     refused = api.post(operation, body_of(operation, user))
 
@@ -99,10 +95,10 @@ def test_a_missing_grant_is_our_fault_and_nobody_is_told_which(
 def test_a_grant_that_is_back_is_used_without_a_new_deployment(
     api: Api, front: CognitoFront, user: User, operation: Operation
 ) -> None:
-    forget_the_secret(front, ACTIONS[operation])
+    forget_the_secret(front, operation.action)
 
     assert api.post(operation, body_of(operation, user)).status < 500
-    wait_until(lambda: [one.action for one in front.requests].count(ACTIONS[operation]) == 2)
+    wait_until(lambda: [one.action for one in front.requests].count(operation.action) == 2)
     assert "DescribeUserPoolClient" in {request.action for request in front.requests}
 
 
@@ -150,23 +146,17 @@ def test_no_log_holds_a_secret(api: Api, front: CognitoFront, stack: Stack, user
         for error in (None, "InvalidParameterException", "SomethingUnheardOfException"):
             if error:
                 echo = f"1 validation error: {body} {own_token}"
-                front.answer(ACTIONS[operation], error=error, message=echo)
+                front.answer(operation.action, error=error, message=echo)
             for one in (body, body | {"rememberMe": list(canaries.values())}):
                 reply = api.post(operation, one, token=own_token)
                 assert not [name for name, canary in canaries.items() if canary in reply.text]
                 marks += [reply.body["requestId"]] if "requestId" in reply.text else []
 
-    text = wait_for_logs(stack, marks)
+    texts = [""]
 
-    assert not [name for name, canary in canaries.items() if canary in text]
+    def arrived() -> bool:
+        texts.append(logged(stack))
+        return all(mark in texts[-1] for mark in marks)
 
-
-def wait_for_logs(stack: Stack, marks: list[str]) -> str:
-    """Return the logs as soon as they contain each of these requests."""
-    deadline = time.monotonic() + 60
-    while True:
-        text = logged(stack)
-        if all(mark in text for mark in marks):
-            return text
-        assert time.monotonic() < deadline, "The functions' log lines are not in their log groups."
-        time.sleep(0.2)
+    wait_until(arrived)
+    assert not [name for name, canary in canaries.items() if canary in texts[-1]]

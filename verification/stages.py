@@ -1,0 +1,176 @@
+"""Find the deployment that is to be checked: on AWS, or the stack of `make run`."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from getpass import getpass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import urllib3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from verification.target import Mailbox, Target, name_function, wait_for
+
+PATIENCE: Final = 120.0
+"""Seconds to wait for what appears late on AWS."""
+LOCAL_PATIENCE: Final = 300.0
+"""Seconds to wait for a mail of the local stack."""
+PAUSE: Final = 2.5
+"""Seconds between requests to AWS: the firewall allows an address 30 public ones a minute."""
+RUNS: Final = Path(__file__).parents[1] / ".local" / "runs"
+"""Where `make run` describes each stack, in a folder with the name of its port."""
+
+
+def find_deployed(stack: str, construct: str, mailbox: str) -> Target:
+    """Return a deployment on AWS, or exit with what is missing."""
+    try:
+        return describe(
+            _client, stack, construct, mailbox=_mailbox(mailbox), patience=PATIENCE, pause=PAUSE
+        )
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"{stack} cannot be read: {error}")
+
+
+def find_local(port: int) -> Target:
+    """Return the stack that `make run` deployed on this port, or exit with what is missing."""
+    try:
+        document = json.loads((RUNS / str(port) / "stack.json").read_text())
+        _mails(document["mailbox"])
+    except (OSError, urllib3.exceptions.HTTPError):
+        sys.exit(f"No local stack is running on port {port}: start one with make run.")
+
+    @cache
+    def client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=document["endpoint"],
+            region_name=document["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator knows no other
+        )
+
+    return describe_local(client, document["url"], document["mailbox"])
+
+
+def describe_local(client: Callable[[str], Any], url: str, mailbox: str) -> Target:
+    """Return the local stage; `mailbox` is the address of every mail so far, as JSON."""
+
+    def codes(address: str) -> list[str]:
+        texts = (mail["BodyText"] for mail in _mails(mailbox) if address in mail["To"])
+        return [code for text in texts for code in re.findall(r"\b\d{6}\b", text)]
+
+    def has_notice(address: str) -> bool:
+        count = sum(address in mail["To"] for mail in _mails(mailbox))
+        return count > len(codes(address))
+
+    inbox = Mailbox(
+        "inbox@example.com",
+        lambda address: "".join(wait_for(lambda: codes(address), LOCAL_PATIENCE)[-1:]),
+        lambda address: wait_for(lambda: has_notice(address), LOCAL_PATIENCE),
+    )
+    return describe(client, "password-service-local", url=url, mailbox=inbox)
+
+
+def _mails(mailbox: str) -> list[dict[str, Any]]:
+    answer = urllib3.request("GET", mailbox, retries=False, timeout=30).json()
+    return [mail for mails in answer["messages"].values() for mail in mails]
+
+
+def describe(
+    client: Callable[[str], Any],
+    stack: str,
+    construct: str = "",
+    *,
+    url: str = "",
+    mailbox: Mailbox | None = None,
+    patience: float = 0,
+    pause: float = 0,
+) -> Target:
+    """Return the service in a stack. The path of its construct is needed if there are several.
+
+    Only the local stage has a `url`, because AWS does not give it its address.
+    """
+    cloudformation = client("cloudformation")
+    template = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    paths = {
+        name: one.get("Metadata", {}).get("aws:cdk:path", "")
+        for name, one in template["Resources"].items()
+    }
+    ours = {
+        name
+        for name, path in paths.items()
+        if not construct or path.startswith(f"{construct.rstrip('/')}/")
+    }
+    _require_one(
+        stack,
+        [
+            (paths[name], function)
+            for name, one in template["Resources"].items()
+            if name in ours and (function := name_function(one.get("Properties", {})))
+        ],
+    )
+    resources: dict[str, list[str]] = {}
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for page in pages:
+        for one in page["StackResourceSummaries"]:
+            if one["LogicalResourceId"] in ours:
+                resources.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+    return Target(
+        stack=stack,
+        name=construct or stack,
+        local=bool(url),
+        url=url or _address(resources, cloudformation.meta.region_name),
+        resources=resources,
+        client=client,
+        mailbox=mailbox,
+        patience=patience,
+        pause=pause,
+    )
+
+
+def _require_one(stack: str, functions: Sequence[tuple[str, str]]) -> None:
+    """Exit unless each function of the service is there once."""
+    if not functions:
+        sys.exit(f"{stack} has no password service there.")
+    first = functions[0][1]
+    several = [path.split("/") for path, function in functions if function == first]
+    if len(several) > 1:
+        while len({parts[-1] for parts in several}) == 1:
+            several = [parts[:-1] for parts in several]
+        choice = " or ".join(f"CONSTRUCT={'/'.join(parts)}" for parts in several)
+        sys.exit(f"{stack} has several services: choose one with {choice}.")
+
+
+def _address(resources: Mapping[str, Sequence[str]], region: str) -> str:
+    if domains := resources.get("AWS::ApiGateway::DomainName"):
+        return f"https://{domains[0]}"
+    (api,) = resources["AWS::ApiGateway::RestApi"]
+    (stage,) = resources["AWS::ApiGateway::Stage"]
+    return f"https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+
+
+@cache
+def _client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+    retries = Config(retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client(service, config=retries)  # type: ignore[call-overload]
+
+
+def _mailbox(address: str) -> Mailbox | None:
+    """Return a mailbox that a person reads, and types from."""
+    if not address and sys.stdin.isatty():
+        address = input("An address where you can read a code, or nothing to go without: ").strip()
+    if not address:
+        return None
+    if "@" not in address:
+        sys.exit(f"MAILBOX must be an address that you can read, not {address!r}.")
+    return Mailbox(
+        address,
+        lambda to: getpass(f"The code that was mailed to {to}: ").strip(),
+        lambda to: input(f"Has {to} got a mail about the change? [y/N] ").lower().startswith("y"),
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from functions.settings import Settings
 
 if TYPE_CHECKING:
-    from functions.handlers import Handler
+    from functions.work.handler import Handler
 
 
 def start(name: str) -> "Handler":

@@ -8,7 +8,7 @@ from functions import times
 from functions.aws.queue import Task
 from functions.problems import Failure
 from functions.records import Degradation
-from functions.scope import Scope
+from functions.work.scope import Scope
 
 
 class Change:

@@ -17,15 +17,15 @@ from functions.api.cors import cors_headers
 from functions.api.padding import pad
 from functions.aws import actions
 from functions.aws.actions import Action
-from functions.handlers import Handler
 from functions.problems import Failure, FieldError, Problem
 from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Request, Subject
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import Times
+from functions.work.handler import Handler
+from functions.work.scope import Scope
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

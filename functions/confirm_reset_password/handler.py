@@ -11,9 +11,9 @@ from functions.problems import (
     CONFIRM_USERNAME_MISSING,
 )
 from functions.requests import Request
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
+from functions.work.scope import Scope
 
 
 class ConfirmResetPassword(Request):

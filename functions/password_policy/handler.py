@@ -7,9 +7,9 @@ from functions.operations import Operation
 from functions.outcomes import POLICY_UNREADABLE
 from functions.protection.passwords import RULES, enforced_rules
 from functions.requests import Request
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
+from functions.work.scope import Scope
 
 
 class PasswordPolicy(Request):

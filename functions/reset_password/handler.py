@@ -8,9 +8,9 @@ from functions.fields import ClientMetadata, Username
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
 from functions.requests import Request
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
+from functions.work.scope import Scope
 
 
 class ResetPassword(Request):

@@ -7,9 +7,9 @@ from functions.fields import Flag, Password
 from functions.operations import Operation
 from functions.problems import UPDATE_PASSWORD_MISSING
 from functions.requests import Request
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
+from functions.work.scope import Scope
 
 
 class UpdatePassword(Request):

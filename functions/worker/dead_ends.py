@@ -14,7 +14,7 @@ from functions.aws.cognito import User
 from functions.operations import Operation
 from functions.outcomes import Outcome
 from functions.problems import Failure
-from functions.scope import Scope
+from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.mails import Mail
 

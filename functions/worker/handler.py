@@ -7,14 +7,14 @@ from functions import problems
 from functions.aws import actions, queue
 from functions.aws.actions import Action
 from functions.aws.queue import Message
-from functions.handlers import Handler
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
-from functions.scope import Scope
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
+from functions.work.handler import Handler
+from functions.work.scope import Scope
 from functions.worker.tasks import carry_out
 
 if TYPE_CHECKING:

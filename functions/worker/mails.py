@@ -9,8 +9,8 @@ from html import escape
 from typing import Any, Final
 
 from functions.aws.calls import call
-from functions.scope import Scope
 from functions.settings import Settings
+from functions.work.scope import Scope
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
 """Each has a file in `languages/`, with the same texts."""

@@ -6,7 +6,7 @@ from functions import times
 from functions.aws.queue import Message, Task
 from functions.outcomes import MESSAGE_EXPIRED, NO_VERIFIED_ADDRESS, NOT_CHANGED_YET, USER_NOT_FOUND
 from functions.problems import Failure
-from functions.scope import Scope
+from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
 from functions.worker.mails import Mail
@@ -55,8 +55,11 @@ def end_sessions(scope: Scope, username: str) -> None:
     try:
         scope.cognito.end_sessions(username)
     except Failure as failure:
-        if failure.outcome is not USER_NOT_FOUND:  # nobody has a session
-            raise
+        if failure.outcome is USER_NOT_FOUND:  # nobody has a session
+            return
+        # Whatever the reason, the sessions live on.
+        again = failure.outcome._replace(final=False)
+        raise again.failure(failure.note, failure.action) from None
 
 
 def check_change(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import botocore_stubber
@@ -47,7 +48,7 @@ class Service:
     """The current deployment, and the fronts before AWS."""
 
     def __init__(self, front: CognitoFront) -> None:
-        self.deployment = Deployment(Clock())
+        self.deployment = Deployment()
         self._front = front
 
     def configure(self, **changes: Any) -> None:
@@ -83,6 +84,8 @@ def cognito() -> Iterator[CognitoFront]:
         environment.setenv("AWS_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "tests")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        # No test waits for the back-off of botocore's retries.
+        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         # moto adds itself to the handlers of botocore, which our session leaves out.
         stubber: Any = botocore_stubber
         clients.session().register("before-send", stubber, unique_id="moto")
@@ -98,7 +101,7 @@ def service(cognito: CognitoFront) -> Service:
 def configure(cognito: CognitoFront, service: Service) -> Configure:
     """Change settings for one test; each test has a deployment and a front of its own."""
     cognito.reset()
-    service.deployment = Deployment(Clock())
+    service.deployment = Deployment()
     return service.configure
 
 

@@ -11,8 +11,6 @@ from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.invocation import REQUEST_ID, SETTINGS
 from tests.unit.conftest import Invoke
-from verification import figures, unknowns
-from verification.commands import CHECKS
 
 CITATION = r"`(tests/[\w/]+\.py)::(\w+)`"
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
@@ -46,26 +44,6 @@ def test_a_test_that_a_document_cites_exists(document: Path) -> None:
 
     assert missing == []
     assert text.count(".py::") == len(cited)
-
-
-def test_what_make_verify_sees_is_listed_by_the_names_of_its_checks() -> None:
-    text = (ROOT / "docs/not-tested.md").read_text()
-    table = text.partition("## What it cannot see")[0]
-    cells = [row.split("|")[3] for row in re.findall(r"^\| .* \|$", table, re.MULTILINE)[2:]]
-    named = {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
-
-    assert all("`" in cell for cell in cells)
-    # A test on the emulator tells as much of the others, which are about one deployment.
-    assert named <= {one.id for one in CHECKS}
-    assert {one.id for one in (*unknowns.CHECKS, *figures.CHECKS)} <= named
-
-
-def test_each_attack_has_a_defence_and_a_test() -> None:
-    rows = re.findall(r"^\| (.*) \|$", (ROOT / "docs/threat-model.md").read_text(), re.MULTILINE)
-    attacks = [row.split(" | ") for row in rows if "::" in row]
-
-    assert len(attacks) > 30
-    assert all(len(cells) >= 3 and cells[1] for cells in attacks)
 
 
 def test_the_user_reference_is_computed_as_the_document_says(invoke: Invoke) -> None:

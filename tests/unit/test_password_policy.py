@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.aws.cognito import POLICY_LIFETIME
@@ -157,7 +157,6 @@ REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
 
 
 @pytest.mark.no_cover
-@settings(max_examples=500)
 @given(
     policy=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
     words=st.lists(texts.filter(lambda word: len(word) > 2), max_size=2),

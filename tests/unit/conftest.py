@@ -45,15 +45,19 @@ def after(clock: Clock, seconds: float, error: str | None) -> Respond:
 
 
 class Service:
-    """The current deployment, and the fronts before AWS."""
+    """The current deployment, its clock, and the Cognito that it finds."""
 
     def __init__(self, front: CognitoFront) -> None:
         self.deployment = Deployment()
-        self._front = front
+        self.cognito = front
+
+    @property
+    def clock(self) -> Clock:
+        return self.deployment.clock
 
     def configure(self, **changes: Any) -> None:
         """Deploy with other settings or `times`; the clock goes on."""
-        self.deployment = Deployment(self.deployment.clock, **changes)
+        self.deployment = Deployment(self.clock, **changes)
 
     def invoke(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
         """Invoke a handler; the response must be one that the OpenAPI document has."""
@@ -64,7 +68,7 @@ class Service:
 
     def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
         """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
-        requests = self._front.take("SendMessage")
+        requests = self.cognito.take("SendMessage")
         bodies = [json.loads(one.body["MessageBody"]) for one in requests]
         for body in bodies:
             body["requested_at"] -= age
@@ -107,7 +111,7 @@ def configure(cognito: CognitoFront, service: Service) -> Configure:
 
 @pytest.fixture
 def clock(service: Service) -> Clock:
-    return service.deployment.clock
+    return service.clock
 
 
 @pytest.fixture(scope="session")

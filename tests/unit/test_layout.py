@@ -15,8 +15,9 @@ from functions import start
 from functions.operations import WORKER, Operation
 from tests.support import ROOT
 from tests.support.contract import ids
-from tests.support.front import CognitoFront, Refusal
-from tests.support.invocation import SETTINGS, TIMES, Clock, Context, call, make_event
+from tests.support.front import Refusal
+from tests.support.invocation import SETTINGS, TIMES, Context, call, make_event
+from tests.unit.conftest import Service
 
 
 def modules_of(top: str) -> list[str]:
@@ -70,7 +71,7 @@ STARTER = "functions.start"
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 def test_a_start_returns_a_handler_that_is_ready(
-    operation: Operation, cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
+    operation: Operation, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     settings = SETTINGS.replace(user_pool_id=f"us-east-1_{operation.id}")
     for name, value in settings.environment().items():
@@ -81,7 +82,7 @@ def test_a_start_returns_a_handler_that_is_ready(
 
     handler = getattr(start, operation.id)
 
-    read = {request.action for request in cognito.requests}
+    read = {request.action for request in service.cognito.requests}
     actions = operation.actions(revealed=False)
     assert read == {action for action in actions if action.startswith("Describe")}
     assert gc.isenabled()
@@ -94,7 +95,7 @@ def test_a_function_that_is_no_operation_cannot_be_started() -> None:
 
 
 def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
-    cognito: CognitoFront, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     for name, value in SETTINGS.replace(user_pool_id="us-east-1_worker").environment().items():
         monkeypatch.setenv(name, value)
@@ -103,27 +104,27 @@ def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
 
     handler = getattr(start, WORKER)
 
-    assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]
+    assert [request.action for request in service.cognito.requests] == ["DescribeUserPoolClient"]
     event = json.loads((ROOT / "events/worker_send_code.json").read_text())
     assert handler(event, Context()) == {"batchItemFailures": []}
-    assert cognito.requests[-1].action == "ForgotPassword"
+    assert service.cognito.requests[-1].action == "ForgotPassword"
 
 
 def test_a_start_gives_up_before_lambda_does(
-    cognito: CognitoFront, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     """Each attempt takes two seconds, and none begins when three have passed."""
 
     def respond(*_: object) -> dict[str, Any]:
-        clock.sleep(2.0)
+        service.clock.sleep(2.0)
         raise Refusal("TooManyRequestsException", "")
 
     for name, value in SETTINGS.replace(user_pool_id="us-east-1_slow").environment().items():
         monkeypatch.setenv(name, value)
     import_module("functions.worker.handler")
     monkeypatch.delitem(sys.modules, "functions.worker.handler")
-    cognito.respond = respond
+    service.cognito.respond = respond
 
-    start.start(WORKER, TIMES._replace(clock=clock))
+    start.start(WORKER, TIMES._replace(clock=service.clock))
 
-    assert len(cognito.requests) == 2
+    assert len(service.cognito.requests) == 2

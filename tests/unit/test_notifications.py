@@ -8,7 +8,7 @@ import pytest
 from functions.operations import Operation
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.conftest import Configure, Service
 
 RESET, CONFIRM, UPDATE = (
     Operation.RESET_PASSWORD,
@@ -41,18 +41,13 @@ def put(cognito: CognitoFront) -> list[dict[str, Any]]:
 )
 @pytest.mark.usefixtures("bus")
 def test_a_changed_password_is_announced_once_without_a_secret(
-    operation: Operation,
-    detail_type: str,
-    user: dict[str, str],
-    cognito: CognitoFront,
-    invoke: Invoke,
-    service: Service,
+    operation: Operation, detail_type: str, user: dict[str, str], service: Service
 ) -> None:
-    reply = invoke(operation)
-    assert put(cognito) == []
+    reply = service.invoke(operation)
+    assert put(service.cognito) == []
     work = service.work()
 
-    (entry,) = put(cognito)
+    (entry,) = put(service.cognito)
     assert reply.metrics == work.metrics == {"Success"}
     assert json.loads(entry.pop("Detail")) == user | {
         "userPoolId": service.deployment.settings.user_pool_id,
@@ -68,26 +63,22 @@ def test_a_changed_password_is_announced_once_without_a_secret(
 
 
 @pytest.mark.usefixtures("bus")
-def test_a_mere_request_is_not_announced(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(RESET)
+def test_a_mere_request_is_not_announced(service: Service) -> None:
+    service.invoke(RESET)
     service.work()
 
-    assert put(cognito) == []
+    assert put(service.cognito) == []
 
 
 @changing
 @pytest.mark.usefixtures("bus")
-def test_a_failure_is_not_announced(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer(operation.action, error="NotAuthorizedException")
+def test_a_failure_is_not_announced(operation: Operation, service: Service) -> None:
+    service.cognito.answer(operation.action, error="NotAuthorizedException")
 
-    invoke(operation)
+    service.invoke(operation)
     service.work()
 
-    assert put(cognito) == []
+    assert put(service.cognito) == []
 
 
 @pytest.mark.parametrize(
@@ -98,11 +89,9 @@ def test_a_failure_is_not_announced(
     ],
 )
 @pytest.mark.usefixtures("bus")
-def test_an_event_that_cannot_be_put_is_retried(
-    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(UPDATE)
-    cognito.answer("PutEvents", **trouble)
+def test_an_event_that_cannot_be_put_is_retried(trouble: dict[str, Any], service: Service) -> None:
+    service.invoke(UPDATE)
+    service.cognito.answer("PutEvents", **trouble)
 
     work = service.work()
 
@@ -114,38 +103,36 @@ def test_an_event_that_cannot_be_put_is_retried(
 @pytest.mark.parametrize("lost", [False, True])
 @pytest.mark.usefixtures("bus")
 def test_an_event_that_the_queue_refuses_is_put_at_once(
-    operation: Operation, lost: bool, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, lost: bool, service: Service
 ) -> None:
-    cognito.answer("SendMessage", error="AccessDenied")
+    service.cognito.answer("SendMessage", error="AccessDenied")
     if lost:
-        cognito.answer("PutEvents", error="AccessDeniedException")
+        service.cognito.answer("PutEvents", error="AccessDeniedException")
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
-    assert len(put(cognito)) == 1
+    assert len(put(service.cognito)) == 1
     assert (reply.status, reply.log["level"]) == (204, "ERROR")
     assert reply.metrics == {"Success", "QueueFailed", *(["EventLost"] if lost else [])}
 
 
 @changing
-def test_without_a_bus_nothing_is_put(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(operation)
+def test_without_a_bus_nothing_is_put(operation: Operation, service: Service) -> None:
+    service.invoke(operation)
     service.work()
 
-    assert put(cognito) == []
+    assert put(service.cognito) == []
 
 
 @changing
 @pytest.mark.usefixtures("bus")
 def test_a_change_of_unknown_outcome_is_announced_once_it_shows(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
+    operation: Operation, service: Service
 ) -> None:
-    cognito.answer(operation.action, reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
+    service.cognito.answer(operation.action, reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
-    assert invoke(operation).status == 504
+    assert service.invoke(operation).status == 504
     service.work()
 
-    assert len(put(cognito)) == 1
+    assert len(put(service.cognito)) == 1

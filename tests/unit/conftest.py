@@ -66,6 +66,11 @@ class Service:
         assert contract.undocumented(operation, reply.status, reply.headers) == set()
         return reply
 
+    def finish(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
+        """Invoke a handler, and return what the worker makes of what it queued."""
+        self.invoke(operation, *arguments, **changes)
+        return self.work()
+
     def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
         """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
         requests = self.cognito.take("SendMessage")

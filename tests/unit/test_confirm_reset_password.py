@@ -95,12 +95,3 @@ def test_the_worker_ends_the_sessions_that_live_on(service: Service) -> None:
     assert work.metrics == {"Success"}
     ended = [one.body for one in service.cognito.requests if one.action == "AdminUserGlobalSignOut"]
     assert ended[0] == ended[1]
-
-
-@pytest.mark.parametrize("error", ["CodeMismatchException", "ExpiredCodeException"])
-def test_tells_the_owner_of_a_refused_code_what_may_be_wrong(error: str, service: Service) -> None:
-    service.cognito.answer("ConfirmForgotPassword", error=error)
-
-    reply = service.invoke(CONFIRM)
-
-    assert reply.body["type"] == CODE_REFUSED.type

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 sys.path.append(".")
 before = dict(os.environ), gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
 from importlib import import_module
+from itertools import count
 for name in json.loads(sys.argv[1]):
     import_module(name)
 assert before == (dict(os.environ), gc.isenabled(), gc.get_threshold(), gc.get_freeze_count())
@@ -67,18 +69,23 @@ def test_the_vocabulary_needs_the_standard_library_alone() -> None:
 
 
 STARTER = "functions.start"
+_pools = count(1)
+
+
+def prepare(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    """Set the environment of a function, whose start imports a module of its own."""
+    settings = SETTINGS.replace(user_pool_id=f"us-east-1_Start{next(_pools):04}")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    import_module(f"functions.{function}.handler")
+    monkeypatch.delitem(sys.modules, f"functions.{function}.handler")
 
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 def test_a_start_returns_a_handler_that_is_ready(
     operation: Operation, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
-    settings = SETTINGS.replace(user_pool_id=f"us-east-1_{operation.id}")
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    # The start imports a module of its own, which the other tests do not see.
-    import_module(f"functions.{operation.id}.handler")
-    monkeypatch.delitem(sys.modules, f"functions.{operation.id}.handler")
+    prepare(monkeypatch, operation.id)
 
     handler = getattr(start, operation.id)
 
@@ -97,10 +104,7 @@ def test_a_function_that_is_no_operation_cannot_be_started() -> None:
 def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
     monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
-    for name, value in SETTINGS.replace(user_pool_id="us-east-1_worker").environment().items():
-        monkeypatch.setenv(name, value)
-    import_module("functions.worker.handler")
-    monkeypatch.delitem(sys.modules, "functions.worker.handler")
+    prepare(monkeypatch, WORKER)
 
     handler = getattr(start, WORKER)
 
@@ -119,10 +123,7 @@ def test_a_start_gives_up_before_lambda_does(
         service.clock.sleep(2.0)
         raise Refusal("TooManyRequestsException", "")
 
-    for name, value in SETTINGS.replace(user_pool_id="us-east-1_slow").environment().items():
-        monkeypatch.setenv(name, value)
-    import_module("functions.worker.handler")
-    monkeypatch.delitem(sys.modules, "functions.worker.handler")
+    prepare(monkeypatch, WORKER)
     service.cognito.respond = respond
 
     start.start(WORKER, TIMES._replace(clock=service.clock))

@@ -75,11 +75,9 @@ def test_no_mail_is_sent_for_a_change_that_was_refused_or_without_a_sender(
     operation: Operation, service: Service
 ) -> None:
     service.cognito.answer(operation.action, error="NotAuthorizedException", times=1)
-    service.invoke(operation)
-    service.work()
+    service.finish(operation)
     service.configure()
-    service.invoke(operation)
-    service.work()
+    service.finish(operation)
 
     assert mails(service.cognito) == []
 
@@ -87,17 +85,14 @@ def test_no_mail_is_sent_for_a_change_that_was_refused_or_without_a_sender(
 def test_a_change_of_unknown_outcome_is_mailed_once_it_shows(service: Service) -> None:
     service.cognito.answer("ChangePassword", reset=True, forward=True)
     service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
-    service.invoke(UPDATE)
-    service.work()
+    service.finish(UPDATE)
 
     assert len(mails(service.cognito)) == 1
 
 
 def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(service: Service) -> None:
     service.cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
-    service.invoke(UPDATE)
-
-    work = service.work()
+    work = service.finish(UPDATE)
 
     assert (mails(service.cognito), work.body["batchItemFailures"]) == ([], [])
     assert "NoVerifiedAddress" in work.metrics
@@ -105,9 +100,7 @@ def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(service: Se
 
 def test_a_user_who_is_gone_gets_no_mail(service: Service) -> None:
     service.cognito.answer("AdminGetUser", error="UserNotFoundException")
-    service.invoke(UPDATE)
-
-    assert service.work().metrics == {"Success"}
+    assert service.finish(UPDATE).metrics == {"Success"}
     assert mails(service.cognito) == []
 
 
@@ -124,8 +117,7 @@ def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
     service: Service,
 ) -> None:
     for _ in range(2):
-        service.invoke(UPDATE)
-        service.work()
+        service.finish(UPDATE)
 
     assert len(mails(service.cognito)) == 2
 
@@ -168,15 +160,12 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
 
 def test_an_address_that_ses_refuses_is_given_up(service: Service) -> None:
     service.cognito.answer("SendEmail", error="BadRequestException")
-    service.invoke(UPDATE)
-
-    assert service.work().body["batchItemFailures"] == []
+    assert service.finish(UPDATE).body["batchItemFailures"] == []
 
 
 def test_a_table_that_fails_stops_no_mail(service: Service) -> None:
     service.configure(mail_from=FROM, table_name="a-table-that-is-not-there")
-    service.invoke(UPDATE)
-    work = service.work()
+    work = service.finish(UPDATE)
 
     assert len(mails(service.cognito)) == 1
     assert work.metrics == {"Success", "IdempotencyFailed"}
@@ -202,8 +191,7 @@ def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
 )
 def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Service) -> None:
     service.cognito.answer("AdminGetUser", body=make_user(locale=locale))
-    service.invoke(UPDATE)
-    service.work()
+    service.finish(UPDATE)
 
     (mail,) = mails(service.cognito)
     simple = mail["Content"]["Simple"]
@@ -233,8 +221,7 @@ def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) 
         mail_configuration_set="passwords",
         support_url=url,
     )
-    service.invoke(UPDATE)
-    service.work()
+    service.finish(UPDATE)
 
     (mail,) = mails(service.cognito)
     assert mail["FromEmailAddress"] == f"=?utf-8?b?TcO8bGxlciAmIENv?= <{FROM}>"

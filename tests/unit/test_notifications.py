@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 
 from functions.operations import Operation
+from tests.support.contract import ids
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME
 from tests.unit.conftest import Configure, Service
 
-RESET, CONFIRM, UPDATE = (
-    Operation.RESET_PASSWORD,
-    Operation.CONFIRM_RESET_PASSWORD,
-    Operation.UPDATE_PASSWORD,
-)
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize(
     "operation", [one for one in Operation if one.changes_password], ids=lambda one: one.id
 )
@@ -62,21 +60,24 @@ def test_a_changed_password_is_announced_once_without_a_secret(
     }
 
 
-@pytest.mark.usefixtures("bus")
-def test_a_mere_request_is_not_announced(service: Service) -> None:
-    service.invoke(RESET)
-    service.work()
-
-    assert put(service.cognito) == []
-
-
-@changing
-@pytest.mark.usefixtures("bus")
-def test_a_failure_is_not_announced(operation: Operation, service: Service) -> None:
-    service.cognito.answer(operation.action, error="NotAuthorizedException")
-
-    service.invoke(operation)
-    service.work()
+@pytest.mark.parametrize(
+    ("operation", "bus", "error"),
+    [
+        (RESET, "the-bus", None),
+        (CONFIRM, "the-bus", "NotAuthorizedException"),
+        (UPDATE, "the-bus", "NotAuthorizedException"),
+        (CONFIRM, "", None),
+        (UPDATE, "", None),
+    ],
+    ids=ids,
+)
+def test_nothing_is_announced_for_a_mere_request_or_a_failure_or_without_a_bus(
+    operation: Operation, bus: str, error: str | None, service: Service
+) -> None:
+    service.configure(event_bus_name=bus)
+    if error:
+        service.cognito.answer(operation.action, error=error)
+    service.finish(operation)
 
     assert put(service.cognito) == []
 
@@ -114,14 +115,6 @@ def test_an_event_that_the_queue_refuses_is_put_at_once(
     assert len(put(service.cognito)) == 1
     assert (reply.status, reply.log["level"]) == (204, "ERROR")
     assert reply.metrics == {"Success", "QueueFailed", *(["EventLost"] if lost else [])}
-
-
-@changing
-def test_without_a_bus_nothing_is_put(operation: Operation, service: Service) -> None:
-    service.invoke(operation)
-    service.work()
-
-    assert put(service.cognito) == []
 
 
 @changing

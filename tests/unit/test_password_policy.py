@@ -18,17 +18,10 @@ from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, Reply
 from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.test_passwords import STRICT, policy
 
 POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
-STRICT = {
-    "MinimumLength": 12,
-    "PasswordHistorySize": 5,
-    "RequireLowercase": True,
-    "RequireNumbers": True,
-    "RequireSymbols": True,
-    "RequireUppercase": True,
-}
 ALWAYS: dict[str, dict[str, Any]] = {
     "maxLength": {"maximum": 256},
     **{rule: {} for rule in ("pattern", "replacementCharacter", "edgeSpace")},
@@ -36,16 +29,12 @@ ALWAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def set_policy(cognito: CognitoFront, policy: dict[str, Any]) -> None:
-    cognito.answer("DescribeUserPool", body={"UserPool": {"Policies": {"PasswordPolicy": policy}}})
-
-
 def rules(reply: Reply) -> dict[str, dict[str, Any]]:
     return {one["rule"]: one.get("params", {}) for one in reply.body["rules"]}
 
 
 def test_lists_every_rule_of_a_strict_deployment(service: Service) -> None:
-    set_policy(service.cognito, STRICT)
+    policy(service.cognito, **STRICT, PasswordHistorySize=5)
     service.configure(
         forbidden_words=("Acme", "Rocket"), breach_endpoint="https://127.0.0.1:9/range"
     )
@@ -60,9 +49,7 @@ def test_lists_every_rule_of_a_strict_deployment(service: Service) -> None:
 
 
 def test_lists_no_rule_that_a_deployment_does_not_have(service: Service) -> None:
-    set_policy(
-        service.cognito, {"MinimumLength": 6, "PasswordHistorySize": 0, "RequireNumbers": False}
-    )
+    policy(service.cognito, MinimumLength=6, PasswordHistorySize=0, RequireNumbers=False)
 
     assert rules(service.invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
 
@@ -156,14 +143,14 @@ REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
 
 @pytest.mark.no_cover
 @given(
-    policy=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
+    required=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
     words=st.lists(texts.filter(lambda word: len(word) > 2), max_size=2),
     name=names,
     operation=st.sampled_from([CONFIRM, UPDATE]),
     data=st.data(),
 )
 def test_the_client_judges_as_the_service_does(
-    policy: dict[str, Any],
+    required: dict[str, bool],
     words: list[str],
     name: str,
     operation: Operation,
@@ -179,7 +166,7 @@ def test_the_client_judges_as_the_service_does(
     old = data.draw(st.sampled_from([password, "an old password"]))
     service.cognito.reset()
     service.configure(forbidden_words=tuple(words))
-    set_policy(service.cognito, policy | {"MinimumLength": minimum})
+    policy(service.cognito, **required, MinimumLength=minimum)
     service.cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
     if operation is UPDATE:
         user, body = {"username": name, "oldPassword": old}, {"oldPassword": old}

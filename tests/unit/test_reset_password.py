@@ -76,8 +76,7 @@ def test_tells_where_the_code_went_when_users_are_revealed(
 def test_asks_cognito_for_one_code_in_the_name_of_the_client(service: Service) -> None:
     metadata = {"campaign": "spring", "": "empty name"}
 
-    service.invoke(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
-    service.work()
+    service.finish(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
 
     (request,) = (r for r in service.cognito.requests if r.action == "ForgotPassword")
     assert request.body.pop("SecretHash")
@@ -101,7 +100,6 @@ def test_lower_cases_an_address_only_where_the_pool_ignores_case(
 ) -> None:
     service.configure(lower_case_usernames=lower_case_usernames)
 
-    service.invoke(RESET, {"username": typed})
-    service.work()
+    service.finish(RESET, {"username": typed})
 
     assert service.cognito.requests[-1].body["Username"] == sent

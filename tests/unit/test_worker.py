@@ -43,9 +43,7 @@ RETRIED: list[dict[str, Any]] = [
 def test_what_only_the_account_causes_is_recorded_and_dropped(error: str, service: Service) -> None:
     text = "User is disabled." if error == "NotAuthorizedException" else ""
     service.cognito.answer("ForgotPassword", error=error, message=text)
-    service.invoke(RESET)
-
-    work = service.work()
+    work = service.finish(RESET)
 
     assert work.body == {"batchItemFailures": []}
     assert work.metrics == {error, "Hidden"}
@@ -95,9 +93,7 @@ def test_a_sign_out_is_retried_unless_the_user_is_gone(
     error: str, again: bool, service: Service
 ) -> None:
     service.cognito.answer("AdminUserGlobalSignOut", error=error)
-    service.invoke(Operation.CONFIRM_RESET_PASSWORD)
-
-    work = service.work()
+    work = service.finish(Operation.CONFIRM_RESET_PASSWORD)
 
     assert len(work.body["batchItemFailures"]) == again
     assert ("Success" in work.metrics) != again
@@ -120,19 +116,10 @@ def test_a_crash_has_a_metric_and_the_message_comes_again(service: Service) -> N
 @pytest.mark.parametrize("error", ["BrandNewException", "CodeDeliveryFailureException"])
 def test_only_an_exception_that_nobody_has_seen_is_an_error(error: str, service: Service) -> None:
     service.cognito.answer("ForgotPassword", error=error)
-    service.invoke(RESET)
-
-    work = service.work()
+    work = service.finish(RESET)
 
     assert ("UnknownException" in work.metrics) == (error == "BrandNewException")
     assert (work.log["level"] == "ERROR") == (error == "BrandNewException")
-
-
-def test_the_daily_limit_of_mails_has_a_cause_of_its_own(service: Service) -> None:
-    service.cognito.answer("ForgotPassword", error="LimitExceededException", message=DAILY_LIMIT)
-    service.invoke(RESET)
-
-    assert service.work().metrics == {"CodeDeliveryFailureException", "DailyMailLimit", "Retried"}
 
 
 @pytest.mark.parametrize(("age", "sent"), [(590, True), (610, False)])
@@ -153,9 +140,7 @@ def test_a_code_takes_its_share_of_a_second_however_quick_cognito_is(
 ) -> None:
     service.configure(code_interval=1.0)
     service.cognito.respond = after(service.clock, cognito_takes, error)
-    service.invoke(RESET)
-
-    assert service.work().log["duration"] == lasts
+    assert service.finish(RESET).log["duration"] == lasts
 
 
 @given(good=st.lists(st.booleans(), min_size=1, max_size=5))
@@ -177,13 +162,10 @@ def test_the_failure_of_one_message_does_not_stop_the_others(
 
 
 def test_a_wrong_secret_hash_is_computed_again_with_the_new_secret(service: Service) -> None:
-    service.invoke(RESET)
-    service.work()
+    service.finish(RESET)
     text = "Unable to verify secret hash for client"
     service.cognito.answer("ForgotPassword", error="NotAuthorizedException", message=text, times=1)
-    service.invoke(RESET)
-
-    assert service.work().metrics == {"Success"}
+    assert service.finish(RESET).metrics == {"Success"}
 
 
 def test_the_log_line_names_the_request_and_the_user_of_the_reset(service: Service) -> None:
@@ -197,8 +179,7 @@ def test_the_log_line_names_the_request_and_the_user_of_the_reset(service: Servi
 
 def test_cognito_gets_the_address_of_the_caller(service: Service) -> None:
     service.configure(threat_protection=True)
-    service.invoke(RESET)
-    service.work()
+    service.finish(RESET)
 
     assert service.cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
 

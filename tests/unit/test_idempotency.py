@@ -14,6 +14,7 @@ from tests.unit.conftest import Invoke, Service, sent
 from tests.unit.test_limits import NAME, WRONG
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
+pytestmark = pytest.mark.usefixtures("dynamodb")
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
@@ -23,7 +24,6 @@ def repeatable(invoke: Invoke, operation: Operation, key: str = KEY, **changes: 
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_a_repeat_gets_the_first_answer(operation: Operation, service: Service) -> None:
     first = repeatable(service.invoke, operation)
     service.cognito.answer(operation.action, error="ExpiredCodeException")
@@ -39,7 +39,6 @@ def test_a_repeat_gets_the_first_answer(operation: Operation, service: Service) 
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_without_the_header_nothing_is_kept(
     operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
@@ -50,7 +49,6 @@ def test_without_the_header_nothing_is_kept(
     assert dynamodb.scan(TableName=NAME)["Count"] == 0
 
 
-@pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize(
     "change",
     [
@@ -69,7 +67,6 @@ def test_another_request_is_no_repeat(change: dict[str, Any], service: Service) 
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_a_definite_failure_is_not_kept(operation: Operation, service: Service) -> None:
     service.cognito.answer(operation.action, error="NotAuthorizedException", message=WRONG, times=1)
     first = repeatable(service.invoke, operation)
@@ -80,7 +77,6 @@ def test_a_definite_failure_is_not_kept(operation: Operation, service: Service) 
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_an_unknown_outcome_is_kept_and_says_so(operation: Operation, service: Service) -> None:
     service.cognito.answer(operation.action, reset=True, forward=True, times=1)
     first = repeatable(service.invoke, operation)
@@ -126,7 +122,6 @@ def test_the_guarantee_ends_with_the_time_of_a_function_that_was_killed(
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_a_table_that_fails_stops_nothing(operation: Operation, service: Service) -> None:
     service.configure(table_name="a-table-that-is-not-there")
 
@@ -184,7 +179,6 @@ def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> No
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
     operation: Operation, service: Service
 ) -> None:
@@ -196,7 +190,6 @@ def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
     assert repeatable(service.invoke, operation).status == 204
 
 
-@pytest.mark.usefixtures("dynamodb")
 def test_a_request_that_is_padded_is_in_progress_for_as_long(
     monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:

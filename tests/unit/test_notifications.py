@@ -13,6 +13,7 @@ from tests.unit.conftest import Configure, Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
+pytestmark = pytest.mark.usefixtures("bus")
 changing = pytest.mark.parametrize(
     "operation", [one for one in Operation if one.changes_password], ids=lambda one: one.id
 )
@@ -37,7 +38,6 @@ def put(cognito: CognitoFront) -> list[dict[str, Any]]:
     ],
     ids=["confirm", "update"],
 )
-@pytest.mark.usefixtures("bus")
 def test_a_changed_password_is_announced_once_without_a_secret(
     operation: Operation, detail_type: str, user: dict[str, str], service: Service
 ) -> None:
@@ -89,7 +89,6 @@ def test_nothing_is_announced_for_a_mere_request_or_a_failure_or_without_a_bus(
         {"body": {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}},
     ],
 )
-@pytest.mark.usefixtures("bus")
 def test_an_event_that_cannot_be_put_is_retried(trouble: dict[str, Any], service: Service) -> None:
     service.invoke(UPDATE)
     service.cognito.answer("PutEvents", **trouble)
@@ -102,7 +101,6 @@ def test_an_event_that_cannot_be_put_is_retried(trouble: dict[str, Any], service
 
 @changing
 @pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.usefixtures("bus")
 def test_an_event_that_the_queue_refuses_is_put_at_once(
     operation: Operation, lost: bool, service: Service
 ) -> None:
@@ -118,7 +116,6 @@ def test_an_event_that_the_queue_refuses_is_put_at_once(
 
 
 @changing
-@pytest.mark.usefixtures("bus")
 def test_a_change_of_unknown_outcome_is_announced_once_it_shows(
     operation: Operation, service: Service
 ) -> None:

@@ -19,30 +19,19 @@ from tests.unit.conftest import Service, sent
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
 
 # The contract; the status is that of the answer while user existence is revealed.
+BY_STATUS = {
+    400: "CodeMismatch ExpiredCode InvalidParameter InvalidPassword UserLambdaValidation"
+    " PasswordHistoryPolicyViolation",
+    403: "Forbidden NotAuthorized PasswordResetRequired UserNotConfirmed",
+    404: "UserNotFound",
+    429: "LimitExceeded TooManyFailedAttempts TooManyRequests",
+    500: "InvalidEmailRoleAccessPolicy InvalidSmsRoleAccessPolicy OperationNotEnabled"
+    " InvalidSmsRoleTrustRelationship ResourceNotFound",
+    502: "CodeDeliveryFailure InvalidLambdaResponse UnexpectedLambda",
+    504: "InternalError",
+}
 STATUSES = {
-    "CodeDeliveryFailureException": 502,
-    "CodeMismatchException": 400,
-    "ExpiredCodeException": 400,
-    "ForbiddenException": 403,
-    "InternalErrorException": 504,
-    "InvalidEmailRoleAccessPolicyException": 500,
-    "InvalidLambdaResponseException": 502,
-    "InvalidParameterException": 400,
-    "InvalidPasswordException": 400,
-    "InvalidSmsRoleAccessPolicyException": 500,
-    "InvalidSmsRoleTrustRelationshipException": 500,
-    "LimitExceededException": 429,
-    "NotAuthorizedException": 403,
-    "OperationNotEnabledException": 500,
-    "PasswordHistoryPolicyViolationException": 400,
-    "PasswordResetRequiredException": 403,
-    "ResourceNotFoundException": 500,
-    "TooManyFailedAttemptsException": 429,
-    "TooManyRequestsException": 429,
-    "UnexpectedLambdaException": 502,
-    "UserLambdaValidationException": 400,
-    "UserNotConfirmedException": 403,
-    "UserNotFoundException": 404,
+    f"{name}Exception": status for status, names in BY_STATUS.items() for name in names.split()
 }
 # On confirm, what no account can cause, and the verdicts on the new password.
 VISIBLE = {

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, call, make_event
+from tests.support.invocation import BODIES, Reply, call, make_event
 from tests.unit.conftest import Invoke, Service, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 with_body = pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
+
+
+def assert_refused(reply: Reply, code: str, rules: set[tuple[str, str]], service: Service) -> None:
+    """Assert that the reply names these rules, and that Cognito was not called."""
+    assert_is_problem(reply, 400, code)
+    assert reply.rules == rules
+    assert service.cognito.requests == []
+
 
 MISSING = object()
 EMPTY = [
@@ -40,9 +48,7 @@ def test_names_an_empty_field_as_amplify_does(
 
     reply = service.invoke(operation, body)
 
-    assert_is_problem(reply, 400, code)
-    assert reply.rules == {(f"#/{member}", "required")}
-    assert service.cognito.requests == []
+    assert_refused(reply, code, {(f"#/{member}", "required")}, service)
 
 
 def test_lists_everything_that_is_wrong_at_once(cognito: CognitoFront, invoke: Invoke) -> None:
@@ -123,9 +129,7 @@ def test_refuses_a_body_that_is_no_request(
 ) -> None:
     reply = service.invoke(RESET, raw=raw)
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {(pointer, rule)}
-    assert service.cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {(pointer, rule)}, service)
 
 
 BAD_VALUES = [
@@ -154,9 +158,7 @@ def test_names_the_field_and_the_rule_that_it_breaks(
 ) -> None:
     reply = service.invoke(operation, BODIES[operation] | {member: value})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {(f"#/{member}", rule)}
-    assert service.cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {(f"#/{member}", rule)}, service)
 
 
 @pytest.mark.parametrize(
@@ -176,9 +178,9 @@ def test_bounds_what_reaches_the_triggers(
 ) -> None:
     reply = service.invoke(operation, BODIES[operation] | {"options": {"clientMetadata": metadata}})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {("#/options/clientMetadata", rule)}
-    assert service.cognito.requests == []
+    assert_refused(
+        reply, "InvalidParameterException", {("#/options/clientMetadata", rule)}, service
+    )
 
 
 @pytest.mark.parametrize("value", ["true", 1, 0, {}], ids=repr)
@@ -247,9 +249,7 @@ def test_refuses_a_body_that_is_declared_to_be_in_another_charset(
 ) -> None:
     reply = service.invoke(operation, headers={"Content-Type": f"application/json; {parameters}"})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {("Content-Type", "charset")}
-    assert service.cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {("Content-Type", "charset")}, service)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
 ) -> None:
     for _ in range(2):
         service.finish(UPDATE)
+        service.clock.now += 0.001
 
     assert len(mails(service.cognito)) == 2
 

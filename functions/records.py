@@ -1,10 +1,11 @@
 """What a request leaves for the operator: the source of its log line and metrics."""
 
 import logging
-import time
 import traceback
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+from functions import times
 
 if TYPE_CHECKING:
     from functions.problems import Failure
@@ -167,7 +168,7 @@ class Record:
     def __init__(self, operation: str) -> None:
         self.operation = operation
         self.request_id = ""
-        self.started = time.monotonic()
+        self.started = times.current().clock.monotonic()
         self.padding = 0.0
 
     def succeed(self, status: int | None = None) -> None:
@@ -187,6 +188,11 @@ class Record:
         """Note where it happened, without message and locals, which can hold a password."""
         self.stack = traceback.format_tb(error.__traceback__)
         self.cause = type(error).__name__
+
+    def stop(self) -> None:
+        """Note how long it took."""
+        elapsed = times.current().clock.monotonic() - self.started
+        self.duration = round(elapsed - self.padding, 3)
 
     def degrade(self, degradation: Degradation) -> None:
         """Note that a side effect failed."""

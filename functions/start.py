@@ -5,19 +5,16 @@ whatever a start does happens here, in Lambda's initialisation phase, while it p
 """
 
 import gc
-import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from functions.operations import FUNCTIONS
+from functions.times import Times
 
 if TYPE_CHECKING:
     from functions.api.endpoint import Endpoint
     from functions.requests import Request
     from functions.worker.handler import Worker
-
-START_TIME: Final = 3.0
-"""Seconds in which a start tries again what failed; Lambda gives up after ten."""
 
 
 def __getattr__(name: str) -> "Endpoint[Request] | Worker":
@@ -26,16 +23,15 @@ def __getattr__(name: str) -> "Endpoint[Request] | Worker":
     raise AttributeError(name)
 
 
-def start(name: str) -> "Endpoint[Request] | Worker":
+def start(name: str, times: Times | None = None) -> "Endpoint[Request] | Worker":
     """Return a function's handler, ready for its first event."""
     # Everything that a start makes is kept, and searching it for garbage takes a tenth of the time.
     gc.disable()
     # Imported after that, and before the handler imports Powertools, which slows down each session
     # that is made later.
-    clients = import_module("functions.aws.clients")
-    clients.session()
-    clients.deadline.set(time.monotonic() + START_TIME)
+    import_module("functions.aws.clients").session()
     handler: Endpoint[Request] | Worker = import_module(f"functions.{name}.handler").handler
+    handler.times = times or handler.times
     handler.start()
     gc.freeze()
     gc.enable()

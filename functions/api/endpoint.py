@@ -5,7 +5,6 @@ explain the failure to the caller.
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -13,7 +12,7 @@ from functools import cached_property, partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from functions import problems
+from functions import problems, times
 from functions.api.body import read_body
 from functions.api.caller import identify, read_caller
 from functions.api.cors import cors_headers
@@ -26,6 +25,7 @@ from functions.records import Degradation, Record
 from functions.requests import Body, Request
 from functions.settings import Settings
 from functions.telemetry.reporter import Reporter
+from functions.times import Times
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -52,6 +52,8 @@ def endpoint[R: Request](
 class Endpoint[R: Request]:
     """The Lambda handler of one operation."""
 
+    times = Times()
+
     def __init__(
         self,
         operate: Callable[[R], Body],
@@ -73,6 +75,7 @@ class Endpoint[R: Request]:
     def start(self) -> None:
         """Prepare what the first request would wait for. A failure is retried by that request."""
         _ = self._instrumented
+        times.begin(self.times, self.times.start)
         with suppress(Exception):
             settings, operation = self.settings, self.operation
             revealed = settings.reveal_user_existence
@@ -106,8 +109,8 @@ class Endpoint[R: Request]:
 
     def handler(self, event: Event, context: "LambdaContext") -> Response:
         """Respond to one event: parse, identify, carry out once, hide, pad, record."""
+        times.begin(self.times, self.times.retries)
         record = Record(self.operation.id)
-        clients.deadline.set(record.started + clients.RETRY_TIME)
         headers: dict[str, str] = {}
         try:
             response = self._respond(event, context, record, headers)
@@ -116,7 +119,7 @@ class Endpoint[R: Request]:
         except Exception as error:  # noqa: BLE001 - a handler never raises
             record.crash(error)
             response = _refuse(Failure(problems.INTERNAL_ERROR), record, headers)
-        record.duration = round(time.monotonic() - record.started - record.padding, 3)
+        record.stop()
         self._reporter.report(record)
         return response
 

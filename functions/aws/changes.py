@@ -1,10 +1,10 @@
 """What happens after a password change, besides ending sessions."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from functions import times
 from functions.aws import notifications, queue
 from functions.aws.queue import Task
 from functions.problems import OUTCOME_UNKNOWN, Failure
@@ -44,7 +44,7 @@ class Change:
         Nobody is signed out or told on the word of a request whose outcome is unknown. Each thing
         that follows has a message of its own, so that none is repeated when another one fails.
         """
-        started = int(time.time())
+        started = int(times.current().clock.time())
         try:
             yield
         except Failure as failure:

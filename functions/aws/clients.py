@@ -6,10 +6,7 @@ add a tenth to a cold start.
 
 import encodings.idna  # noqa: F401 - the first connection would import it
 import os
-import time
-from contextvars import ContextVar
 from functools import cache
-from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import handlers
@@ -18,6 +15,8 @@ from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvi
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
+
+from functions import times
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -32,19 +31,6 @@ connection."""
 
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
-
-
-IDLE: Final = 2.0
-"""Seconds of wall-clock time after which a kept connection is not used again.
-
-Lambda freezes a process between two calls, and networks drop connections that are idle. A request
-on a dead connection would fail without being answered, and a change must not be sent twice.
-"""
-RETRY_TIME: Final = 6.0
-"""Seconds after the start of a request within which calls may be retried."""
-
-deadline: Final = ContextVar("deadline", default=inf)
-"""The time of `time.monotonic` after which no call is retried."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -71,7 +57,7 @@ class OutOfTimeError(BotoCoreError):
 
 
 def _check_deadline(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
-    if request.context["retries"]["attempt"] > 1 and time.monotonic() > deadline.get():
+    if request.context["retries"]["attempt"] > 1 and times.is_over():
         raise OutOfTimeError
 
 
@@ -116,23 +102,25 @@ class Client[C]:
         self.service = service
         self.longest = connect + read
         """The most seconds that one attempt can take."""
+        self._read = read
         self._options = {
             "connect_timeout": connect,
-            "read_timeout": read,
             "retries": {"mode": "standard", "total_max_attempts": attempts},
         }
-        self._client: Any = None
+        self._clients: dict[float, Any] = {}
+        """By their read time-out."""
         self._used = 0.0
 
     def __call__(self) -> C:
         """Return the client after closing connections that may be dead."""
-        now = time.time()
-        if self._client is None:
-            self._client = make_client(self.service, **self._options)
-        elif not 0 <= now - self._used < IDLE:
-            self._client.close()
+        limits = times.current()
+        read, now = limits.read or self._read, limits.clock.time()
+        if read not in self._clients:
+            self._clients[read] = make_client(self.service, read_timeout=read, **self._options)
+        elif not 0 <= now - self._used < limits.idle:
+            self._clients[read].close()
         self._used = now
-        client: C = self._client
+        client: C = self._clients[read]
         return client
 
 

@@ -1,7 +1,6 @@
 """The only module that calls Cognito."""
 
 import hmac
-import time
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
@@ -16,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from functions import problems
+from functions import problems, times
 from functions.aws import clients
 from functions.problems import MEANINGS, Failure, Problem
 from functions.records import Cause, Degradation, Record
@@ -89,7 +88,7 @@ class Cache[V]:
 
     def get(self, settings: Settings) -> V:
         """Return the value, refreshed if it is too old; raise a `Failure` if that fails."""
-        key, now = self._key(settings), time.time()
+        key, now = self._key(settings), times.current().clock.time()
         value, read_at = self._values.get(key, (None, -inf))
         if value is not None and 0 <= now - read_at < self._seconds:
             return value
@@ -99,9 +98,9 @@ class Cache[V]:
         try:
             value = self._read(settings)
         except Failure as failure:
-            self._failures[key] = failure.problem, failure.cause, time.time()
+            self._failures[key] = failure.problem, failure.cause, times.current().clock.time()
             raise
-        self._values[key] = value, time.time()
+        self._values[key] = value, times.current().clock.time()
         return value
 
     def last(self, settings: Settings) -> V | None:

@@ -1,11 +1,11 @@
 """The queue of tasks that the worker carries out after the response."""
 
 import json
-import time
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
+from functions import times
 from functions.aws import clients
 from functions.problems import SERVICE_UNAVAILABLE, Failure
 from functions.records import Degradation
@@ -51,7 +51,7 @@ class Message(NamedTuple):
 def send(request: Request, task: Task, /, **parameters: object) -> None:
     """Queue a task, or raise a `Failure` that tells the caller when to try again."""
     caller, user = request.caller, request.record.user
-    now = round(time.time(), 3)
+    now = round(times.current().clock.time(), 3)
     message = Message(task, caller.request_id, caller.source_ip, user, parameters, now)
     with tracer().provider.in_subsegment(name="SendMessage") as subsegment:
         try:

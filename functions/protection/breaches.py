@@ -8,7 +8,6 @@ import hashlib
 import select
 import socket
 import ssl
-import time
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPSConnection
@@ -16,12 +15,9 @@ from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit
 
-from functions.aws.clients import IDLE
+from functions import times
 from functions.records import Degradation
 from functions.requests import Request
-
-BUDGET: Final = 1.0
-"""Seconds for everything: looking up the host, connecting, and the last byte of the response."""
 
 _PREFIX: Final = 5
 
@@ -65,15 +61,16 @@ class _Lookup(Thread):
         with suppress(Exception):
             headers = {"Add-Padding": "true", "User-Agent": "password-service"}
             self.connection.request("GET", self.path, headers=headers)
-            response = self.connection.getresponse()
-            body = response.read()
-            if response.status == 200:  # noqa: PLR2004 - HTTP's own number
-                self.body = body
+            if not self._given_up:
+                response = self.connection.getresponse()
+                body = response.read()
+                if response.status == 200:  # noqa: PLR2004 - HTTP's own number
+                    self.body = body
         if self.body is None or self._given_up:
             self.connection.close()
 
     def give_up(self) -> None:
-        """Stop the thread's waiting, unless it has not connected yet.
+        """Stop the thread's waiting. Before it has connected, it stops by itself.
 
         It may take the part that it has read for a whole body.
         """
@@ -88,27 +85,30 @@ _kept: list[tuple[str, HTTPConnection, float]] = []
 
 
 def _read(endpoint: str, prefix: str) -> bytes | None:
+    limits = times.current()
     lookup = _Lookup(endpoint, prefix)
     lookup.start()
-    lookup.join(BUDGET)
+    lookup.join(limits.breaches)
     body = lookup.body
     if body is None:
         lookup.give_up()
     else:
-        _kept.append((endpoint, lookup.connection, time.time()))
+        _kept.append((endpoint, lookup.connection, limits.clock.time()))
     return body
 
 
 def _take_connection(endpoint: str) -> HTTPConnection:
+    limits = times.current()
     while _kept:
         whose, connection, used = _kept.pop()
-        if whose == endpoint and 0 <= time.time() - used <= IDLE and _is_open(connection):
+        young = 0 <= limits.clock.time() - used <= limits.idle
+        if whose == endpoint and young and _is_open(connection):
             return connection
         connection.close()
     url = urlsplit(endpoint)
     if url.scheme == "https":
-        return HTTPSConnection(url.netloc, timeout=BUDGET, context=make_context())
-    return HTTPConnection(url.netloc, timeout=BUDGET)
+        return HTTPSConnection(url.netloc, timeout=limits.breaches, context=make_context())
+    return HTTPConnection(url.netloc, timeout=limits.breaches)
 
 
 def _is_open(connection: HTTPConnection) -> bool:

@@ -6,13 +6,13 @@ be in progress, and what came of it: a success, or an unknown outcome.
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from functions import times
 from functions.aws import clients
 from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
 from functions.protection.pseudonyms import keyed_hash
@@ -97,7 +97,7 @@ class _Item:
 
     def begin(self, lifetime: int, seconds_left: float) -> Mapping[str, Any] | None:
         """Store it as in progress, or return the existing item."""
-        now, attempt = time.time(), os.urandom(8).hex()
+        now, attempt = times.current().clock.time(), os.urandom(8).hex()
         try:
             clients.dynamodb().put_item(
                 TableName=self._table,

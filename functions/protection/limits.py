@@ -5,7 +5,6 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 """
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv6Network, ip_address
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from functions import times
 from functions.aws import clients, notifications
 from functions.problems import (
     ATTEMPTS_EXCEEDED,
@@ -124,7 +124,8 @@ def _count_refusal(request: Request) -> None:
 def _window(request: Request, *parts: str) -> tuple[str, int]:
     """Return the item of the current window, and the seconds until it ends."""
     key = keyed_hash(request.settings.pseudonym_key, "limits", *parts)
-    window, elapsed = divmod(time.time() + int(key[:8], 16) % WINDOW, WINDOW)
+    now = times.current().clock.time()
+    window, elapsed = divmod(now + int(key[:8], 16) % WINDOW, WINDOW)
     return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
 
 
@@ -146,7 +147,7 @@ def _update(
             ExpressionAttributeValues={
                 ":amount": {"N": str(amount)},
                 ":bound": {"N": f"{bound:.0f}"},
-                ":expiration": {"N": f"{time.time() + WINDOW:.0f}"},
+                ":expiration": {"N": f"{times.current().clock.time() + WINDOW:.0f}"},
             },
             ReturnValues="UPDATED_NEW",
         )

@@ -1,6 +1,5 @@
 """Carry out queued tasks. A task that fails is retried up to five times."""
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -13,7 +12,7 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from functions import problems
+from functions import problems, times
 from functions.aws import clients, cognito, queue
 from functions.aws.queue import Message, Task
 from functions.operations import WORKER, WORKER_ATTEMPTS
@@ -21,6 +20,7 @@ from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
 from functions.settings import Settings
 from functions.telemetry.reporter import Reporter
+from functions.times import Times
 from functions.worker.tasks import carry_out
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class RetryLaterError(Exception):
 class Worker:
     """The Lambda handler of the queue."""
 
+    times = Times()
+
     def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401
         """Return the messages to deliver again, in Lambda's format for batches."""
         return self._instrumented(event, context)
@@ -62,6 +64,7 @@ class Worker:
     def start(self) -> None:
         """Prepare what the first message would wait for. A failure is retried by that message."""
         _ = self._instrumented
+        times.begin(self.times, self.times.start)
         with suppress(Exception):
             if self.settings.event_bus_name:
                 clients.eventbridge()
@@ -96,8 +99,8 @@ class Worker:
 
     def process(self, record: SQSRecord) -> None:
         """Carry out one message and record the outcome. Raise if it must be delivered again."""
+        times.begin(self.times, self.times.retries)
         entry = Record(WORKER)
-        clients.deadline.set(entry.started + clients.RETRY_TIME)
         entry.attempt = int(record.attributes.approximate_receive_count)
         retried = False
         try:
@@ -121,7 +124,7 @@ class Worker:
             entry.succeed()
         if retried and entry.attempt < WORKER_ATTEMPTS:
             entry.retry_after = _back_off(entry.attempt)
-        entry.duration = round(time.monotonic() - entry.started, 3)
+        entry.stop()
         self._reporter.report(entry)
         if retried:
             # After the last attempt, SQS moves it to the dead letters on the next delivery.

@@ -1,9 +1,9 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
-import time
 from functools import partial
 from typing import Any, Final
 
+from functions import times
 from functions.aws import cognito, notifications
 from functions.aws.queue import Message, Task
 from functions.problems import ACCOUNT_NOT_ALLOWED, CODE_EXPIRED, OUTCOME_UNKNOWN, Failure
@@ -42,13 +42,14 @@ def send_code(message: Message, settings: Settings, record: Record) -> None:
     The call takes its share of a second however quick Cognito is, so that as many workers as the
     queue may have leave the rest of Cognito's quota to the other operations.
     """
-    if time.time() - message.requested_at > CODE_LIFETIME:
+    clock = times.current().clock
+    if clock.time() - message.requested_at > CODE_LIFETIME:
         raise Failure(CODE_EXPIRED, cause=Cause.MESSAGE_EXPIRED)
-    started = time.monotonic()
+    started = clock.monotonic()
     try:
         send_or_help(message, settings, record)
     finally:
-        time.sleep(max(0.0, settings.code_interval - (time.monotonic() - started)))
+        clock.sleep(max(0.0, settings.code_interval - (clock.monotonic() - started)))
 
 
 def end_sessions(settings: Settings, username: str) -> None:
@@ -74,7 +75,7 @@ def check_change(
     user = cognito.find_user(settings, username)
     if user and user.changed_at >= since:
         carry_out(message._replace(task=Task(task), parameters=parameters), settings, record)
-    elif user and time.time() - since < CHANGE_LIFETIME:
+    elif user and times.current().clock.time() - since < CHANGE_LIFETIME:
         raise Failure(OUTCOME_UNKNOWN, cause=Cause.NOT_CHANGED_YET)
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from functions.aws.clients import IDLE
 from functions.records import SUCCESS
+from functions.times import Times
 from local.stack import Stack
 from tests.e2e.client import make_clients, send_at_once
 from tests.e2e.conftest import NEW, Api, Fronts, acted
@@ -20,10 +20,10 @@ def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
     earlier, clients = make_clients(api, stack), make_clients(api, stack)
     assert {reply.status for reply in send_at_once(earlier)} <= {200, 204}
     assert stack.settle()
-    time.sleep(IDLE)
+    time.sleep(Times().idle)
     fronts.reset()
     for front in fronts:
-        front.lose_idle(IDLE, swallow=swallow)
+        front.lose_idle(Times().idle, swallow=swallow)
 
     replies = send_at_once(clients)
 

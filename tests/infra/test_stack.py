@@ -14,7 +14,7 @@ from functions.aws import clients
 from functions.operations import Operation
 from functions.problems import JSON
 from functions.settings import MAX_INTERVAL, STAGES
-from functions.start import START_TIME
+from functions.times import Times
 from tests.infra.conftest import (
     Find,
     allowed_values,
@@ -492,7 +492,7 @@ def test_production_protects_by_default() -> None:
 def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(find: Find) -> None:
     """Whichever dependency stops answering: it is called three more times after the retries."""
     silent = max(client.longest for client in (clients.cognito, clients.dynamodb, clients.sqs))
-    longest = clients.RETRY_TIME + 3 * silent + clients.changes.longest + MAX_INTERVAL
+    longest = Times().retries + 3 * silent + clients.changes.longest + MAX_INTERVAL
 
     for operation in Operation:
         assert longest <= function(find, operation)["Timeout"] < 29
@@ -500,7 +500,7 @@ def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(fi
 
 def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(find: Find) -> None:
     """Cognito takes its whole time for a code, and every other call fails after its retries."""
-    looks = clients.RETRY_TIME + 3 * clients.cognito.longest
+    looks = Times().retries + 3 * clients.cognito.longest
     stored = 3 * clients.dynamodb.longest
     longest = looks + clients.codes.longest + clients.ses.longest + stored
     (worker,) = (
@@ -514,7 +514,7 @@ def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(find: Fi
 def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:
     """A retry begins before the start's time is over, and the policy is asked for once more."""
     imports = 1
-    assert START_TIME + 2 * clients.cognito.longest + imports <= 10
+    assert Times().start + 2 * clients.cognito.longest + imports <= 10
 
 
 def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:

@@ -19,12 +19,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from tests.support import PATIENCE
+
 CLIENT_SECRET: Final = "the-client-secret-of-the-front"
 """The answer of DescribeUserPoolClient when there is no upstream."""
 
 _JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
-_SWALLOWED: Final = 30.0
-"""Seconds; every client has given up by then."""
 _HOP_BY_HOP: Final = {"connection", "content-length", "transfer-encoding"}
 
 _DELIVERY: Final = {
@@ -271,7 +271,7 @@ class Front:
         """Whether a connection has died that was idle for so long; return when a client knows."""
         if self._idle is None or idle < self._idle:
             return False
-        self._over.wait(_SWALLOWED if self._swallows else 0)
+        self._over.wait(PATIENCE if self._swallows else 0)
         return True
 
     def _handle(self, call: _Call) -> _Answer | None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from copy import copy
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
 from itertools import count
+from math import inf
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -18,7 +18,8 @@ from functions.operations import Operation
 from functions.records import SERVICE
 from functions.requests import Request
 from functions.settings import Settings
-from tests.support import ROOT
+from functions.times import Times, begin
+from tests.support import PATIENCE, ROOT
 
 ORIGIN: Final = "https://app.example"
 CLIENT_ID: Final = "0client0of0the0tests0"
@@ -42,6 +43,10 @@ SETTINGS: Final = Settings.of_stage(
     pseudonym_key="the-pseudonym-key-of-the-tests",
 )
 """Everything optional is off."""
+NOW: Final = 1_800_000_000.0
+"""The time at which each test begins, in seconds since the epoch."""
+TIMES: Final = Times(breaches=PATIENCE, read=PATIENCE)
+"""The limits that a test does not change. No slow machine reaches them."""
 
 _messages = count(1)
 _pools = count(1)
@@ -134,20 +139,38 @@ class Reply(NamedTuple):
         }
 
 
+class Clock:
+    """A clock that stands still until it is set, or somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float, /) -> None:
+        self.now += seconds
+
+
 class Deployment:
     """The handlers with some settings, and with a pool that no other deployment has read."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, clock: Clock | None = None, times: Times = TIMES, **changes: Any) -> None:
+        self.clock = clock or Clock()
+        self.times = times._replace(clock=self.clock)
+        begin(self.times, inf)  # the tests' own calls get the same clients
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
         self.worker = copy(import_module("functions.worker.handler").handler)
-        self.worker.settings = self.settings
+        self.worker.settings, self.worker.times = self.settings, self.times
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
             handler = copy(import_module(f"functions.{operation.id}.handler").handler)
-            handler.settings = self.settings
+            handler.settings, handler.times = self.settings, self.times
             self._handlers[operation] = handler
         return self._handlers[operation]
 
@@ -201,7 +224,7 @@ def make_message(body: str, *, attempt: int = 1) -> dict[str, Any]:
         "body": body,
         "attributes": {
             "ApproximateReceiveCount": str(attempt),
-            "SentTimestamp": str(int(time.time() * 1000)),
+            "SentTimestamp": f"{NOW * 1000:.0f}",
         },
         "eventSource": "aws:sqs",
     }

@@ -1,24 +1,22 @@
 """Run the real handlers against a scripted Cognito on loopback. Our code is not patched."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws import clients
-from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support import contract
-from tests.support.front import CognitoFront, CognitoRequest
-from tests.support.invocation import SETTINGS, Deployment, Reply, make_message
+from tests.support.front import CognitoFront, CognitoRequest, Refusal, Respond
+from tests.support.invocation import SETTINGS, Clock, Deployment, Reply, make_message
 
 # No test asserts a time, so no example has a deadline.
 settings.register_profile("untimed", deadline=None)
@@ -26,7 +24,6 @@ settings.load_profile("untimed")
 
 type Invoke = Callable[..., Reply]
 type Configure = Callable[..., None]
-type Expire = Callable[[], object]
 
 
 def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
@@ -34,16 +31,33 @@ def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
     return [request for request in front.requests if request.action == operation.action]
 
 
+def after(clock: Clock, seconds: float, error: str | None) -> Respond:
+    """Play a Cognito that takes so long for a code or a change, and then acts or refuses."""
+
+    def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
+        if action in {"ForgotPassword", "ConfirmForgotPassword"}:
+            clock.sleep(seconds)
+            if error:
+                raise Refusal(error, "")
+        return {"UserPool": {}, "UserPoolClient": {}}
+
+    return respond
+
+
 class Service:
-    """The current deployment, and the fronts before AWS."""
+    """The current deployment, its clock, and the Cognito that it finds."""
 
     def __init__(self, front: CognitoFront) -> None:
         self.deployment = Deployment()
-        self._front = front
+        self.cognito = front
+
+    @property
+    def clock(self) -> Clock:
+        return self.deployment.clock
 
     def configure(self, **changes: Any) -> None:
-        """Deploy with other settings."""
-        self.deployment = Deployment(**changes)
+        """Deploy with other settings or `times`; the clock goes on."""
+        self.deployment = Deployment(self.clock, **changes)
 
     def invoke(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
         """Invoke a handler; the response must be one that the OpenAPI document has."""
@@ -52,9 +66,14 @@ class Service:
         assert contract.undocumented(operation, reply.status, reply.headers) == set()
         return reply
 
+    def finish(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
+        """Invoke a handler, and return what the worker makes of what it queued."""
+        self.invoke(operation, *arguments, **changes)
+        return self.work()
+
     def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
         """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
-        requests = self._front.take("SendMessage")
+        requests = self.cognito.take("SendMessage")
         bodies = [json.loads(one.body["MessageBody"]) for one in requests]
         for body in bodies:
             body["requested_at"] -= age
@@ -74,6 +93,8 @@ def cognito() -> Iterator[CognitoFront]:
         environment.setenv("AWS_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "tests")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        # No test waits for the back-off of botocore's retries.
+        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         # moto adds itself to the handlers of botocore, which our session leaves out.
         stubber: Any = botocore_stubber
         clients.session().register("before-send", stubber, unique_id="moto")
@@ -89,8 +110,13 @@ def service(cognito: CognitoFront) -> Service:
 def configure(cognito: CognitoFront, service: Service) -> Configure:
     """Change settings for one test; each test has a deployment and a front of its own."""
     cognito.reset()
-    service.configure()
+    service.deployment = Deployment()
     return service.configure
+
+
+@pytest.fixture
+def clock(service: Service) -> Clock:
+    return service.clock
 
 
 @pytest.fixture(scope="session")
@@ -117,12 +143,3 @@ def mock_table() -> Iterator[DynamoDBClient]:
 def dynamodb(configure: Configure) -> Iterator[DynamoDBClient]:
     with mock_table() as client:
         yield client
-
-
-@pytest.fixture
-def expire_policies() -> Iterator[Expire]:
-    """Let the time pass for which a password policy is kept."""
-    now = time.time
-    late = patch("time.time", lambda: now() + POLICY_LIFETIME)
-    yield late.start
-    patch.stopall()

@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -10,14 +9,13 @@ from unittest.mock import patch
 
 import pytest
 
-from functions.aws.clients import IDLE
 from functions.operations import Operation
-from functions.protection.breaches import BUDGET
+from functions.times import Times
 from local.breaches import PASSWORDS, breached_passwords
+from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem
-from tests.support.front import CognitoFront
-from tests.support.invocation import Reply
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.support.invocation import TIMES, Reply
+from tests.unit.conftest import Configure, Invoke, Service, sent
 from tests.unit.test_passwords import changing, choose
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
@@ -28,7 +26,9 @@ type Play = Callable[[socket.socket, Event], object]
 
 
 @contextmanager
-def range_api(configure: Configure, play: Play) -> Iterator[None]:
+def range_api(
+    configure: Configure, play: Play, times: Times = TIMES, host: str = "127.0.0.1"
+) -> Iterator[None]:
     """Serve connections one after the other, and let the functions ask there."""
 
     def serve() -> None:
@@ -44,7 +44,8 @@ def range_api(configure: Configure, play: Play) -> Iterator[None]:
         sockets = [listener]
         thread = Thread(target=serve)
         thread.start()
-        configure(breach_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}/range")
+        url = f"http://{host}:{listener.getsockname()[1]}/range"
+        configure(times=times, breach_endpoint=url)
         try:
             yield
         finally:
@@ -73,41 +74,34 @@ def endpoint() -> Iterator[str]:
 @changing
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_refuses_a_stolen_password_and_says_why(
-    operation: Operation,
-    password: str,
-    endpoint: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    operation: Operation, password: str, endpoint: str, service: Service
 ) -> None:
-    configure(breach_endpoint=endpoint)
+    service.configure(breach_endpoint=endpoint)
 
-    reply = choose(invoke, operation, password)
+    reply = choose(service.invoke, operation, password)
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
     assert reply.rules == {("#/newPassword", "breached")}
     assert "data breach" in reply.text
-    assert sent(cognito, operation) == []
+    assert sent(service.cognito, operation) == []
 
 
 @changing
 def test_lets_a_password_pass_that_nobody_has_stolen(
-    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
+    operation: Operation, endpoint: str, service: Service
 ) -> None:
-    configure(breach_endpoint=endpoint)
+    service.configure(breach_endpoint=endpoint)
 
-    assert invoke(operation).metrics == {"Success"}
+    assert service.invoke(operation).metrics == {"Success"}
 
 
 @changing
 @pytest.mark.usefixtures("dynamodb")
-def test_a_look_up_is_an_attempt(
-    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
-) -> None:
+def test_a_look_up_is_an_attempt(operation: Operation, endpoint: str, service: Service) -> None:
     """Otherwise anyone could ask the range API through this service, as often as they like."""
-    configure(breach_endpoint=endpoint, limits=True)
+    service.configure(breach_endpoint=endpoint, limits=True)
 
-    statuses = [choose(invoke, operation, PASSWORDS[0]).status for _ in range(11)]
+    statuses = [choose(service.invoke, operation, PASSWORDS[0]).status for _ in range(11)]
 
     assert statuses == [400] * 10 + [429]
 
@@ -123,13 +117,15 @@ def test_a_look_up_is_an_attempt(
     ids=["known", "a line that pads", "no sense", "down"],
 )
 def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
-    status: str, count: bytes, metrics: set[str], configure: Configure, invoke: Invoke
+    status: str, count: bytes, metrics: set[str], service: Service
 ) -> None:
     tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
     seen: list[bytes] = []
 
-    with range_api(configure, lambda one, _: seen.append(answer(one, tail + count, status))):
-        assert choose(invoke, CONFIRM, NOT_WEAK).metrics == metrics
+    with range_api(
+        service.configure, lambda one, _: seen.append(answer(one, tail + count, status))
+    ):
+        assert choose(service.invoke, CONFIRM, NOT_WEAK).metrics == metrics
 
     (request,) = seen
     path = request.split(b" ")[1].decode()
@@ -146,98 +142,97 @@ def test_passes_when_the_range_api_is_gone(configure: Configure, invoke: Invoke)
     assert invoke(CONFIRM).metrics == {"Success", "BreachCheckFailed"}
 
 
-def drip(head: bytes, piece: bytes) -> Play:
-    """Send a piece ten times a second, so that no time-out of a socket ever ends the waiting."""
+OK = b"HTTP/1.1 200 OK\r\n"
+END = b"Content-Length: 0\r\n\r\n"
+SHORT = TIMES._replace(breaches=0.05)
+
+
+def drip(head: bytes, piece: bytes, tail: bytes) -> Play:
+    """Send pieces quickly, so that no time-out of a socket ends the waiting, and at last the tail.
+
+    A caller that waits for the tail finds that nobody has stolen the password.
+    """
 
     def play(connection: socket.socket, ended: Event) -> None:
         connection.sendall(head)
-        for _ in range(PATIENCE * 10):
-            if ended.wait(0.1):
+        for _ in range(int(PATIENCE / 0.005)):
+            if ended.wait(0.005):
                 return
             connection.sendall(piece)
+        connection.sendall(tail)
 
     return play
-
-
-PATIENCE = 6
-"""Seconds after which a server gives up by itself, so that a test fails instead of hanging."""
-OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.mark.parametrize(
     "play",
     [
-        drip(OK, b"A"),
-        drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nA\r\n"),
-        lambda _, ended: ended.wait(PATIENCE),
+        drip(OK, b"A", b": a\r\n" + END),
+        drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nA\r\n", b"0\r\n\r\n"),
+        drip(b"", b"", OK + END),
     ],
     ids=["headers", "body", "silence"],
 )
-def test_waits_no_longer_than_a_second_for_any_part_of_an_answer(
-    play: Play, configure: Configure, invoke: Invoke
-) -> None:
-    with range_api(configure, play):
-        assert_given_up(invoke(CONFIRM))
-
-
-def test_waits_no_longer_than_a_second_for_a_server_that_accepts_nobody(
-    configure: Configure, invoke: Invoke
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        configure(breach_endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}/range")
-        assert_given_up(invoke(CONFIRM))
-
-
-def test_waits_no_longer_than_a_second_for_a_name_server(
-    configure: Configure, invoke: Invoke
-) -> None:
-    configure(breach_endpoint="http://range.example/range")
-    found, look_up = Event(), socket.getaddrinfo
-
-    def hang(host: str, *arguments: object, **options: object) -> object:
-        if host == "range.example":
-            found.wait(PATIENCE)
-            raise socket.gaierror
-        return look_up(host, *arguments, **options)  # type: ignore[arg-type]  # as it was called
-
-    with patch("socket.getaddrinfo", hang):
-        reply = invoke(CONFIRM)
-        found.set()
-
-    assert_given_up(reply)
+def test_waits_only_for_its_time_for_any_part_of_an_answer(play: Play, service: Service) -> None:
+    with range_api(service.configure, play, SHORT):
+        assert_given_up(service.invoke(CONFIRM))
 
 
 def assert_given_up(reply: Reply) -> None:
     assert (reply.status, reply.metrics) == (204, {"Success", "BreachCheckFailed"})
-    assert reply.log["duration"] < 3 * BUDGET
 
 
-def test_the_connection_of_a_look_up_that_was_given_up_is_closed(
-    configure: Configure, invoke: Invoke
+def test_waits_only_for_its_time_for_a_name_server_and_asks_nothing_after_that(
+    service: Service,
 ) -> None:
+    given_up, closed, late = Event(), Event(), Event()
+    look_up = socket.getaddrinfo
+
+    def play(connection: socket.socket, _: Event) -> None:
+        while connection.recv(4096):
+            pass
+        closed.set()
+
+    def hang(host: str, *arguments: object, **options: object) -> object:
+        if host == "range.example":
+            host = "127.0.0.1"
+            if not given_up.wait(PATIENCE):
+                late.set()
+        return look_up(host, *arguments, **options)  # type: ignore[arg-type]  # as it was called
+
+    name_server = patch("socket.getaddrinfo", hang)
+    with range_api(service.configure, play, SHORT, "range.example"), name_server:
+        assert_given_up(service.invoke(CONFIRM))
+        given_up.set()
+        assert closed.wait(PATIENCE)
+
+    assert not late.is_set()
+
+
+def test_the_connection_of_a_look_up_that_was_given_up_is_closed(service: Service) -> None:
     closed = Event()
 
     def play(connection: socket.socket, ended: Event) -> None:
         try:
-            drip(OK, b"A")(connection, ended)
+            drip(OK, b"A", b"")(connection, ended)
         except OSError:
             closed.set()
 
-    with range_api(configure, play):
-        assert_given_up(invoke(CONFIRM))
-        assert closed.wait(PATIENCE / 2)
+    with range_api(service.configure, play, SHORT):
+        assert_given_up(service.invoke(CONFIRM))
+        assert closed.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
     ("seconds", "served"),
-    [(0.0, [2]), (IDLE - 1, [2]), (IDLE + 1, [1, 1]), (-IDLE, [1, 1])],
+    [(0.0, [2]), (1.0, [2]), (3.0, [1, 1]), (-1.0, [1, 1])],
     ids=["at once", "young", "idle", "the clock was put back"],
 )
 def test_a_connection_is_used_again_while_it_is_young(
-    seconds: float, served: list[int], configure: Configure, invoke: Invoke
+    seconds: float, served: list[int], service: Service
 ) -> None:
     """One that was idle swallows what is sent, as networks do that have forgotten it."""
-    now, counts = time.time, list[int]()
+    counts = list[int]()
 
     def play(connection: socket.socket, _: Event) -> None:
         counts.append(0)
@@ -246,18 +241,16 @@ def test_a_connection_is_used_again_while_it_is_young(
             if len(counts) < len(served):
                 connection.recv(4096)  # swallowed
 
-    with range_api(configure, play):
-        first = invoke(CONFIRM)
-        with patch("time.time", lambda: now() + seconds):
-            second = invoke(CONFIRM)
+    with range_api(service.configure, play):
+        first = service.invoke(CONFIRM)
+        service.clock.now += seconds
+        second = service.invoke(CONFIRM)
 
     assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]
     assert counts == served
 
 
-def test_a_connection_that_the_other_end_has_closed_is_not_used_again(
-    configure: Configure, invoke: Invoke
-) -> None:
+def test_a_connection_that_the_other_end_has_closed_is_not_used_again(service: Service) -> None:
     closed = Event()
 
     def play(connection: socket.socket, _: Event) -> None:
@@ -265,9 +258,9 @@ def test_a_connection_that_the_other_end_has_closed_is_not_used_again(
         connection.close()
         closed.set()
 
-    with range_api(configure, play):
-        first = invoke(CONFIRM)
-        assert closed.wait(5)
-        second = invoke(CONFIRM)
+    with range_api(service.configure, play):
+        first = service.invoke(CONFIRM)
+        assert closed.wait(PATIENCE)
+        second = service.invoke(CONFIRM)
 
     assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]

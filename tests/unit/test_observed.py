@@ -25,7 +25,7 @@ from tests.infra.test_observability import (
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, SUB, Reply
-from tests.unit.conftest import Service
+from tests.unit.conftest import Service, mock_table
 from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -153,44 +153,15 @@ SCENARIOS: dict[str, Scenario] = {
 """A way to each metric and to each member of the log line."""
 
 
-@pytest.fixture
-def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
-    return World(cognito, service)
-
-
-@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden", "Retried"])
-def test_a_metric_is_emitted_for_what_it_stands_for(name: str, world: World) -> None:
-    reply = SCENARIOS[name](world)
-
-    assert name in reply.metrics
-    assert (name in reply.log.get("degradations", [])) == (name in set(Degradation))
-
-
-def test_the_log_line_has_every_member_that_is_declared_and_no_other(world: World) -> None:
-    logs = []
-    for scenario in SCENARIOS.values():
-        world.cognito.reset()
-        world.service.configure()
-        logs.append(scenario(world).log)
-
-    powertools = {
-        *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
-        *("function_name", "function_memory_size", "function_arn", "function_request_id"),
-    }
-    assert set().union(*logs) - powertools == set(Record.__annotations__)
-
-
-@pytest.fixture
-def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """All that is printed by a run in which everything happens once."""
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
-    reset_cold_start_flag()  # type: ignore[no-untyped-call]
+@pytest.fixture(scope="module")
+def replies(cognito: CognitoFront, service: Service) -> dict[str, Reply]:
+    """The reply of each scenario, in one run in which everything happens once."""
     policy: Scenario = partial(World.sends, operation=Operation.PASSWORD_POLICY)
-    scenarios = [*SCENARIOS.values(), policy]
+    scenarios = SCENARIOS | {"the policy": policy}
     for operation in WITH_BODY:
         possible = possible_problems(operation)
-        scenarios += [
-            partial(
+        scenarios |= {
+            f"{operation.id} {error}": partial(
                 World.works if operation.queued else World.answer,
                 operation=operation,
                 action=operation.action,
@@ -198,13 +169,40 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
             )
             for error, problem in problems.COGNITO.items()
             if problem in possible
-        ]
-    replies = []
-    for scenario in scenarios:
-        world.cognito.reset()
-        world.service.configure()
-        replies.append(scenario(world))
-    return [line for reply in replies for line in reply.lines]
+        }
+    replies = {}
+    reset_cold_start_flag()  # type: ignore[no-untyped-call]
+    with pytest.MonkeyPatch.context() as environment, mock_table():
+        environment.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
+        for name, scenario in scenarios.items():
+            cognito.reset()
+            service.configure()
+            replies[name] = scenario(World(cognito, service))
+    return replies
+
+
+@pytest.fixture
+def lines(replies: dict[str, Reply]) -> list[dict[str, Any]]:
+    return [line for reply in replies.values() for line in reply.lines]
+
+
+@pytest.mark.parametrize("name", [*Cause, *Degradation, "Success", "Hidden", "Retried"])
+def test_a_metric_is_emitted_for_what_it_stands_for(name: str, replies: dict[str, Reply]) -> None:
+    reply = replies[name]
+
+    assert name in reply.metrics
+    assert (name in reply.log.get("degradations", [])) == (name in set(Degradation))
+
+
+def test_the_log_line_has_every_member_that_is_declared_and_no_other(
+    replies: dict[str, Reply],
+) -> None:
+    powertools = {
+        *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
+        *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+    }
+    logged = set().union(*(reply.log for reply in replies.values()))
+    assert logged - powertools == set(Record.__annotations__)
 
 
 type Series = tuple[str, str, frozenset[tuple[str, str]]]

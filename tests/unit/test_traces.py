@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from functions.telemetry.traces import Subsegment, XRayProvider
+from tests.support import PATIENCE
 from tests.support import ROOT as PROJECT
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -28,7 +29,7 @@ OPTIONAL = {"annotations", "metadata", "fault", "cause", "subsegments"}
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as received:
         received.bind(("127.0.0.1", 0))
-        received.settimeout(60)
+        received.settimeout(PATIENCE)
         host, port = received.getsockname()
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", f"{host}:{port}")
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled=1;Lineage=a:0")

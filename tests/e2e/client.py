@@ -149,7 +149,7 @@ class Client:
 def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
     """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`.
 
-    The first metrics may be those of a line that was printed before these events.
+    Of several processes that print late, the outcome and the cause tell whose metrics they are.
     """
     found: list[Seen] = []
     waiting: list[tuple[str, dict[str, Any]]] = []
@@ -158,11 +158,14 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
         line = json.loads(text) if text.startswith("{") else {}
         if "level" in line:
             waiting.append((stream, line))
-        elif "operation" in line and waiting:
-            pair = next((one for one in waiting if one[0] == stream), waiting[0])
-            waiting.remove(pair)
-            names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            found.append(Seen(pair[1], {name["Name"] for name in names}))
+        elif "operation" in line:
+            metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            names = {metric["Name"] for metric in metrics}
+            fitting = [one for one in waiting if one[1]["outcome"] in names]
+            fitting.sort(key=lambda one: (one[0] != stream, one[1].get("cause", "") not in names))
+            for pair in fitting[:1]:
+                waiting.remove(pair)
+                found.append(Seen(pair[1], names))
     return found
 
 

@@ -170,9 +170,9 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
 
 
 def nudge(stack: Stack) -> None:
-    """Give the worker something to do."""
+    """Give the worker a message that it drops because it is too old."""
     nobody = {"username": "nobody@example.com", "client_metadata": {}}
-    message = Message(Task.SEND_CODE, "", "", None, nobody, time.time())
+    message = Message(Task.SEND_CODE, "", "", None, nobody, requested_at=0.0)
     body = json.dumps(message._asdict())
     stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
 

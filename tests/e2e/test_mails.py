@@ -41,15 +41,3 @@ def test_a_federated_user_reads_how_to_sign_in(api: Api, stack: Stack, fronts: F
     assert api.post(RESET, {"username": user.username}).status == 200
 
     assert last_mail(stack, user).subject == "Acme: How to sign in"
-
-
-def test_a_user_without_a_verified_address_is_told_to_an_operator(
-    api: Api, stack: Stack, user: User, fronts: Fronts
-) -> None:
-    fronts.cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
-
-    assert api.post(RESET, {"username": user.username}).status == 200
-    assert stack.settle()
-
-    assert "Password Reset Undeliverable" in str(fronts.events.requests)
-    assert RESET.action not in {request.action for request in fronts.cognito.requests}

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any, Final, NamedTuple
@@ -24,6 +23,8 @@ from tests.support.front import CognitoFront, CognitoRequest, Front
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
 POSTPONE: Final = QUEUE_ACTIONS[1]
+WORKERS: Final = 2
+"""The fewest that SQS allows at a time."""
 
 _numbers = count(1)
 
@@ -155,6 +156,11 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             functions=reach_fronts,
             breach_endpoint=f"{breach_front.url}/range",
         ) as stack:
+            functions = stack.client("lambda")
+            (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+            # Few processes, because each prints late what it printed last: see `nudge`.
+            few = {"MaximumConcurrency": WORKERS}
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=few)
             fronts = Fronts(cognito, table, events, mail, queue, breach_front)
             yield replace(stack, patience=PATIENCE), fronts
 
@@ -194,12 +200,13 @@ def release(
 
     def happened() -> bool:
         handles.extend(request.body["ReceiptHandle"] for request in fronts.queue.take(POSTPONE))
-        for handle in handles:
-            # Once a message was received again, the handle is another one.
-            with suppress(ClientError):
+        for handle in list(handles):
+            try:
                 stack.client("sqs").change_message_visibility(
                     QueueUrl=stack.queue, ReceiptHandle=handle, VisibilityTimeout=0
                 )
+            except ClientError:  # the message was received again, with another handle
+                handles.remove(handle)
         return until()
 
     wait_until(happened)

@@ -167,7 +167,7 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
                 one
                 for one in waiting
                 if (RETRIED in names) == ("retry_after" in one[1])
-                and (one[1]["outcome"] in names or names == {RETRIED})
+                and (one[1].get("outcome") in names or names == {RETRIED})
             ]
             if fitting:
                 pair = next((one for one in fitting if one[0] == stream), fitting[0])

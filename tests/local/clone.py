@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Self
 
 from local import emulator
@@ -94,7 +93,7 @@ class Run:
         web_port: int = 0,
         *,
         make: bool = False,
-        more: Mapping[str, str] = MappingProxyType({}),
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.clone = clone
         self.port = port or emulator.free_port()
@@ -110,7 +109,7 @@ class Run:
             self.process = subprocess.Popen(
                 command,
                 cwd=clone,
-                env={**environment(clone), **more},
+                env={**environment(clone), **(more or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

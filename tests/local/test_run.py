@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -160,6 +161,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run
 
 
+def send(method: str, url: str, **more: Any) -> urllib3.BaseHTTPResponse:
+    return urllib3.request(method, url, retries=False, timeout=PATIENCE, **more)
+
+
 def paste(run: Run, command: str, folder: str) -> str:
     """Return what a command prints that a person pastes into a shell."""
     result = execute(run.clone, "sh", "-c", f"export no_proxy='*'; cd {folder}; {command}")
@@ -182,13 +187,10 @@ def test_says_what_it_does_and_prints_commands_that_work_in_any_folder(run: Run)
 
 
 def test_the_site_may_call_the_api(run: Run) -> None:
-    docs, document = (
-        urllib3.request("GET", run.site + path, retries=False)
-        for path in ("/docs", "/openapi.json")
-    )
+    docs, document = (send("GET", run.site + path) for path in ("/docs", "/openapi.json"))
     url, origin = f"{document.json()['servers'][0]['url']}/reset-password", {"Origin": run.site}
-    preflight = urllib3.request("OPTIONS", url, headers=origin)
-    answer = urllib3.request("POST", url, headers=origin, json={"username": "nobody@example.com"})
+    preflight = send("OPTIONS", url, headers=origin)
+    answer = send("POST", url, headers=origin, json={"username": "nobody@example.com"})
 
     assert (docs.status, answer.status) == (200, 200)
     for allowed in (preflight, answer):
@@ -241,7 +243,7 @@ def test_a_user_signs_in_with_any_password_unless_another_step_comes_first(run: 
     cognito.admin_create_user(**invited, TemporaryPassword=password, MessageAction="SUPPRESS")
     body = {"username": "invited@example.com", "password": password}
     headers = {"Content-Type": "application/json", "Origin": run.site}
-    answer = urllib3.request("POST", f"{run.site}/local/sign-in", json=body, headers=headers)
+    answer = send("POST", f"{run.site}/local/sign-in", json=body, headers=headers)
     assert (answer.status, "NEW_PASSWORD_REQUIRED" in answer.json()["message"]) == (403, True)
 
 
@@ -264,7 +266,7 @@ def test_two_runs_of_one_clone_do_not_mix_and_one_that_is_killed_leaves_nothing(
         group = leader(second.folder)
         before = members(group)
         url = f"{json.loads((second.folder / 'stack.json').read_text())['url']}/reset-password"
-        urllib3.request("POST", url, json={"username": "nobody@example.com"}, retries=False)
+        send("POST", url, json={"username": "nobody@example.com"})
         assert members(group) - before, "the emulator has started no worker"
         second.stop(signal.SIGKILL)
         wait_until(lambda: not members(group))

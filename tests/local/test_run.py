@@ -275,7 +275,8 @@ def test_two_runs_of_one_clone_do_not_mix_and_one_that_is_killed_leaves_nothing(
     assert code(f"PORT={run.port}").startswith("No local stack is running")
     group = leader(run.folder)
     assert run.stop(signal.SIGINT) == 0
-    shutil.rmtree(second.folder)  # as the next start would
+    for port in (second.port, second.web_port):  # as the next start would
+        shutil.rmtree(second.folder.with_name(str(port)))
     check_nothing_is_left(run.clone, group)
     assert execute(run.clone, "make", "clean").returncode == 0
     installed = {".venv", ".local", ".build", "node_modules"}

@@ -56,19 +56,19 @@ class Part(NamedTuple):
 
 
 PARTS: Final = {
-    "uv": Part("uv, which installs Python packages", 65, "local/uv.txt", ".venv/.uv"),
+    "uv": Part("uv, which installs the Python packages", 65, "local/uv.txt", ".venv/.uv"),
     "service": Part(
         "Python packages of the service and the CDK", 250, "requirements.txt", ".venv/.service"
     ),
-    "tests": Part("Python packages of the tests", 900, "tests/requirements.txt", ".venv/.tests"),
+    "tests": Part("Python packages of the tests", 700, "tests/requirements.txt", ".venv/.tests"),
     "emulator": Part(
         "the emulator of AWS", 60, "local/requirements.txt", ".local/emulator/.installed"
     ),
     "cdk": Part(
-        "the CDK's command line and Swagger UI", 40, "package-lock.json", "node_modules/.cdk"
+        "npm packages: the CDK and Swagger UI", 40, "package-lock.json", "node_modules/.cdk"
     ),
     "test-packages": Part(
-        "npm packages of the tests", 300, "package-lock.json", "node_modules/.tests"
+        "npm packages of the tests", 200, "package-lock.json", "node_modules/.tests"
     ),
 }
 
@@ -119,8 +119,9 @@ def install(name: str, part: Part, lock: int) -> None:
         except subprocess.CalledProcessError:
             sys.exit(f"Installing {part.title} failed; the reason is above. Run make again.")
 
-    npm_options = ["--no-audit", "--no-fund", *([] if SHOWN else ["--loglevel=error", "--silent"])]
-    pip_options = ["--require-hashes", "--requirement", part.lock, *([] if SHOWN else ["--quiet"])]
+    quiet = [] if SHOWN else ["--quiet"]
+    npm_options = ["--no-audit", "--no-fund", "--loglevel=error", *quiet]
+    pip_options = ["--require-hashes", "--requirement", part.lock, *quiet]
     uv = (VENV / "bin" / "uv", "pip", "install", *pip_options, "--python")
     if name == "emulator":
         run(sys.executable, "-m", "venv", "--without-pip", "--clear", EMULATOR)
@@ -134,7 +135,7 @@ def install(name: str, part: Part, lock: int) -> None:
         UNFINISHED.touch()
         if name == "uv":
             run(sys.executable, "-m", "venv", VENV)
-            run(VENV / "bin" / "pip", "install", "--disable-pip-version-check", *pip_options)
+            run(VENV / "bin" / "pip", "install", *pip_options, *quiet)
         else:
             run(*uv, VENV, environment=uv_environment())
         UNFINISHED.unlink()

@@ -1,4 +1,4 @@
-"""The CI workflow is pinned, has few permissions, and runs the same checks as `make test`."""
+"""The CI workflow is pinned, has few permissions, and runs `make test-all`."""
 
 import re
 import subprocess
@@ -59,7 +59,7 @@ def test_only_what_passed_the_tests_is_published() -> None:
     jobs = read(".github/workflows/release.yml")["jobs"]
     commands = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
 
-    assert commands[:2] == ["make test", "make package"]
+    assert commands[:2] == ["make test-all", "make package"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
         "build": None,
         "pypi": "build",
@@ -72,10 +72,10 @@ def test_only_what_passed_the_tests_is_published() -> None:
 def test_the_workflow_runs_all_tests() -> None:
     *_, last = read(".github/workflows/test.yml")["jobs"]["test"]["steps"]
 
-    assert last == {"run": "make test"}
+    assert last == {"run": "make test-all"}
 
 
-def test_git_runs_the_same_checks_before_a_commit_and_a_push() -> None:
+def test_git_runs_checks_before_a_commit_and_a_push() -> None:
     run("pre-commit", "validate-config")
     (repository,) = read(".pre-commit-config.yaml")["repos"]
 

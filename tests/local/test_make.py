@@ -1,21 +1,23 @@
-"""What `make` starts, and what it says where something that it needs is missing."""
+"""What `make` starts and installs, and what it says where something that it needs is missing."""
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from local import install
+from local.install import PARTS
 from local.processes import ROOT
+from tests.support import PATIENCE
 
-LOCKS = (
-    "requirements.txt",
-    "tests/requirements.txt",
-    "local/requirements.txt",
-    "package-lock.json",
-)
 README = (ROOT / "README.md").read_text()
 STARTED = {
     "make run": "python -m local run",
@@ -27,128 +29,6 @@ STARTED = {
     "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
 }
 """By the commands of the README that are too much to be run here."""
-NO_TERMINAL = (
-    "There is no terminal to ask for your approval: add APPROVE=never to continue without it."
-)
-INSTALLED = (".venv/.installed", ".venv/.tests-installed", ".local/emulator/.installed")
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder where nothing is installed, and a `bin` that holds all the tools there are."""
-    for lock in LOCKS:
-        (tmp_path / lock).parent.mkdir(exist_ok=True)
-        (tmp_path / lock).touch()
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "bin").mkdir()
-    for tool in ("env", "touch"):
-        offer(tmp_path, tool, f'exec {shutil.which(tool)} "$@"')
-    return tmp_path
-
-
-def offer(clone: Path, tool: str, script: str) -> None:
-    program = clone / "bin" / tool
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-
-
-def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("make")
-    assert program
-    return subprocess.run(
-        [program, *arguments],
-        cwd=clone,
-        env={"PATH": str(clone / "bin")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def pretend_to_have_installed_python(clone: Path) -> None:
-    for stamp in INSTALLED:
-        (clone / stamp).parent.mkdir(parents=True, exist_ok=True)
-        (clone / stamp).touch()
-
-
-def pretend_to_have_installed_everything(clone: Path) -> None:
-    pretend_to_have_installed_python(clone)
-    offer(clone, "node", "exit 0")
-    (clone / "node_modules").mkdir()
-    for stamp in (".package-lock.json", ".tests-installed"):
-        (clone / "node_modules" / stamp).touch()
-
-
-def complaint(result: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence before make's own."""
-    assert result.returncode != 0
-    assert result.stdout == ""
-    sentence, after = result.stderr.strip().split("\n")
-    assert after.startswith("make: ***")
-    return sentence
-
-
-@pytest.mark.parametrize("target", ["setup", "run", "invoke", "test", "synth", "deploy"])
-def test_a_missing_python_is_named(clone: Path, target: str) -> None:
-    offer(clone, "node", "exit 0")
-
-    assert complaint(make(clone, target)).startswith("Python 3.13 is needed")
-
-
-def test_a_python_that_only_seems_to_be_there_is_missing(clone: Path) -> None:
-    """pyenv, for example, has a shim for every version that any project uses."""
-    offer(clone, "node", "exit 0")
-    offer(clone, "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
-
-    assert complaint(make(clone, "run")).startswith("Python 3.13 is needed")
-
-
-@pytest.mark.parametrize("target", ["setup", "run", "invoke", "test", "synth", "deploy"])
-def test_a_missing_node_is_named(clone: Path, target: str) -> None:
-    assert complaint(make(clone, target)).startswith("Node 20 or newer is needed")
-
-
-def test_a_missing_npm_is_named(clone: Path) -> None:
-    pretend_to_have_installed_python(clone)
-    offer(clone, "node", "exit 0")
-
-    assert complaint(make(clone, "run")).startswith("npm is needed")
-
-
-@pytest.mark.parametrize("target", ["setup", "test", "screenshot"])
-def test_a_missing_browser_is_named_without_root_rights(clone: Path, target: str) -> None:
-    pretend_to_have_installed_everything(clone)
-
-    assert complaint(make(clone, target)).startswith("Chromium is needed")
-
-
-@pytest.mark.parametrize(("user", "root"), [("0", ""), ("1000", "sudo -n ")])
-def test_a_missing_browser_is_installed_with_root_rights(clone: Path, user: str, root: str) -> None:
-    pretend_to_have_installed_everything(clone)
-    offer(clone, "id", f"echo {user}")
-    offer(clone, "apt-get", f'echo "$0 $*" >> {clone}/asked')
-    offer(clone, "sudo", f'echo "sudo $*" >> {clone}/asked')
-
-    result = make(clone, "setup")
-
-    assert (result.returncode, result.stdout) == (0, "")
-    asked = (clone / "asked").read_text().replace(f"{clone}/bin/", "").splitlines()
-    assert [line for line in asked if "apt-get" in line] == [
-        f"{root}apt-get update",
-        f"{root}apt-get install --yes --no-install-recommends chromium",
-    ]
-
-
-@pytest.mark.parametrize("browser", ["chromium", "google-chrome"])
-def test_a_browser_that_is_there_is_enough(clone: Path, browser: str) -> None:
-    pretend_to_have_installed_everything(clone)
-    offer(clone, browser, "exit 1")
-
-    assert make(clone, "setup").returncode == 0
-
-
 UNATTENDED = {
     "make deploy STAGE=dev APPROVE=never": (
         "cdk deploy password-service-dev --context stage=dev --require-approval never"
@@ -163,28 +43,158 @@ UNATTENDED = {
     "make verify STAGE=dev MAILBOX=you@example.com": (
         "python -m verification dev --mailbox you@example.com"
     ),
+    "make test-all": "python -m tests all",
+    "make test ONLY=tests/unit/test_limits.py": "python -m pytest tests/unit/test_limits.py",
     "make verify POLICY=1": "python -m verification dev --policy",
 }
 """By further commands that the documents name."""
+
+
+NO_TERMINAL = (
+    "There is no terminal to ask for your approval: add APPROVE=never to continue without it."
+)
+MAKE = str(shutil.which("make"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder where everything is installed, and a `bin` that holds all the tools there are."""
+    for name in ("Makefile", "local", *{part.lock for part in PARTS.values()}):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)  # type: ignore[operator]
+    for part in PARTS.values():
+        (tmp_path / part.stamp).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / part.lock, tmp_path / part.stamp)
+    offer(tmp_path, "env", f'exec {shutil.which("env")} "$@"')
+    offer(tmp_path, "python3.13", f'exec {sys.executable} "$@"')
+    offer(tmp_path, "node", "echo 22.20.0")
+    offer(tmp_path, "npm", "exit 0")
+    return tmp_path
+
+
+def offer(clone: Path, tool: str, script: str) -> None:
+    program = clone / "bin" / tool
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def start(clone: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [MAKE, *arguments],
+        cwd=clone,
+        env={"PATH": str(clone / "bin")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def make(clone: Path, *arguments: str) -> tuple[int, str, str]:
+    process = start(clone, *arguments)
+    output, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, output.strip(), errors
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("target", ["setup", "run", "invoke", "test", "synth", "deploy"])
+def test_what_is_missing_is_named_together_with_what_was_found(clone: Path, target: str) -> None:
+    offer(clone, "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    offer(clone, "python3", "echo 3.11.2")
+    offer(clone, "node", "echo 18.19.0")
+    (clone / "bin" / "npm").unlink()
+
+    code, output, errors = make(clone, target)
+
+    assert (code, output) == (2, "")
+    *sentences, _ = errors.splitlines()
+    assert sentences == [
+        "Python 3.13 is needed: install it, or set PYTHON. "
+        "Here, python3.13 is missing, and python3 is 3.11.2.",
+        "Node 22 or 24 is needed: install it. Here, node is 18.19.0.",
+        "npm is needed: install it. Here, npm is missing.",
+    ]
+
+
+@pytest.mark.parametrize("target", ["test-all", "screenshot"])
+def test_a_browser_is_asked_for_where_it_is_needed(clone: Path, target: str) -> None:
+    offer(clone, "../.venv/bin/python", "exit 0")
+
+    assert "Chromium is needed: install" in make(clone, target)[2]
+    assert make(clone, "test")[0] == 0
+    offer(clone, "google-chrome", "exit 0")
+    assert make(clone, target)[0] == 0
+
+
+def test_two_at_once_wait_for_each_other_and_install_once(clone: Path) -> None:
+    offer(clone, "npm", f"""case "$1" in ci)
+        echo "$*" >> {clone}/asked; while ! test -e {clone}/go; do :; done;; esac""")
+    (clone / PARTS["cdk"].stamp).unlink()
+
+    first = start(clone, "install-cdk")
+    wait_until((clone / "asked").exists)
+    second = start(clone, "install-cdk")
+    assert second.stderr
+    assert second.stderr.readline() == "Waiting for another make, which is installing here\n"
+    (clone / "go").touch()
+
+    assert (first.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
+    assert len((clone / "asked").read_text().splitlines()) == 1
+
+
+def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
+    offer(clone, "npm", f"""case "$1" in ci)
+        touch {clone}/asked; while ! test -e {clone}/go; do :; done;; esac""")
+    (clone / PARTS["cdk"].stamp).unlink()
+    killed = start(clone, "install-cdk")
+    wait_until((clone / "asked").exists)
+
+    os.killpg(killed.pid, signal.SIGKILL)
+    (clone / "go").touch()
+
+    code, _, errors = make(clone, "install-cdk")
+    assert (code, errors.splitlines()[0]) == (
+        0,
+        "Step 1 of 1: installing npm packages: the CDK and Swagger UI, 40 MB",
+    )
+    assert make(clone, "install-cdk") == (0, "", "")
+
+
+def test_uv_uses_the_index_and_the_certificates_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
+    monkeypatch.setenv("PIP_CERT", "/etc/company.pem")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+    environment = install.uv_environment()
+
+    assert environment["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple"
+    assert environment["SSL_CERT_FILE"] == "/etc/company.pem"
 
 
 @pytest.mark.parametrize(("command", "started"), (STARTED | UNATTENDED).items())
 def test_a_command_of_the_readme_starts_what_it_names(
     clone: Path, command: str, started: str
 ) -> None:
-    pretend_to_have_installed_everything(clone)
-    offer(clone, "chromium", "exit 1")
     for program in ("../.venv/bin/python", "../node_modules/.bin/cdk"):
-        (clone / "bin" / program).parent.mkdir(parents=True, exist_ok=True)
         offer(clone, program, 'echo "${0##*/} $*"')
+    offer(clone, "chromium", "exit 1")
     _, *arguments = shlex.split(command)
 
-    result = make(clone, *arguments)
+    code, output, errors = make(clone, *arguments)
 
-    assert (result.returncode, result.stdout.strip()) == (0, started)
+    assert (code, output) == (0, started)
     unapproved = started.startswith(("cdk deploy", "cdk destroy")) and "APPROVE" not in command
-    assert (NO_TERMINAL in result.stderr) == unapproved
-    assert result.stderr.count("\n") == (unapproved or "synth" in command)
+    assert (NO_TERMINAL in errors) == unapproved
+    assert errors.count("\n") == (unapproved or "synth" in command)
 
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
@@ -200,8 +210,8 @@ def test_help_needs_nothing_and_lists_every_target(clone: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     (phony,) = (line for line in makefile.splitlines() if line.startswith(".PHONY:"))
 
-    result = make(clone)
+    code, output, _ = make(clone)
 
-    assert result.returncode == 0
-    listed = {line.split()[1] for line in result.stdout.splitlines()}
-    assert listed == set(phony.split()[1:]) - {"node", "chromium"}
+    assert code == 0
+    listed = {line.split()[1] for line in output.splitlines()}
+    assert listed == set(phony.split()[1:]) - {"$(installing)"}

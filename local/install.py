@@ -113,14 +113,19 @@ def install(name: str, part: Part, lock: int) -> None:
 
     def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
         try:
-            subprocess.run(  # the tools write progress to both streams
-                command, cwd=ROOT, env=environment, pass_fds=[lock], stdout=sys.stderr, check=True
+            subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                pass_fds=[lock],
+                stdout=sys.stderr if SHOWN else subprocess.DEVNULL,
+                check=True,
             )
         except subprocess.CalledProcessError:
             sys.exit(f"Installing {part.title} failed; the reason is above. Run make again.")
 
     quiet = [] if SHOWN else ["--quiet"]
-    npm_options = ["--no-audit", "--no-fund", "--loglevel=error", *quiet]
+    npm_options = ["--no-audit", "--no-fund", "--loglevel=error"]
     pip_options = ["--require-hashes", "--requirement", part.lock, *quiet]
     uv = (VENV / "bin" / "uv", "pip", "install", *pip_options, "--python")
     if name == "emulator":

@@ -80,6 +80,14 @@ def offer(clone: Path, tool: str, script: str) -> None:
     program.chmod(0o755)
 
 
+def need_npm(clone: Path) -> None:
+    """Let `npm ci` write to `asked`, and end when there is a file `go`."""
+    waits = f"until test -e {clone}/go; do sleep 0.1; done"
+    offer(clone, "npm", f'test "$1" != ci || {{ echo "$*" >> {clone}/asked; {waits}; }}')
+    offer(clone, "sleep", f'exec {shutil.which("sleep")} "$@"')
+    (clone / PARTS["cdk"].stamp).unlink()
+
+
 def start(clone: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [MAKE, *arguments],
@@ -94,8 +102,8 @@ def start(clone: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def make(clone: Path, *arguments: str) -> tuple[int, str, str]:
-    process = start(clone, *arguments)
-    output, errors = process.communicate(timeout=PATIENCE)
+    with start(clone, *arguments) as process:
+        output, errors = process.communicate(timeout=PATIENCE)
     return process.returncode, output.strip(), errors
 
 
@@ -118,8 +126,10 @@ def test_what_is_missing_is_named_together_with_what_was_found(clone: Path, targ
     assert (code, output) == (2, "")
     *sentences, _ = errors.splitlines()
     assert sentences == [
-        "Python 3.13 is needed: install it, or set PYTHON. "
-        "Here, python3.13 is missing, and python3 is 3.11.2.",
+        (
+            "Python 3.13 is needed: install it, or set PYTHON. "
+            "Here, python3.13 is missing, and python3 is 3.11.2."
+        ),
         "Node 22 or 24 is needed: install it. Here, node is 18.19.0.",
         "npm is needed: install it. Here, npm is missing.",
     ]
@@ -136,29 +146,25 @@ def test_a_browser_is_asked_for_where_it_is_needed(clone: Path, target: str) -> 
 
 
 def test_two_at_once_wait_for_each_other_and_install_once(clone: Path) -> None:
-    offer(clone, "npm", f"""case "$1" in ci)
-        echo "$*" >> {clone}/asked; while ! test -e {clone}/go; do :; done;; esac""")
-    (clone / PARTS["cdk"].stamp).unlink()
+    need_npm(clone)
 
-    first = start(clone, "install-cdk")
-    wait_until((clone / "asked").exists)
-    second = start(clone, "install-cdk")
-    assert second.stderr
-    assert second.stderr.readline() == "Waiting for another make, which is installing here\n"
-    (clone / "go").touch()
+    with start(clone, "install-cdk") as first:
+        wait_until((clone / "asked").exists)
+        with start(clone, "install-cdk") as second:
+            assert second.stderr
+            sentence = second.stderr.readline()
+            (clone / "go").touch()
 
-    assert (first.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
+    assert sentence == "Waiting for another make, which is installing here\n"
+    assert (first.returncode, second.returncode) == (0, 0)
     assert len((clone / "asked").read_text().splitlines()) == 1
 
 
 def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
-    offer(clone, "npm", f"""case "$1" in ci)
-        touch {clone}/asked; while ! test -e {clone}/go; do :; done;; esac""")
-    (clone / PARTS["cdk"].stamp).unlink()
-    killed = start(clone, "install-cdk")
-    wait_until((clone / "asked").exists)
-
-    os.killpg(killed.pid, signal.SIGKILL)
+    need_npm(clone)
+    with start(clone, "install-cdk") as killed:
+        wait_until((clone / "asked").exists)
+        os.killpg(killed.pid, signal.SIGKILL)
     (clone / "go").touch()
 
     code, _, errors = make(clone, "install-cdk")

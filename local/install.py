@@ -125,7 +125,7 @@ def install(name: str, part: Part, lock: int) -> None:
             sys.exit(f"Installing {part.title} failed; the reason is above. Run make again.")
 
     quiet = [] if SHOWN else ["--quiet"]
-    npm_options = ["--no-audit", "--no-fund", "--loglevel=error"]
+    npm_options = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
     pip_options = ["--require-hashes", "--requirement", part.lock, *quiet]
     uv = (VENV / "bin" / "uv", "pip", "install", *pip_options, "--python")
     if name == "emulator":

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
 AT_A_TIME: Final = 2
 PYTEST: Final = ("pytest", "--durations=5", "-p", "no:schemathesis")
@@ -55,17 +55,6 @@ TOOLING: Final[dict[str, tuple[str, ...]]] = {
 CHECKS: Final = PRODUCT | TOOLING
 
 
-class Result(NamedTuple):
-    """The outcome of one check."""
-
-    name: str
-    seconds: float
-    passed: bool
-
-    def __str__(self) -> str:
-        return f"{self.name:<9}{self.seconds:>7.1f} s  {'passed' if self.passed else 'FAILED'}"
-
-
 class Runner:
     """The running checks, which a signal ends."""
 
@@ -74,13 +63,13 @@ class Runner:
         self._lock = Lock()
         self._stopped = False
 
-    def check(self, name: str) -> Result:
-        """Run one check and print its output."""
-        started = time.monotonic()
+    def check(self, name: str) -> tuple[str, bool]:
+        """Run one check and print its output; return its line of the summary."""
         tool, *arguments = CHECKS[name]
+        started = time.monotonic()
         with self._lock:
             if self._stopped:
-                return Result(name, 0.0, passed=False)
+                return name, False
             process = Popen(
                 [Path(sys.executable).with_name(tool), *arguments],
                 stdout=PIPE,
@@ -90,11 +79,12 @@ class Runner:
             )
             self._running.add(process)
         output, _ = process.communicate()
-        result = Result(name, time.monotonic() - started, process.returncode == 0)
+        passed = process.returncode == 0
+        line = summary(name, time.monotonic() - started, passed=passed)
         with self._lock:
             self._running.discard(process)
-            print(f"\n{output.rstrip()}\n{result}", flush=True)  # noqa: T201 - to a person
-        return result
+            print(f"\n{output.rstrip()}\n{line}", flush=True)  # noqa: T201 - to a person
+        return line, passed
 
     def stop(self, number: int, _frame: object) -> None:
         """End every check as Ctrl-C would, so that none leaves an emulator behind."""
@@ -107,6 +97,11 @@ class Runner:
         os._exit(128 + number)
 
 
+def summary(name: str, seconds: float, *, passed: bool) -> str:
+    """Return a line of the summary."""
+    return f"{name:<9}{seconds:>7.1f} s  {'passed' if passed else 'FAILED'}"
+
+
 def main() -> None:
     """Exit with 1 if anything failed."""
     started = time.monotonic()
@@ -117,11 +112,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, runner.stop)
     with ThreadPoolExecutor(AT_A_TIME) as threads:
-        results = list(threads.map(runner.check, chosen))
-    passed = all(result.passed for result in results)
-    results.append(Result("total", time.monotonic() - started, passed))
-    print("", *results, sep="\n")  # noqa: T201 - to a person
-    sys.exit(not passed)
+        lines, passes = zip(*threads.map(runner.check, chosen), strict=True)
+    total = summary("total", time.monotonic() - started, passed=all(passes))
+    print("", *lines, total, sep="\n")  # noqa: T201 - to a person
+    sys.exit(not all(passes))
 
 
 main()

@@ -1,7 +1,6 @@
 """What `make` starts and installs, and what it says where something that it needs is missing."""
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -18,41 +17,26 @@ from local.install import PARTS
 from local.processes import ROOT
 from tests.support import PATIENCE
 
-README = (ROOT / "README.md").read_text()
 STARTED = {
-    "make run": "python -m local run",
-    "make test": "python -m tests",
-    "make deploy STAGE=dev": "cdk deploy password-service-dev --context stage=dev",
-    "make deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
+    "run": "python -m local run",
+    "run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
+    "test": "python -m tests",
+    "test ONLY=tests/unit/test_limits.py": "python -m pytest tests/unit/test_limits.py",
+    "test-all": "python -m tests all",
+    "synth": "cdk synth --quiet --context stage=dev",
+    "deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
         "cdk deploy password-service-prod --context stage=prod -c mailFrom=no-reply@example.com"
     ),
-    "make destroy STAGE=dev": "cdk destroy password-service-dev --context stage=dev",
-}
-"""By the commands of the README that are too much to be run here."""
-UNATTENDED = {
-    "make deploy STAGE=dev APPROVE=never": (
+    "deploy STAGE=dev APPROVE=never": (
         "cdk deploy password-service-dev --context stage=dev --require-approval never"
     ),
-    "make destroy STAGE=dev APPROVE=never": (
-        "cdk destroy password-service-dev --context stage=dev --force"
-    ),
-    "make synth": "cdk synth --quiet --context stage=dev",
-    "make package": "python -m release",
-    "make release VERSION=1.2.3": "python -m release 1.2.3",
-    "make run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
-    "make verify STAGE=dev MAILBOX=you@example.com": (
-        "python -m verification dev --mailbox you@example.com"
-    ),
-    "make test-all": "python -m tests all",
-    "make test ONLY=tests/unit/test_limits.py": "python -m pytest tests/unit/test_limits.py",
-    "make verify POLICY=1": "python -m verification dev --policy",
+    "destroy": "cdk destroy password-service-dev --context stage=dev",
+    "destroy APPROVE=never": "cdk destroy password-service-dev --context stage=dev --force",
+    "package": "python -m release",
+    "release VERSION=1.2.3": "python -m release 1.2.3",
+    "verify MAILBOX=you@example.com": "python -m verification dev --mailbox you@example.com",
+    "verify POLICY=1": "python -m verification dev --policy",
 }
-"""By further commands that the documents name."""
-
-
-NO_TERMINAL = (
-    "There is no terminal to ask for your approval: add APPROVE=never to continue without it."
-)
 MAKE = str(shutil.which("make"))
 
 
@@ -186,38 +170,14 @@ def test_uv_uses_the_index_and_the_certificates_of_pip(monkeypatch: pytest.Monke
     assert environment["SSL_CERT_FILE"] == "/etc/company.pem"
 
 
-@pytest.mark.parametrize(("command", "started"), (STARTED | UNATTENDED).items())
-def test_a_command_of_the_readme_starts_what_it_names(
-    clone: Path, command: str, started: str
-) -> None:
+@pytest.mark.parametrize(("arguments", "started"), STARTED.items())
+def test_a_target_starts_what_the_documents_say(clone: Path, arguments: str, started: str) -> None:
     for program in ("../.venv/bin/python", "../node_modules/.bin/cdk"):
         offer(clone, program, 'echo "${0##*/} $*"')
     offer(clone, "chromium", "exit 1")
-    _, *arguments = shlex.split(command)
 
-    code, output, errors = make(clone, *arguments)
+    code, output, errors = make(clone, *shlex.split(arguments))
 
     assert (code, output) == (0, started)
-    unapproved = started.startswith(("cdk deploy", "cdk destroy")) and "APPROVE" not in command
-    assert (NO_TERMINAL in errors) == unapproved
-    assert errors.count("\n") == (unapproved or "synth" in command)
-
-
-def test_every_command_of_the_readme_is_run_by_a_test() -> None:
-    """Those of curl by `tests/e2e`, and invocations beside this file."""
-    blocks = re.findall("^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    commands = {line for block in blocks for line in block.splitlines() if line[0] != " "}
-
-    assert {c for c in commands if not c.startswith(("curl ", "make invoke "))} == STARTED.keys()
-
-
-def test_help_needs_nothing_and_lists_every_target(clone: Path) -> None:
-    offer(clone, "awk", f'exec {shutil.which("awk")} "$@"')
-    makefile = (ROOT / "Makefile").read_text()
-    (phony,) = (line for line in makefile.splitlines() if line.startswith(".PHONY:"))
-
-    code, output, _ = make(clone)
-
-    assert code == 0
-    listed = {line.split()[1] for line in output.splitlines()}
-    assert listed == set(phony.split()[1:]) - {"$(installing)"}
+    asks = started.startswith(("cdk deploy", "cdk destroy")) and "APPROVE" not in arguments
+    assert ("add APPROVE=never to continue" in errors) == asks

@@ -127,7 +127,7 @@ def install(name: str, part: Part, lock: int) -> None:
     quiet = [] if SHOWN else ["--quiet"]
     npm_options = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
     pip_options = ["--require-hashes", "--requirement", part.lock, *quiet]
-    uv = (VENV / "bin" / "uv", "pip", "install", *pip_options, "--python")
+    uv = [str(VENV / "bin" / "uv"), "pip", "install", *pip_options, "--python"]
     if name == "emulator":
         run(sys.executable, "-m", "venv", "--without-pip", "--clear", EMULATOR)
         run(*uv, EMULATOR, environment=uv_environment())
@@ -148,7 +148,7 @@ def install(name: str, part: Part, lock: int) -> None:
 
 def uv_environment() -> dict[str, str]:
     """Return the environment in which uv uses pip's index, proxy and certificates."""
-    pip = [VENV / "bin" / "pip", "config", "list"]
+    pip = [str(VENV / "bin" / "pip"), "config", "list"]
     lines = subprocess.run(pip, capture_output=True, text=True, check=True).stdout.splitlines()
     found: dict[str, str] = {"UV_SYSTEM_CERTS": "true", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     for section in ("global.", "install.", ":env:."):  # the last one wins

@@ -46,7 +46,7 @@ def clone(tmp_path: Path) -> Path:
     for name in ("Makefile", "local", *{part.lock for part in PARTS.values()}):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)  # type: ignore[operator]
+        copy(ROOT / name, tmp_path / name)
     for part in PARTS.values():
         (tmp_path / part.stamp).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part.lock, tmp_path / part.stamp)

@@ -275,7 +275,7 @@ def _call(target: Target, action: str, username: str, **more: str) -> None:
     getattr(target.cognito, action)(ClientId=client["ClientId"], Username=username, **proof, **more)
 
 
-@check("xray:GetTraceSummaries", remedy="Is X-Ray reachable, and tracing on? See xraySdk.")
+@check("xray:GetTraceSummaries", remedy="Is X-Ray reachable, and tracing on?")
 def traces(target: Target) -> Finding:
     """Traces of requests arrive in X-Ray."""
     host = urlsplit(target.url).netloc

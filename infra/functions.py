@@ -57,7 +57,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._settings = settings
-        self._code = lambda_.Code.from_asset(str(find_code(xray_sdk=settings.xray_sdk)))
+        self._code = lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
         visibility = Duration.seconds(6 * WORKER_TIMEOUT)
         self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)

@@ -5,18 +5,21 @@ add a tenth to a cold start.
 """
 
 import encodings.idna  # noqa: F401 - the first connection would import it
+import logging
 import os
+import ssl
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import handlers
 from botocore.config import Config
 from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from functions import times
+from functions.records import SERVICE
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -31,6 +34,10 @@ connection."""
 
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
+
+
+_logger: Final = logging.getLogger(SERVICE)
+"""The logger to which Powertools' is a handle, so that a warning is a line of JSON."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -144,15 +151,16 @@ ses: "Final[Client[SESV2Client]]" = Client("sesv2", connect=1, read=4, attempts=
 sqs: "Final[Client[SQSClient]]" = Client("sqs", connect=1, read=2, attempts=3)
 
 
-def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botocore has it
+def make_client(service: str, *, roots: str = AMAZON_ROOTS, **options: Any) -> Any:  # noqa: ANN401 - as botocore has it
     """Return a client for this region.
 
     Parameters are not validated a second time, and no request is large enough for compression.
     """
-    return session().create_client(
+    certificates = None if _needs_all_roots(roots) else roots
+    client = session().create_client(
         service,
         region_name=os.environ["AWS_REGION"],
-        verify=_certificates(),
+        verify=certificates,
         config=Config(
             disable_request_compression=True,
             parameter_validation=False,
@@ -161,6 +169,9 @@ def make_client(service: str, **options: Any) -> Any:  # noqa: ANN401 - as botoc
             **options,
         ),
     )
+    if certificates:
+        client.meta.events.register("needs-retry", _trust_all_roots)
+    return client
 
 
 ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
@@ -174,9 +185,28 @@ def name(error: Exception) -> str:
     )
 
 
-def _certificates() -> str | None:
-    """Return the path of Amazon's certificates, or None for botocore's own choice."""
+def _needs_all_roots(roots: str) -> bool:
+    """Return whether Amazon's certificates may not be enough, or are not there."""
     elsewhere = any(name.startswith(_OVERRIDES) for name in os.environ)
     other_partition = os.environ["AWS_REGION"].startswith(_OTHER_PARTITIONS)
-    full = elsewhere or other_partition or not os.path.exists(AMAZON_ROOTS)  # noqa: PTH110 - pathlib is slow to import
-    return None if full else AMAZON_ROOTS
+    return elsewhere or other_partition or not os.path.exists(roots)  # noqa: PTH110 - pathlib is slow to import
+
+
+def _trust_all_roots(
+    endpoint: Any,  # noqa: ANN401 - botocore has no types
+    attempts: int,
+    caught_exception: Exception | None,
+    **_: object,
+) -> int | None:
+    """Have botocore retry with its full list of certificates if Amazon's did not verify a host.
+
+    Nothing was sent yet, because the TLS handshake failed. So this retries changes, too.
+    """
+    if not isinstance(caught_exception, SSLError):
+        return None
+    (reason, *_) = caught_exception.kwargs["error"].args
+    if not isinstance(reason, ssl.SSLCertVerificationError):
+        return None
+    endpoint.http_session._verify = True  # noqa: SLF001 - botocore reads it for each connection
+    _logger.warning("Amazon's certificates did not verify a host, so all are used from now on")
+    return 0 if attempts == 1 else None

@@ -395,11 +395,6 @@ class Settings:
         "Restore Lambda snapshots instead of starting cold, in regions that have SnapStart.",
         default=False,
     )
-    xray_sdk = Flag(
-        "Trace with AWS's X-Ray SDK, which makes cold starts slower.",
-        default=False,
-        environment=True,
-    )
     alarm_email = Text(
         "The address that alarms are mailed to. Without one, only the dashboard shows them.",
         r"[^@\s]+@[^@\s]+",

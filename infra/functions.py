@@ -1,6 +1,6 @@
 """A Lambda function for each operation, and the worker."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from aws_cdk import Acknowledgment, Duration, Fn, RemovalPolicy, Stack, Validations
@@ -51,7 +51,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._settings = settings
-        self._code = lambda_.Code.from_asset(str(find_code(xray_sdk=settings.xray_sdk)))
+        self._code = lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
         visibility = Duration.seconds(6 * WORKER_TIMEOUT)
         self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
@@ -72,9 +72,14 @@ class Functions(Construct):
                 if action.is_granted:
                     names = by_service.setdefault(action.client.service, [])
                     names.append(f"{action.client.service}:{action.name}")
-            pool.grant(function, *by_service.get("cognito-idp", ()))
-            table.grant(function, *by_service.get("dynamodb", ()))
-            self.queue.queue.grant(function, *by_service.get("sqs", ()))
+            resources: dict[str, Callable[..., object]] = {
+                "cognito-idp": pool.grant,
+                "dynamodb": table.grant,
+                "sqs": self.queue.queue.grant,
+            }
+            for service, names in by_service.items():
+                if service in resources:
+                    resources[service](function, *names)
             if event_bus and "events" in by_service:
                 event_bus.grant_put_events_to(function)
             if "sesv2" in by_service:

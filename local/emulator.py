@@ -25,8 +25,8 @@ PORT: Final = 4566
 """The default port of `make run`."""
 
 _PYTHON: Final = ROOT / ".local" / "emulator" / "bin" / "python"
-_START_UP: Final = 60.0
-"""Seconds; on a cold disk the first start takes several."""
+_START_UP: Final = 300.0
+"""Seconds. A first start on a cold disk takes several, and a busy machine takes longer."""
 
 
 def free_port() -> int:
@@ -156,7 +156,7 @@ def answers(endpoint: str) -> bool:
     """Whether an emulator is alive there."""
     health = f"{endpoint}/_ministack/health"
     try:
-        response = urllib3.request("GET", health, retries=False, timeout=5)
+        response = urllib3.request("GET", health, retries=False, timeout=30)
     except urllib3.exceptions.HTTPError:
         return False
     return response.status == HTTPStatus.OK

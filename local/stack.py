@@ -23,9 +23,6 @@ from local.runs import RUNS
 _FILE: Final = "stack.json"
 """The name of the file where `make run` describes its stack, in the folder of its port."""
 
-_WORK: Final = 10.0
-"""Seconds to wait for the worker. A cold one needs about two."""
-
 
 class User(NamedTuple):
     """A user of the pool who signs in with an email address."""
@@ -68,6 +65,8 @@ class Stack:
     """Of the app client without a secret, by which Amplify signs users in."""
     region: str = emulator.REGION
     demo_user: User = DEMO
+    patience: float = 60.0
+    """Seconds to wait for the worker and the mailbox. A cold worker on a busy machine needs ten."""
 
     @property
     def mailbox(self) -> str:
@@ -211,7 +210,7 @@ class Stack:
 
     def mails(self) -> list[Mail]:
         """Every mail so far, oldest first."""
-        answer = urllib3.request("GET", self.mailbox, retries=False, timeout=30).json()
+        answer = urllib3.request("GET", self.mailbox, retries=False, timeout=self.patience).json()
         return [
             Mail(
                 id=mail["MessageId"],
@@ -243,10 +242,10 @@ class Stack:
         return url
 
     def settle(self) -> bool:
-        """Return whether the worker does everything that is queued within ten seconds."""
-        deadline = time.monotonic() + _WORK
+        """Return whether the worker does everything that is queued before patience runs out."""
+        deadline = time.monotonic() + self.patience
         while not (idle := self.is_idle) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.1)
         return idle
 
     @property

@@ -1,6 +1,6 @@
 """`make package` builds what is published, and `make release` says under which version.
 
-python -m release            writes the wheel, the npm tarball and the SBOM to `dist/`
+python -m release            writes the wheel and the npm tarball to `dist/`
 python -m release VERSION    commits and tags a version
 """
 
@@ -20,14 +20,6 @@ ROOT: Final = Path(__file__).parents[1]
 DIST: Final = ROOT / "dist"
 CLIENT: Final = ("password-service.js", "password-service.d.ts", "languages")
 """What of `web/` is for other people's pages."""
-
-
-def list_parts(folder: Path) -> None:
-    """Write the bill of materials of the functions."""
-    options = ("--output-reproducible", "--output-file", str(folder / "sbom.json"))
-    listed = ("requirements", "functions/requirements.txt", "--pyproject", "pyproject.toml")
-    # It warns that a file of requirements does not say which of them needs which.
-    run(sys.executable, "-W", "ignore", "-m", "cyclonedx_py", *listed, *options)
 
 
 def build_wheel(folder: Path) -> None:
@@ -106,5 +98,5 @@ if __name__ == "__main__":
     else:
         shutil.rmtree(DIST, ignore_errors=True)
         DIST.mkdir()
-        for make in (list_parts, build_wheel, pack_client):
+        for make in (build_wheel, pack_client):
             make(DIST)

@@ -1,6 +1,9 @@
 """The build hook that fills the wheel: one package, whose modules import each other by its name."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,8 +21,20 @@ __all__ = ["PasswordService"]
 '''
 
 
+def list_parts(root: Path, file: Path) -> None:
+    """Write the bill of materials of the functions."""
+    options = ("--output-reproducible", "--output-file", str(file))
+    listed = ("requirements", "functions/requirements.txt", "--pyproject", "pyproject.toml")
+    subprocess.run(  # noqa: S603 - our own
+        # It warns that a file of requirements does not say which of them needs which.
+        [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", *listed, *options],
+        cwd=root,
+        check=True,
+    )
+
+
 class Wheel(BuildHookInterface[Any]):
-    """Puts the construct, the code that Lambda runs and the verification into the wheel."""
+    """Put the construct, the functions' zip, its bill of materials and the verification into it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Collect the files, before hatchling archives them."""
@@ -37,11 +52,11 @@ class Wheel(BuildHookInterface[Any]):
             )
         (package / "__init__.py").write_text(_INIT)
         (package / "py.typed").touch()
-        for xray_sdk in (False, True):
-            code = find_code(xray_sdk=xray_sdk)
-            name = "functions-xray.zip" if xray_sdk else "functions.zip"
-            (package / "infra" / "packaging" / name).write_bytes(code.read_bytes())
+        shutil.copy(find_code(), package / "infra" / "packaging" / "functions.zip")
         build_data["force_include"][str(package)] = _PACKAGE
+        bill = Path(draft.name) / "functions.cdx.json"
+        list_parts(root, bill)
+        build_data["sbom_files"].append(str(bill))  # in `.dist-info/sboms`, as PEP 770 says
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was collected."""

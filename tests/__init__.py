@@ -1,1 +1,1 @@
-"""The tests: `python -m tests` runs what `make test` runs."""
+"""The tests: `python -m tests` runs `make test`, and `python -m tests all` runs `make test-all`."""

@@ -1,7 +1,6 @@
-"""`make test`: run every check, even after one has failed, and end with a summary.
+"""Run the checks of `make test`, or with `all` those of `make test-all`, and end with a summary.
 
-`make check` runs those that take seconds. Four checks run at a time, the longest first: most of
-them spend half of their time waiting, so two would not keep two cores busy.
+A failure does not stop the other checks. `make check` names those that take seconds.
 """
 
 import os
@@ -13,58 +12,47 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
-ABREAST: Final = 4
-PYTEST: Final = ("pytest", "--durations=5")
-# They need both cores, so they run alone.
-LOADS: Final = ("tests/e2e/test_bursts.py", "tests/e2e/test_load.py")
-FAULTS: Final = "tests/e2e/test_faults.py"
-PAGE: Final = "tests/e2e/test_page.py"
-# These plugins take a second to import, and only some checks use them.
-PLAIN: Final = (*PYTEST, "-p", "no:schemathesis", "-p", "no:hypothesispytest")
-# `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
-# tests run functions in processes of their own, where coverage cannot be measured. Tests that
-# make hundreds of requests are marked `no_cover`: tracing slows them down, and no line should count
-# as tested by chance.
-COVERED: Final = (*PYTEST, "--cov-report=term", "-p", "no:schemathesis")
-# The words of `tests/words.txt` are not plain English; `-` is codespell's own list of misspellings.
-SPELLING: Final = ("codespell_lib", "-D", "tests/words.txt", "-D", "-")
-# All of proselint's checks except typography, which wants curly quotes even in code.
-PROSE: Final = ("proselint", "check", "--config", "tests/proselint.json")
-DOCUMENTS: Final = sorted(
-    str(one) for path in ("*.md", "docs/**/*.md") for one in Path().glob(path)
+AT_A_TIME: Final = 2
+PYTEST: Final = ("pytest", "--durations=5", "-p", "no:schemathesis")
+# The browser, generated requests, packaging, `make verify`, and the load.
+REACH: Final = (
+    "tests/e2e/test_amplify_ui.py",
+    "tests/e2e/test_bursts.py",
+    "tests/e2e/test_embed.py",
+    "tests/e2e/test_load.py",
+    "tests/e2e/test_openapi.py",
+    "tests/e2e/test_page.py",
+    "tests/e2e/test_verification.py",
+    "tests/web/test_package.py",
 )
-CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "unit": (*COVERED, "--cov=functions", "tests/unit"),
-    "e2e": (*PYTEST, "tests/e2e", *(f"--ignore={other}" for other in (*LOADS, FAULTS, PAGE))),
-    "infra": (*COVERED, "--cov=infra", "tests/infra"),
-    "faults": (*PLAIN, FAULTS),
-    "page": (*PLAIN, PAGE),
-    "local": (*PLAIN, "tests/local"),
+RULES: Final = "tests/infra/test_rules.py"
+DOCUMENTS: Final = sorted(
+    str(file) for pattern in ("*.md", "docs/**/*.md") for file in Path().glob(pattern)
+)
+# `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
+# tests run functions in processes of their own, where coverage cannot be measured.
+PRODUCT: Final[dict[str, tuple[str, ...]]] = {
+    "e2e": (*PYTEST, "tests/e2e", "tests/web", *(f"--ignore={file}" for file in REACH)),
+    "unit": (*PYTEST, "--cov=functions", "--cov-report=term", "tests/unit"),
+    "infra": (*PYTEST, "--cov=infra", "--cov-report=term", "tests/infra", f"--ignore={RULES}"),
+}
+TOOLING: Final[dict[str, tuple[str, ...]]] = {
+    "reach": ("pytest", "--durations=5", *REACH),
+    "rules": (*PYTEST, RULES),
+    "bundle": (*PYTEST, "tests/bundle"),
+    "local": (*PYTEST, "tests/local"),
     "types": ("mypy",),
-    "bundle": (*PLAIN, "tests/bundle", "tests/web"),
+    "imports": ("lint-imports", "--no-cache"),
     "format": ("ruff", "format", "--check"),
     "lint": ("ruff", "check"),
-    "prose": (*PROSE, *DOCUMENTS),
-    "spelling": SPELLING,
-    "load": (*PLAIN, *LOADS),
+    # All of proselint's checks except typography, which wants curly quotes even in code.
+    "prose": ("proselint", "check", "--config", "tests/proselint.json", *DOCUMENTS),
+    # The words of `tests/words.txt` are not plain English; `-` is codespell's own list.
+    "spelling": ("codespell", "-D", "tests/words.txt", "-D", "-"),
 }
-PATIENT: Final = {"infra", "types", "bundle"}
-"""Checks without short time limits. They have a lower priority, so that the others meet theirs."""
-ALONE: Final = "load"
-"""The check that runs after all others."""
-
-
-class Result(NamedTuple):
-    """The outcome of one check."""
-
-    name: str
-    seconds: float
-    passed: bool
-
-    def __str__(self) -> str:
-        return f"{self.name:<9}{self.seconds:>7.1f} s  {'passed' if self.passed else 'FAILED'}"
+CHECKS: Final = PRODUCT | TOOLING
 
 
 class Runner:
@@ -75,15 +63,15 @@ class Runner:
         self._lock = Lock()
         self._stopped = False
 
-    def check(self, name: str, command: tuple[str, ...]) -> Result:
-        """Run one check and print its output."""
+    def check(self, name: str) -> tuple[str, bool]:
+        """Run one check and print its output; return its line of the summary."""
+        tool, *arguments = CHECKS[name]
         started = time.monotonic()
         with self._lock:
             if self._stopped:
-                return Result(name, 0.0, passed=False)
-            niceness = 5 if name in PATIENT else 0
+                return name, False
             process = Popen(
-                ["nice", "-n", str(niceness), sys.executable, "-m", *command],
+                [Path(sys.executable).with_name(tool), *arguments],
                 stdout=PIPE,
                 stderr=STDOUT,
                 text=True,
@@ -91,11 +79,12 @@ class Runner:
             )
             self._running.add(process)
         output, _ = process.communicate()
-        result = Result(name, time.monotonic() - started, process.returncode == 0)
+        passed = process.returncode == 0
+        line = summary(name, time.monotonic() - started, passed=passed)
         with self._lock:
             self._running.discard(process)
-            print(f"\n{output.rstrip()}\n{result}", flush=True)  # noqa: T201 - to a person
-        return result
+            print(f"\n{output.rstrip()}\n{line}", flush=True)  # noqa: T201 - to a person
+        return line, passed
 
     def stop(self, number: int, _frame: object) -> None:
         """End every check as Ctrl-C would, so that none leaves an emulator behind."""
@@ -108,25 +97,25 @@ class Runner:
         os._exit(128 + number)
 
 
+def summary(name: str, seconds: float, *, passed: bool) -> str:
+    """Return a line of the summary."""
+    return f"{name:<9}{seconds:>7.1f} s  {'passed' if passed else 'FAILED'}"
+
+
 def main() -> None:
     """Exit with 1 if anything failed."""
     started = time.monotonic()
-    chosen = sys.argv[1:] or list(CHECKS)
-    for name in chosen:
-        if name not in CHECKS:
-            sys.exit(f"There is no check {name!r}: choose from {', '.join(CHECKS)}.")
+    chosen = list(CHECKS) if sys.argv[1:] == ["all"] else sys.argv[1:] or list(PRODUCT)
+    if unknown := set(chosen) - set(CHECKS):
+        sys.exit(f"There is no check {', '.join(unknown)}: choose from {', '.join(CHECKS)}.")
     runner = Runner()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, runner.stop)
-    shared = [name for name in chosen if name != ALONE]
-    with ThreadPoolExecutor(ABREAST) as threads:
-        results = list(threads.map(runner.check, shared, map(CHECKS.__getitem__, shared)))
-    if ALONE in chosen:
-        results.append(runner.check(ALONE, CHECKS[ALONE]))
-    passed = all(result.passed for result in results)
-    results.append(Result("total", time.monotonic() - started, passed))
-    print("", *results, sep="\n")  # noqa: T201 - to a person
-    sys.exit(not passed)
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        lines, passes = zip(*threads.map(runner.check, chosen), strict=True)
+    total = summary("total", time.monotonic() - started, passed=all(passes))
+    print("", *lines, total, sep="\n")  # noqa: T201 - to a person
+    sys.exit(not all(passes))
 
 
 main()

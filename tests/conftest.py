@@ -13,4 +13,6 @@ os.environ.setdefault("XDG_CACHE_HOME", str(ROOT / ".local/cache"))
 
 def pytest_sessionstart() -> None:
     """Let SIGTERM end the tests as Ctrl-C does. Otherwise emulators would be left running."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell lets its background jobs ignore it, and so would all that they start.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from local import emulator
 from local.deployment import local_stack
-from local.processes import ROOT
-from tests.support.chromium import ORIGIN, chromium
+from tests.support import ROOT
+from tests.support.chromium import ORIGIN, chromium, tab
 
 PICTURES: Final[dict[str, tuple[Any, int, int]]] = {
     "page.png": ("light", 1280, 860),
@@ -20,19 +20,15 @@ def main() -> None:
     emulator.isolate()
     with local_stack(emulator.free_port(), say=print) as stack, chromium(stack) as browser:
         for name, (scheme, width, height) in PICTURES.items():
-            page = browser.new_page(
-                viewport={"width": width, "height": height},
-                color_scheme=scheme,
-                device_scale_factor=2,
-            )
-            page.goto(ORIGIN)
-            page.get_by_role("button", name="Forgot your password?").click()
-            page.get_by_role("button", name="Send code").click()
-            page.locator("#confirm").wait_for()
-            page.get_by_role("button", name="Use code").first.click()
-            page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
-            page.evaluate("scrollTo(0, 0)")
-            page.screenshot(path=ROOT / "docs" / name)
+            options = {"color_scheme": scheme, "device_scale_factor": 2}
+            with tab(browser, viewport={"width": width, "height": height}, **options) as page:
+                page.goto(ORIGIN)
+                page.get_by_role("button", name="Forgot your password?").click()
+                page.get_by_role("button", name="Send code").click()
+                page.get_by_role("button", name="Use code").first.click()
+                page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
+                page.evaluate("scrollTo(0, 0)")
+                page.screenshot(path=ROOT / "docs" / name)
 
 
 main()

@@ -67,7 +67,7 @@ def recovery(target: Target) -> Finding:
     """Users can recover their accounts by a channel that is not their second factor."""
     setting = target.pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
     channels = {one["Name"] for one in setting}
-    mfa = target.cognito.get_user_pool_mfa_config(UserPoolId=target.pool["Id"])
+    mfa = target.cognito.get_user_pool_mfa_config(UserPoolId=target.settings.user_pool_id)
     factors: set[str] = set()
     if mfa.get("MfaConfiguration", "OFF") != "OFF":
         factors |= {"verified_phone_number"} if mfa.get("SmsMfaConfiguration") else set()

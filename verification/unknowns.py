@@ -117,7 +117,7 @@ def _access_log(target: Target, pattern: str, age: timedelta) -> list[str]:
     return [one["message"] for one in events]
 
 
-@check(CHECKS, remedy="Is X-Ray reachable, and tracing on? See xraySdk.")
+@check(CHECKS, remedy="Is X-Ray reachable, and tracing on?")
 def traces(target: Target) -> Finding:
     """Traces of requests arrive in X-Ray."""
     host = urlsplit(target.url).netloc

@@ -5,19 +5,22 @@ add a tenth to a cold start.
 """
 
 import encodings.idna  # noqa: F401 - the first connection would import it
+import logging
 import os
+import ssl
 from functools import cache
 from typing import Any, Final
 
 from botocore import handlers, xform_name
 from botocore.config import Config
 from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from functions import times
 from functions.aws.actions import ACTIONS, Client
+from functions.records import SERVICE
 
 AMAZON_ROOTS: Final = __file__.replace("clients.py", "amazon-roots.pem")
 """Amazon's own certificates of botocore's list, in the bundle. Reading all of them takes 17 ms per
@@ -25,6 +28,10 @@ connection."""
 
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
+
+
+_logger: Final = logging.getLogger(SERVICE)
+"""The logger to which Powertools' is a handle, so that a warning is a line of JSON."""
 
 
 class ForeignAnswerError(BotoCoreError):
@@ -109,15 +116,16 @@ def request(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 -
     return response
 
 
-def make_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
+def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:  # noqa: ANN401 - as botocore has it
     """Return a new client for this region.
 
     Parameters are not validated a second time, and no request is large enough for compression.
     """
-    return session().create_client(
+    certificates = None if _needs_all_roots(roots) else roots
+    client = session().create_client(
         kind.service,
         region_name=os.environ["AWS_REGION"],
-        verify=_certificates(),
+        verify=certificates,
         config=Config(
             disable_request_compression=True,
             parameter_validation=False,
@@ -128,6 +136,9 @@ def make_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
             retries={"mode": "standard", "total_max_attempts": kind.attempts},
         ),
     )
+    if certificates:
+        client.meta.events.register("needs-retry", _trust_all_roots)  # type: ignore[arg-type]  # its answers count
+    return client
 
 
 ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
@@ -141,9 +152,28 @@ def name(error: Exception) -> str:
     )
 
 
-def _certificates() -> str | None:
-    """Return the path of Amazon's certificates, or None for botocore's own choice."""
+def _needs_all_roots(roots: str) -> bool:
+    """Return whether Amazon's certificates may not be enough, or are not there."""
     elsewhere = any(name.startswith(_OVERRIDES) for name in os.environ)
     other_partition = os.environ["AWS_REGION"].startswith(_OTHER_PARTITIONS)
-    full = elsewhere or other_partition or not os.path.exists(AMAZON_ROOTS)  # noqa: PTH110 - pathlib is slow to import
-    return None if full else AMAZON_ROOTS
+    return elsewhere or other_partition or not os.path.exists(roots)  # noqa: PTH110 - pathlib is slow to import
+
+
+def _trust_all_roots(
+    endpoint: Any,  # noqa: ANN401 - botocore has no types
+    attempts: int,
+    caught_exception: Exception | None,
+    **_: object,
+) -> int | None:
+    """Have botocore retry with its full list of certificates if Amazon's did not verify a host.
+
+    Nothing was sent yet, because the TLS handshake failed. So this retries changes, too.
+    """
+    if not isinstance(caught_exception, SSLError):
+        return None
+    (reason, *_) = caught_exception.kwargs["error"].args
+    if not isinstance(reason, ssl.SSLCertVerificationError):
+        return None
+    endpoint.http_session._verify = True  # noqa: SLF001 - botocore reads it for each connection
+    _logger.warning("Amazon's certificates did not verify a host, so all are used from now on")
+    return 0 if attempts == 1 else None

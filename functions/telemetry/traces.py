@@ -1,7 +1,7 @@
 """Traces for X-Ray without its SDK, whose import costs a tenth of a cold start.
 
 The SDK is in maintenance mode, and this service needs little of it: a subsegment is a JSON document
-in one UDP packet to the daemon that Lambda runs. The bundle can be built with the SDK instead.
+in one UDP packet to the daemon that Lambda runs.
 """
 
 import atexit
@@ -24,10 +24,8 @@ HEADER = b'{"format": "json", "version": 1}\n'
 
 @cache
 def tracer() -> Tracer:
-    """Return the process's tracer: with our provider, unless it was deployed with AWS's SDK."""
-    sdk = os.environ.get("XRAY_SDK") == "true"
-    provider, disabled = (None, None) if sdk else (XRayProvider(), False)
-    return Tracer(service=SERVICE, auto_patch=False, disabled=disabled, provider=provider)
+    """Return the process's tracer, with our provider."""
+    return Tracer(service=SERVICE, auto_patch=False, disabled=False, provider=XRayProvider())
 
 
 class Subsegment(BaseSegment):

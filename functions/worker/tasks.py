@@ -57,9 +57,9 @@ def end_sessions(scope: Scope, username: str) -> None:
     except Failure as failure:
         if failure.outcome is USER_NOT_FOUND:  # nobody has a session
             return
-        # Whatever the reason, the sessions live on.
-        again = failure.outcome._replace(final=False)
-        raise again.failure(failure.note, failure.action) from None
+        if failure.outcome:  # whatever the reason, the sessions live on
+            failure.outcome = failure.outcome._replace(final=False)
+        raise
 
 
 def check_change(

@@ -20,16 +20,16 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 SOURCES: Final = (".py", ".json")
-"""What of `functions/` goes into the bundle: the modules, and the texts of the mails."""
+"""The file types of `functions/` that the bundle includes: modules, and the texts of mails."""
 
 
-def find_code(*, xray_sdk: bool) -> Path:
+def find_code() -> Path:
     """Return the zip of the functions: the one in the installed package, or else a new one."""
-    built = Path(__file__).with_name("functions-xray.zip" if xray_sdk else "functions.zip")
-    return built if built.exists() else archive(build(xray_sdk=xray_sdk))
+    built = Path(__file__).with_name("functions.zip")
+    return built if built.exists() else archive(build())
 
 
-def build(root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
+def build(root: Path = ROOT) -> Path:
     """A folder with what is used of `functions/requirements.txt`, and the modules of `functions/`.
 
     It has no library for one processor, so that it runs on Lambda's and on this machine's. The
@@ -45,7 +45,7 @@ def build(root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
     builds = root / ".build"
     packages = builds / _name("packages", requirements.read_bytes())
     build_rules = [Path(module).read_bytes() for module in (__file__, slimming.__file__)]
-    bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version, xray_sdk)
+    bundle = builds / _name("bundle", packages.name, modules, build_rules, sys.version)
     builds.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=builds) as name:
         draft = Path(name)
@@ -58,7 +58,7 @@ def build(root: Path = ROOT, *, xray_sdk: bool = False) -> Path:
             for module, content in modules.items():
                 (draft / "bundle" / module).parent.mkdir(parents=True, exist_ok=True)
                 (draft / "bundle" / module).write_bytes(content)
-            slim(draft / "bundle", xray_sdk=xray_sdk)
+            slim(draft / "bundle")
             _publish(draft / "bundle", bundle)
     return bundle
 

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 
 from functions.aws.queue import Message, Task
 from functions.operations import WORKER, Operation
+from functions.records import RETRIED
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, Api, Reply, new_user, wait_until
+from tests.e2e.conftest import NEW, OLD, WORKERS, Api, Reply, new_user, wait_until
 from tests.e2e.test_story import confirm
 from tests.support.contract import WITH_BODY
 from tests.support.front import Front
@@ -147,9 +148,10 @@ class Client:
 
 
 def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
-    """Each log line with the metrics that were printed after it, maybe late: see `Client.seen`.
+    """Return each log line with the metrics that were printed after it, maybe late: see `nudge`.
 
-    The first metrics may be those of a line that was printed before these events.
+    Of several processes that print late, the outcome tells whose metrics they are. Of a message
+    that is retried again, the metrics say no more than that.
     """
     found: list[Seen] = []
     waiting: list[tuple[str, dict[str, Any]]] = []
@@ -158,20 +160,32 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
         line = json.loads(text) if text.startswith("{") else {}
         if "level" in line:
             waiting.append((stream, line))
-        elif "operation" in line and waiting:
-            pair = next((one for one in waiting if one[0] == stream), waiting[0])
-            waiting.remove(pair)
-            names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            found.append(Seen(pair[1], {name["Name"] for name in names}))
+        elif "operation" in line:
+            metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            names = {metric["Name"] for metric in metrics}
+            fitting = [
+                one
+                for one in waiting
+                if (RETRIED in names) == ("retry_after" in one[1])
+                and (one[1].get("outcome") in names or names == {RETRIED})
+            ]
+            if fitting:
+                pair = next((one for one in fitting if one[0] == stream), fitting[0])
+                waiting.remove(pair)
+                found.append(Seen(pair[1], names))
     return found
 
 
 def nudge(stack: Stack) -> None:
-    """Give the worker something to do."""
+    """Give each worker messages that it drops because they are too old.
+
+    The emulator logs what a process printed late with the next message that it gets.
+    """
     nobody = {"username": "nobody@example.com", "client_metadata": {}}
-    message = Message(Task.SEND_CODE, "", "", None, nobody, time.time())
+    message = Message(Task.SEND_CODE, "", "", None, nobody, requested_at=0.0)
     body = json.dumps(message._asdict())
-    stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
+    for _ in range(2 * WORKERS):
+        stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=body)
 
 
 def make_clients(api: Api, stack: Stack) -> list[Client]:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final, NamedTuple
 
@@ -11,18 +11,20 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from functions.operations import QUEUE_ACTIONS, Operation
+from functions.operations import Operation
 from functions.problems import JSON, Problem
 from local import emulator
 from local.breaches import breached_passwords
 from local.deployment import local_stack
 from local.stack import Stack, User
-from tests.support import contract
+from tests.support import PATIENCE, contract
 from tests.support.front import CognitoFront, CognitoRequest, Front
 
 OLD = "an-old-quiet-harbour-51"
 NEW = "a-new-quiet-harbour-52"
-POSTPONE: Final = QUEUE_ACTIONS[1]
+POSTPONE: Final = "ChangeMessageVisibility"
+WORKERS: Final = 2
+"""The fewest that SQS allows at a time."""
 
 _numbers = count(1)
 
@@ -52,13 +54,27 @@ class Reply(NamedTuple):
         return self.body
 
 
+_OF_ONE_REQUEST: Final = {"date", "x-amz-request-id", "x-amzn-requestid", "x-amzn-trace-id"}
+
+
+def what_an_attacker_sees(reply: Reply) -> tuple[int, dict[str, str], str]:
+    """Return everything except the parts that identify the request."""
+    headers = {
+        name.lower(): value
+        for name, value in reply.headers.items()
+        if name.lower() not in _OF_ONE_REQUEST
+    }
+    identity = reply.body.get("requestId")
+    return reply.status, headers, reply.text.replace(identity, "") if identity else reply.text
+
+
 class Api:
     """The deployed API over HTTP, as it is called from one address."""
 
     def __init__(self, stack: Stack, address: str) -> None:
         self._url = stack.url
         self._address = address
-        self._pool = urllib3.PoolManager(retries=False, timeout=30, maxsize=50)
+        self._pool = urllib3.PoolManager(retries=False, timeout=PATIENCE, maxsize=50)
 
     def send(
         self,
@@ -140,7 +156,13 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             functions=reach_fronts,
             breach_endpoint=f"{breach_front.url}/range",
         ) as stack:
-            yield stack, Fronts(cognito, table, events, mail, queue, breach_front)
+            functions = stack.client("lambda")
+            (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+            # Few processes, because each prints late what it printed last: see `nudge`.
+            few = {"MaximumConcurrency": WORKERS}
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=few)
+            fronts = Fronts(cognito, table, events, mail, queue, breach_front)
+            yield replace(stack, patience=PATIENCE), fronts
 
 
 @pytest.fixture(scope="package")
@@ -161,9 +183,9 @@ def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "It did not happen in fifteen seconds."
+        assert time.monotonic() < deadline, f"It did not happen in {PATIENCE:.0f} seconds."
         time.sleep(0.1)
 
 
@@ -178,12 +200,13 @@ def release(
 
     def happened() -> bool:
         handles.extend(request.body["ReceiptHandle"] for request in fronts.queue.take(POSTPONE))
-        for handle in handles:
-            # Once a message was received again, the handle is another one.
-            with suppress(ClientError):
+        for handle in list(handles):
+            try:
                 stack.client("sqs").change_message_visibility(
                     QueueUrl=stack.queue, ReceiptHandle=handle, VisibilityTimeout=0
                 )
+            except ClientError:  # the message was received again, with another handle
+                handles.remove(handle)
         return until()
 
     wait_until(happened)

@@ -7,29 +7,26 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from functions.problems import CODE_REFUSED, PASSWORD_REFUSED, WRONG_PASSWORD
-from local.processes import ROOT
 from local.stack import Stack, User
 from local.web import Answer, Routes
 from tests.e2e.conftest import NEW
-from tests.support.chromium import ORIGIN, chromium
+from tests.support import PATIENCE, ROOT
+from tests.support.chromium import ORIGIN, chromium, tab
 
 EXAMPLE: Final = ROOT / "examples" / "amplify-ui"
 BUILT: Final = ROOT / ".build" / "amplify-ui"
 THIRD = "a-third-quiet-harbour-53"
 
-# The machine may be busy with other checks.
-expect.set_options(timeout=30_000)
-
 
 def build(stack: Stack) -> Routes:
-    """The example under a strict policy, configured for the stack."""
+    """Build the example, and return its pages under a strict policy, configured for the stack."""
     esbuild = ROOT / "node_modules" / ".bin" / "esbuild"
     options = ("--bundle", "--format=esm", "--jsx=automatic", "--minify", "--log-level=warning")
     command = (esbuild, EXAMPLE / "main.jsx", *options, f"--outdir={BUILT}")
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=PATIENCE)
     client = {
         "userPoolId": stack.user_pool_id,
         "userPoolClientId": stack.public_client_id,
@@ -50,17 +47,10 @@ def build(stack: Stack) -> Routes:
     }
 
 
-@pytest.fixture(scope="module")
-def browser(stack: Stack) -> Iterator[Browser]:
-    with chromium(stack, build(stack)) as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(stack: Stack) -> Iterator[Page]:
     wrong: list[str] = []
-    with browser.new_context() as context:
-        page = context.new_page()
+    with chromium(stack, build(stack)) as browser, tab(browser) as page:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda one: wrong.append(one.text) if "Policy" in one.text else None)
         page.goto(f"{ORIGIN}/amplify-ui/")

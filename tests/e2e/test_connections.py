@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from functions.records import SUCCESS
+from functions.records import SUCCESS, Degradation
 from functions.times import Times
 from local.stack import Stack
 from tests.e2e.client import make_clients, send_at_once
@@ -20,16 +20,19 @@ def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
     earlier, clients = make_clients(api, stack), make_clients(api, stack)
     assert {reply.status for reply in send_at_once(earlier)} <= {200, 204}
     assert stack.settle()
-    time.sleep(Times().idle)
     fronts.reset()
     for front in fronts:
-        front.lose_idle(Times().idle, swallow=swallow)
+        front.lose_open(swallow=swallow)
+    # A longer pause changes nothing.
+    time.sleep(Times().idle)
 
     replies = send_at_once(clients)
 
     assert stack.settle()
     assert [reply.status for reply in replies] == [one.success.status for one in WITH_BODY]
-    assert [client.seen(1).metrics for client in clients] == [{SUCCESS}] * len(clients)
+    for client in clients:
+        # The list of breached passwords has a second.
+        assert {SUCCESS} == client.seen(1).metrics - {Degradation.BREACH_CHECK_FAILED}
     changes = {"ConfirmForgotPassword", "ChangePassword", "GetUser", "GlobalSignOut"}
     asked = {"ForgotPassword", "AdminUserGlobalSignOut", *changes}
     assert sorted(acted(fronts.cognito)) == sorted(asked)

@@ -1,12 +1,53 @@
-"""What the CDK CLI does with a stack that is already deployed."""
+"""What the CDK CLI does: a second deployment of the stack, and the service in another app."""
 
+import json
+import os
+import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from functions.operations import FUNCTIONS
 from local import emulator
 from local.deployment import STACK
 from local.processes import ROOT
-from local.stack import Stack
+from local.stack import Stack, User
+from release.__main__ import build_wheel
+from tests.e2e.client import CONFIRM, RESET, UPDATE
+from tests.e2e.conftest import NEW, Api, wait_until
+from tests.e2e.test_story import THIRD, confirm
+from verification import doctor, runner, story
+from verification.runner import Outcome
+from verification.stages import describe
+
+UNEMULATED = {
+    "breach_endpoint": "",
+    "enforce_tls": False,
+    "firewall": "off",
+    "observability": False,
+    "stage": "dev",  # which leaves nothing behind
+}
+"""Without what the emulator cannot do."""
+
+
+def deploy(stack: Stack, name: str, *options: str | Path, app: Path, home: Path) -> str:
+    """Deploy a stack of the app in a folder, and return what the CDK CLI said."""
+    command = ("deploy", name, "--method", "direct", "--require-approval", "never", "--no-notices")
+    return subprocess.run(
+        [ROOT / "node_modules/.bin/cdk", *command, *options],
+        cwd=app,
+        env=emulator.environment(stack.endpoint)
+        | {"CDK_HOME": str(home), "CDK_VALIDATION": "false", "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        # Where the CDK CLI says it depends on the variable CI.
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def test_a_second_deployment_changes_nothing(stack: Stack, tmp_path: Path) -> None:
@@ -14,21 +55,89 @@ def test_a_second_deployment_changes_nothing(stack: Stack, tmp_path: Path) -> No
     breach_endpoint = function["Environment"]["Variables"]["BREACH_ENDPOINT"]
 
     # Staged assets have other paths in the metadata than those of the first deployment.
-    deployed = subprocess.run(
-        [
-            ROOT / "node_modules/.bin/cdk",
-            *("deploy", STACK, "--method", "direct", "--require-approval", "never"),
-            *("--no-notices", "--no-staging", "--output", tmp_path / "cdk.out"),
-            *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
-        ],
-        cwd=ROOT,
-        env=emulator.environment(stack.endpoint)
-        | {"CDK_HOME": str(tmp_path), "CDK_VALIDATION": "false", "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        # Where the CDK CLI says it depends on the variable CI.
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
+    said = deploy(
+        stack,
+        STACK,
+        *("--no-staging", "--output", tmp_path / "cdk.out"),
+        *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
+        app=ROOT,
+        home=tmp_path,
     )
 
-    assert f"{STACK} (no changes)" in deployed.stdout
+    assert f"{STACK} (no changes)" in said
+
+
+@pytest.fixture
+def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """The stack of the example, whose API is another one for the same pool."""
+    _ = stack.queue  # found while it is the only one
+    run = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    build_wheel(tmp_path / "dist")
+    (wheel,) = (tmp_path / "dist").iterdir()
+    subprocess.run([*run, "--no-deps", "--no-index", "-t", tmp_path / "lib", wheel], check=True)
+    context = {
+        "userPoolId": stack.user_pool_id,
+        "userPoolClientId": stack.user_pool_client_id,
+        "passwords": UNEMULATED,
+    }
+    subprocess.run(
+        [sys.executable, "-P", ROOT / "examples/embed/app.py"],
+        cwd=tmp_path,
+        env=emulator.environment(stack.endpoint)
+        | {
+            "CDK_CONTEXT_JSON": json.dumps(context),
+            "CDK_OUTDIR": str(tmp_path / "cdk.out"),
+            "CDK_VALIDATION": "false",
+            "JSII_NODE": os.environ["JSII_NODE"],
+            "PYTHONPATH": str(tmp_path / "lib"),
+        },
+        check=True,
+    )
+    outputs = tmp_path / "outputs.json"
+    options = ("--app", tmp_path / "cdk.out", "--outputs-file", outputs)
+    deploy(stack, "Shop", *options, app=tmp_path, home=tmp_path)
+    found = re.search(
+        r"//(\w+)\.[^/]+/(\w+)/", json.loads(outputs.read_text())["Shop"]["PasswordsUrl"]
+    )
+    assert found
+    url = f"{stack.endpoint}/_aws/execute-api/{found[1]}/{found[2]}"
+    yield replace(stack, url=url)
+    stack.client("cloudformation").delete_stack(StackName="Shop")
+
+
+def test_the_wheel_alone_adds_the_service_to_another_app(
+    embedded: Stack, stack: Stack, user: User, tmp_path: Path
+) -> None:
+    api = Api(embedded, "198.19.0.1")
+
+    assert api.post(RESET, {"username": user.username}).status == 200
+    wait_until(lambda: stack.code(user.username) is not None)
+    confirmed = api.post(CONFIRM, confirm(user, stack.code(user.username) or "", NEW))
+    assert (confirmed.status, confirmed.text) == (204, "")
+    token = stack.sign_in(User(user.username, NEW))["AccessToken"]
+    updated = api.post(UPDATE, {"oldPassword": NEW, "newPassword": THIRD}, token=token)
+
+    assert (updated.status, updated.text) == (204, "")
+    assert stack.sign_in(User(user.username, THIRD))
+    check_from_wheel(embedded, tmp_path)
+
+
+def check_from_wheel(embedded: Stack, folder: Path) -> None:
+    """The wheel's own verification finds the construct, with nothing of this repository."""
+    variables = emulator.environment(embedded.endpoint) | {"PYTHONPATH": str(folder / "lib")}
+    command = [sys.executable, "-P", "-m", "cognito_password_service.verification", "--policy"]
+    printed = subprocess.run(
+        [*command, "--stack", "Shop", "--construct", "Shop/Passwords"],
+        cwd=folder,
+        env=variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    named = {one["Sid"]: one["Resource"] for one in json.loads(printed.stdout)["Statement"]}
+    assert len(named["Functions"]) == len(FUNCTIONS)
+    assert named["Pool"][0].endswith(f"userpool/{embedded.user_pool_id}")
+    assert "set the password of every user" in printed.stderr
+    target = describe(embedded.client, "Shop", url=embedded.url)
+    results = [*runner.run(target, [story.policy, doctor.throttles])]
+    assert [one for one in results if one.finding.outcome is not Outcome.HOLDS] == []

@@ -1,8 +1,6 @@
 """What the gateway adds: its own failures, CORS and limits; and bodies that pass through it."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -15,6 +13,7 @@ from functions.problems import (
     REQUEST_TOO_LARGE,
     TOO_MANY_REQUESTS,
     UNSUPPORTED_MEDIA_TYPE,
+    Problem,
 )
 from functions.settings import Settings
 from local.stack import Stack, User
@@ -24,7 +23,6 @@ from tests.support.front import CognitoFront
 
 ORIGIN = Settings.of_stage("local").allowed_origins[0]
 FOREIGN = "https://attacker.example"
-with_body = pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 
 
 @pytest.fixture
@@ -32,23 +30,24 @@ def token(stack: Stack, user: User) -> str:
     return stack.sign_in(user)["AccessToken"]
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-up", "/reset-password/again"])
-def test_an_unknown_route_is_a_problem(api: Api, path: str) -> None:
-    api.send("POST", path, "{}").check(NOT_FOUND)
+each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 
 
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
-@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_an_unsupported_method_is_told_the_supported_one(
-    api: Api, operation: Operation, method: str
-) -> None:
-    refused = api.send(method, operation.path)
-
-    refused.check(METHOD_NOT_ALLOWED)
-    assert operation.method in refused.headers["Allow"].split(", ")
+def test_an_unknown_route_is_a_problem(api: Api) -> None:
+    for path in ("/", "/sign-up", "/reset-password/again"):
+        api.send("POST", path, "{}").check(NOT_FOUND)
 
 
-@pytest.mark.parametrize("operation", Operation, ids=lambda operation: operation.id)
+@each_operation
+def test_an_unsupported_method_is_told_the_supported_one(api: Api, operation: Operation) -> None:
+    for method in ("PATCH", "PUT", "DELETE"):
+        refused = api.send(method, operation.path)
+
+        refused.check(METHOD_NOT_ALLOWED)
+        assert operation.method in refused.headers["Allow"].split(", ")
+
+
+@each_operation
 def test_a_browser_may_ask_before_it_sends(api: Api, operation: Operation) -> None:
     headers = {
         "Origin": ORIGIN,
@@ -85,99 +84,47 @@ def test_a_script_may_read_the_gateways_own_failures(api: Api) -> None:
     assert refused.headers["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.fixture
-def one_reset_a_minute(stack: Stack) -> Iterator[None]:
-    with stack.throttled(Operation.RESET_PASSWORD, rate=0.016, burst=1):
-        yield
-
-
-@pytest.mark.usefixtures("one_reset_a_minute")
-def test_a_caller_above_the_limit_is_told_when_to_return(api: Api, fronts: Fronts) -> None:
+def test_a_caller_above_the_throttle_is_told_when_to_return(
+    api: Api, stack: Stack, fronts: Fronts
+) -> None:
+    """One request in a thousand seconds: any machine is faster."""
     body = {"username": "nobody@example.com"}
 
-    assert api.post(Operation.RESET_PASSWORD, body).status == 200
-    for _ in range(3):
-        throttled = api.post(Operation.RESET_PASSWORD, body)
+    with stack.throttled(Operation.RESET_PASSWORD, rate=0.001, burst=1):
+        assert api.post(Operation.RESET_PASSWORD, body).status == 200
+        for _ in range(3):
+            api.post(Operation.RESET_PASSWORD, body).check(TOO_MANY_REQUESTS)
 
-    throttled.check(TOO_MANY_REQUESTS)
     assert [request.action for request in fronts.queue.requests].count("SendMessage") == 1
 
 
-MALFORMED: dict[str, tuple[str | bytes, str]] = {
-    "no JSON": (b"username=ada", "json"),
-    "nothing": (b"", "json"),
-    "half of it": (b'{"username": "ada', "json"),
-    "a list": (b"[]", "type"),
-    "a string": (b'"demo@example.com"', "type"),
-    "null": (b"null", "type"),
-    "deep nesting": (b"[" * 20_000, "json"),
-    "not a number of JSON": (b'{"username": NaN}', "json"),
-    "a name twice": (b'{"username": "a", "username": "b"}', "uniqueNames"),
+MALFORMED = {
+    "nothing": ("", INVALID_REQUEST),
+    "half of it": ('{"username": "ada', INVALID_REQUEST),
+    "deep nesting": ("[" * 20_000, INVALID_REQUEST),
+    "megabytes": (json.dumps({"username": "a" * 2_000_000}), REQUEST_TOO_LARGE),
 }
 
 
-@pytest.mark.parametrize(("content", "rule"), MALFORMED.values(), ids=MALFORMED)
-@with_body
+@pytest.mark.parametrize(("content", "problem"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_body_is_a_problem(
-    api: Api, front: CognitoFront, token: str, operation: Operation, content: bytes, rule: str
+    api: Api, front: CognitoFront, token: str, content: str, problem: Problem
 ) -> None:
-    refused = api.post(operation, content=content, token=token if operation.signed_in else None)
+    for operation in WITH_BODY:
+        sent_token = token if operation.signed_in else None
+        api.post(operation, content=content, token=sent_token).check(problem)
 
-    document = refused.check(INVALID_REQUEST)
-    assert [error["rule"] for error in document["errors"]] == [rule]
     assert acted(front) == []
 
 
-@with_body
-def test_every_field_that_is_wrong_is_named(
-    api: Api, front: CognitoFront, token: str, operation: Operation
-) -> None:
-    bodies: dict[Operation, dict[str, Any]] = {
-        Operation.RESET_PASSWORD: {"username": "a\0b", "options": {"clientMetadata": {"a": 1}}},
-        Operation.CONFIRM_RESET_PASSWORD: {
-            "username": "a b",
-            "newPassword": ["x"],
-            "confirmationCode": "\ud800",
-        },
-        Operation.UPDATE_PASSWORD: {"oldPassword": 1, "newPassword": "x" * 257},
-    }
-    body = bodies[operation] | {"rememberMe": True}
-
-    refused = api.post(operation, body, token=token if operation.signed_in else None)
-
-    document = refused.check(INVALID_REQUEST)
-    named = {error["pointer"].split("/")[1] for error in document["errors"]}
-    assert named == set(body)
-    assert acted(front) == []
-
-
-@with_body
-def test_a_body_of_megabytes_is_a_problem(
-    api: Api, front: CognitoFront, token: str, operation: Operation
-) -> None:
-    content = json.dumps({"username": "a" * 2_000_000})
-
-    refused = api.post(operation, content=content, token=token if operation.signed_in else None)
-
-    refused.check(REQUEST_TOO_LARGE)
-    assert acted(front) == []
-
-
-@pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/json5"]
-)
-@with_body
 def test_only_json_is_taken_since_other_posts_need_no_preflight(
-    api: Api, front: CognitoFront, token: str, operation: Operation, media_type: str
+    api: Api, front: CognitoFront, token: str
 ) -> None:
     body = {"username": "demo@example.com", "oldPassword": OLD, "newPassword": NEW}
 
-    refused = api.post(
-        operation,
-        body,
-        token=token if operation.signed_in else None,
-        Content_Type=media_type,
-    )
+    for operation in WITH_BODY:
+        sent_token = token if operation.signed_in else None
+        refused = api.post(operation, body, token=sent_token, Content_Type="text/plain")
+        refused.check(UNSUPPORTED_MEDIA_TYPE)
 
-    refused.check(UNSUPPORTED_MEDIA_TYPE)
     assert acted(front) == []

@@ -1,30 +1,26 @@
-"""The JavaScript client and Amplify itself, under Node, against the deployed stack."""
+"""The JavaScript client and the README's programs, under Node, against the deployed stack."""
 
 import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 from functions.operations import Operation
 from functions.problems import (
     CODE_REFUSED,
-    NOT_FOUND,
     NOT_SIGNED_IN,
     PASSWORD_REFUSED,
-    RESET_USERNAME_MISSING,
     SERVICE_UNAVAILABLE,
-    UPDATE_PASSWORD_MISSING,
     WRONG_PASSWORD,
     Problem,
 )
-from local.processes import ROOT
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
-from tests.support.front import CognitoFront
+from tests.support import PATIENCE, ROOT
+from tests.support.front import CognitoFront, Front
 
-RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
-UPDATE = Operation.UPDATE_PASSWORD
 THIRD = "a-third-quiet-harbour-53"
 
 
@@ -38,24 +34,13 @@ def node(source: str, **variables: object) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     ).stdout
 
 
-def session(stack: Stack, user: User) -> dict[str, str]:
-    """Whom Amplify signs in, and where."""
-    return {
-        "url": stack.url,
-        "endpoint": stack.endpoint,
-        "userPoolId": stack.user_pool_id,
-        "publicClientId": stack.public_client_id,
-        **user._asdict(),
-    }
-
-
-def call(stack: Stack, name: str, body: dict[str, Any], token: str = "", **more: int) -> Any:
-    """What a function of the client gives, or the error that it throws."""
-    what = {"endpoint": stack.url, "name": name, "input": body, "token": token, **more}
+def call(stack: Stack, name: str, body: dict[str, Any], token: str = "") -> Any:
+    """Return what a function of the client returns, or the error that it throws."""
+    what = {"endpoint": stack.url, "name": name, "input": body, "token": token}
     ended = json.loads(node("import '../tests/web/call.js';", CALL=what))
     return ended["output"] if "output" in ended else ended["error"]
 
@@ -73,7 +58,7 @@ def check(error: dict[str, Any], problem: Problem) -> None:
 
 def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: User) -> None:
     username = {"username": user.username}
-    shown = api.post(RESET, username).body
+    shown = api.post(Operation.RESET_PASSWORD, username).body
     assert call(stack, "resetPassword", username) == shown
 
     code = stack.code(user.username)
@@ -93,17 +78,10 @@ def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: Us
     check(call(stack, "updatePassword", change | {"oldPassword": OLD}, token), WRONG_PASSWORD)
     check(call(stack, "updatePassword", change, "garbage"), NOT_SIGNED_IN)
     assert call(stack, "updatePassword", change)["name"] == "UserUnAuthenticatedException"
-    assert call(stack, "updatePassword", change, token) is None
+    everywhere = {"options": {"globalSignOut": True}}
+    assert call(stack, "updatePassword", change | everywhere, token) is None
     assert stack.sign_in(User(user.username, THIRD))
-
-
-def test_the_clients_one_extension_ends_the_sessions(api: Api, stack: Stack, user: User) -> None:
-    token = stack.sign_in(user)["AccessToken"]
-    change = {"oldPassword": OLD, "newPassword": NEW, "options": {"globalSignOut": True}}
-
-    assert call(stack, "updatePassword", change, token) is None
-
-    api.post(UPDATE, {"oldPassword": NEW, "newPassword": OLD}, token=token).check(NOT_SIGNED_IN)
+    check(call(stack, "updatePassword", change, token), NOT_SIGNED_IN)
 
 
 def test_the_client_that_lost_an_answer_asks_again_and_the_code_is_used_once(
@@ -111,44 +89,28 @@ def test_the_client_that_lost_an_answer_asks_again_and_the_code_is_used_once(
 ) -> None:
     code = stack.request_code(user.username)
     body = {"username": user.username, "confirmationCode": code, "newPassword": NEW}
-    front.answer("ConfirmForgotPassword", delay=2)
 
-    assert call(stack, "confirmResetPassword", body, timeout=1000) is None
+    with Front(stack.endpoint) as network:
+        network.answer("", forward=True, reset=True, times=1)
+        over_it = replace(stack, url=stack.url.replace(stack.endpoint, network.url))
+        assert call(over_it, "confirmResetPassword", body) is None
 
     assert acted(front).count("ConfirmForgotPassword") == 1
     assert stack.sign_in(User(user.username, NEW))
 
 
-def test_post_of_amplify_has_the_names_of_the_problems(stack: Stack, user: User) -> None:
-    change = {"oldPassword": OLD, "newPassword": NEW}
-    code = {"username": user.username, "confirmationCode": "000000"}
-    expected: list[tuple[str, dict[str, str], bool, Problem | None]] = [
-        (RESET.path, {}, False, RESET_USERNAME_MISSING),
-        (CONFIRM.path, code | {"newPassword": NEW}, False, CODE_REFUSED),
-        (CONFIRM.path, code | {"newPassword": "short"}, False, PASSWORD_REFUSED),
-        (UPDATE.path, change, False, NOT_SIGNED_IN),
-        (UPDATE.path, {"oldPassword": "", "newPassword": NEW}, True, UPDATE_PASSWORD_MISSING),
-        (UPDATE.path, change | {"oldPassword": THIRD}, True, WRONG_PASSWORD),
-        ("/sign-up", {}, False, NOT_FOUND),
-        (UPDATE.path, change, True, None),
-    ]
-    requests = [{"path": p, "body": b, "signedIn": s} for p, b, s, _ in expected]
-
-    printed = node(
-        "import '../tests/web/post.js';", SESSION=session(stack, user), REQUESTS=requests
-    )
-
-    assert json.loads(printed) == [problem and problem.code for *_, problem in expected]
-    assert stack.sign_in(User(user.username, NEW))
-
-
 def snippets() -> list[str]:
-    """What the README shows in JavaScript."""
+    """Return the README's programs in JavaScript."""
     return re.findall(r"```js\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
 def run_snippet(snippet: str, stack: Stack, user: User, **variables: str) -> list[Any]:
     """Run it in a session of Amplify's, and return what it shows."""
+    session = {
+        "endpoint": stack.endpoint,
+        "userPoolId": stack.user_pool_id,
+        "publicClientId": stack.public_client_id,
+    }
     names = {"apiUrl": stack.url, "username": user.username, **variables}
     printed = node(
         f"""
@@ -158,7 +120,7 @@ def run_snippet(snippet: str, stack: Stack, user: User, **variables: str) -> lis
         process.on('uncaughtException', (error) => show(error.name));
         {snippet}
         """,
-        SESSION=session(stack, user),
+        SESSION=session | {"url": stack.url} | user._asdict(),
         NAMES=names,
     )
     return [json.loads(line) for line in printed.splitlines()]
@@ -177,16 +139,15 @@ def test_the_readmes_client_updates_the_password_of_an_amplify_user(
     assert stack.sign_in(User(user.username, NEW))
 
 
-def test_the_readmes_post_sends_a_code(stack: Stack, user: User) -> None:
+def test_the_readmes_post_sends_a_code_and_asks_once_when_it_fails(
+    stack: Stack, user: User, fronts: Fronts
+) -> None:
     _, post = snippets()
 
     assert run_snippet(post, stack, user) == []
     assert stack.code(user.username)
 
-
-def test_the_readmes_post_asks_once_when_it_fails(stack: Stack, user: User, fronts: Fronts) -> None:
-    _, post = snippets()
+    fronts.reset()
     fronts.queue.answer("SendMessage", error="AWS.SimpleQueueService.NonExistentQueue")
-
     assert run_snippet(post, stack, user) == [[SERVICE_UNAVAILABLE.code]]
     assert [request.action for request in fronts.queue.requests] == ["SendMessage"]

@@ -1,11 +1,8 @@
-"""The mails after a change, and those for users to whom Cognito sends no code."""
+"""The mails for users to whom Cognito sends no code."""
 
-import pytest
-
-from functions.operations import Operation
 from local.stack import Mail, Stack, User
-from tests.e2e.client import CONFIRM, RESET, UPDATE, Client
-from tests.e2e.conftest import OLD, Api, Fronts, wait_until
+from tests.e2e.client import RESET
+from tests.e2e.conftest import OLD, Api, Fronts
 from tests.support.front import make_user
 
 
@@ -13,18 +10,6 @@ def last_mail(stack: Stack, user: User) -> Mail:
     """The latest mail to a user, once the worker has done what is queued."""
     assert stack.settle()
     return [mail for mail in stack.mails() if mail.to == user.username][-1]
-
-
-@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda one: one.id)
-def test_a_user_reads_that_their_password_was_changed(
-    api: Api, stack: Stack, user: User, operation: Operation
-) -> None:
-    client = Client(api, stack, user, operation)
-
-    assert client.send().status == 204
-
-    wait_until(lambda: client.notices == 1)
-    assert last_mail(stack, user).subject == "Acme: Your password was changed"
 
 
 def test_an_invited_user_gets_the_invitation_again(api: Api, stack: Stack) -> None:
@@ -56,15 +41,3 @@ def test_a_federated_user_reads_how_to_sign_in(api: Api, stack: Stack, fronts: F
     assert api.post(RESET, {"username": user.username}).status == 200
 
     assert last_mail(stack, user).subject == "Acme: How to sign in"
-
-
-def test_a_user_without_a_verified_address_is_told_to_an_operator(
-    api: Api, stack: Stack, user: User, fronts: Fronts
-) -> None:
-    fronts.cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
-
-    assert api.post(RESET, {"username": user.username}).status == 200
-    assert stack.settle()
-
-    assert "Password Reset Undeliverable" in str(fronts.events.requests)
-    assert RESET.action not in {request.action for request in fronts.cognito.requests}

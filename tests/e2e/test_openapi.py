@@ -14,7 +14,7 @@ from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 REFUSALS = {
     Operation.RESET_PASSWORD: [],
@@ -75,7 +75,7 @@ def test_the_example_in_python_resets_a_password(stack: Stack, user: User) -> No
     with Popen(program, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "Sent to a***@e***\n"
-        said, _ = process.communicate(f"{stack.code(user.username)}\n{NEW}\n", timeout=120)
+        said, _ = process.communicate(f"{stack.code(user.username)}\n{NEW}\n", timeout=PATIENCE)
 
     assert said.endswith("The password is changed.\n")
     assert process.returncode == 0
@@ -85,7 +85,7 @@ def test_the_example_in_python_resets_a_password(stack: Stack, user: User) -> No
 def test_the_example_in_python_says_what_to_do(stack: Stack) -> None:
     program = [*EXAMPLE, stack.url, ""]
 
-    refused = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
+    refused = subprocess.run(program, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     assert refused.returncode == 1
     assert refused.stderr == (

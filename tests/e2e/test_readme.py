@@ -1,4 +1,4 @@
-"""The commands of the README, word for word, against the deployed stack."""
+"""The commands of the README and the program of docs/adopting.md, on the deployed stack."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from local.processes import ROOT
 from local.stack import Stack, User
 
 README = (ROOT / "README.md").read_text()
+ADOPTING = (ROOT / "docs/adopting.md").read_text()
 
 
 def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
@@ -33,3 +34,20 @@ def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
     listed = json.loads(run(policy))["rules"]
     assert [rule for rule in listed if rule in rules["rules"]] == rules["rules"]
     assert json.loads(run(failure)) | {"requestId": "…"} == problem
+
+
+def test_the_program_for_a_page_asks_for_a_code(stack: Stack) -> None:
+    (program,) = re.findall(r"```js\n(.*?)```", ADOPTING, re.DOTALL)
+
+    ran = subprocess.run(
+        ["node", "--input-type=module"],
+        input=program.replace("https://passwords.example.com", stack.url),
+        cwd=ROOT / "web",
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert stack.url not in program
+    assert ran.stdout == "CONFIRM_RESET_PASSWORD_WITH_CODE\n"

@@ -1,10 +1,7 @@
-"""Each stage, synthesized once, and a copy of the tree, built once."""
+"""Each combination of settings, synthesized once."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,15 +9,42 @@ from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App, assertions
+from aws_cdk import App, Stack
 
 from functions.settings import STAGES, Settings
-from infra.packaging.bundle import build
 from infra.stack import PasswordServiceStack
 from tests.support import ROOT
 
-type Resources = dict[str, dict[str, Any]]
 type Find = Callable[[str], list[dict[str, Any]]]
+
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
+DOMAIN = {"domainName": "passwords.example", "certificateArn": CERTIFICATE}
+IMPORTED = {"userPoolId": "eu-west-1_Imported0", "userPoolClientId": "the-imported-client"}
+
+
+def read(text: str) -> dict[str, str]:
+    """The settings of `name=value name=value`."""
+    return dict(pair.split("=", 1) for pair in text.split())
+
+
+# Settings that do not depend on each other share a stack, because a synthesis takes a second.
+OTHER_PROD = DOMAIN | read(
+    "stage=prod firewall=count canary=false keepVersions=false alarmEmail=ops@example.com"
+    " resetsPerMinute=7 cloudWatchRole=false threatProtection=true limits=false"
+    " hostedZoneId=Z0123456789"
+)
+"""Production with other choices, its alarms mailed, at a name with a zone."""
+OTHER_DEV = DOMAIN | read(
+    "stage=dev firewall=off canary=true keepVersions=true snapStart=true memorySize=256"
+    " events=false resendInvitations=true allowedOrigins=https://app.example responseInterval=0.5"
+    " breachEndpoint= updatePasswordAttempts=20 ipv6NetworkPrefix=40 revealUserExistence=true"
+)
+"""Development with other choices and without events, at a name whose zone is elsewhere."""
+MAILS = IMPORTED | read(
+    "stage=dev mailFrom=no-reply@example.com mailConfigurationSet=passwords"
+    " breachEndpoint=https://range.example allowedClientIds=web,mobile"
+)
+"""Development that sends mails, for a pool that exists."""
 
 
 def context(**settings: Any) -> dict[str, Any]:
@@ -37,6 +61,9 @@ def make_app(folder: str, *, validates: bool = False, **settings: Any) -> App:
         outdir=folder,
         context=context(**needed | settings),
         builtin_cloud_formation_validation=validates,
+        # These change no template, and cost a third of a synthesis.
+        stack_traces=False,
+        tree_metadata=False,
     )
 
 
@@ -46,14 +73,20 @@ def make_stack(app: App) -> PasswordServiceStack:
     return PasswordServiceStack(app, f"password-service-{settings.stage}", settings=settings)
 
 
-def synthesize(**settings: Any) -> dict[str, Any]:
-    """The template of the stack with these settings."""
-    with TemporaryDirectory() as folder:
-        stack = make_stack(make_app(folder, **settings))
-        return dict(deepcopy(assertions.Template.from_stack(stack).to_json()))
-
-
 @cache
+def synthesize(**settings: Any) -> dict[str, Any]:
+    """The template of the stack with these settings, which all tests share and none changes."""
+    with TemporaryDirectory() as folder:
+        app = make_app(folder, **settings)
+        return read_template(app, make_stack(app))
+
+
+def read_template(app: App, stack: Stack) -> dict[str, Any]:
+    """The template of one stack of an app."""
+    template = Path(app.synth().directory) / stack.template_file
+    return dict(json.loads(template.read_text()))
+
+
 def synthesize_stage(name: str) -> dict[str, Any]:
     return synthesize(stage=name)
 
@@ -82,33 +115,25 @@ def find_in(template: Mapping[str, Any], resource_type: str) -> list[dict[str, A
     ]
 
 
+def name_of(template: Mapping[str, Any], resource_type: str) -> str:
+    """The logical id of the only resource of a type."""
+    (name,) = (n for n, r in template["Resources"].items() if r["Type"] == resource_type)
+    return str(name)
+
+
+def variables(template: Mapping[str, Any], function: str = "confirm_reset_password") -> Any:
+    """The environment of a function."""
+    return handler_in(template, function)["Environment"]["Variables"]
+
+
+def handler_in(template: Mapping[str, Any], function: str) -> dict[str, Any]:
+    """The properties of a function."""
+    handler = f"functions.start.{function}"
+    (found,) = (f for f in find_in(template, "AWS::Lambda::Function") if f["Handler"] == handler)
+    return found
+
+
 def allowed_values(service: str, shape: str) -> list[str]:
-    """What a member of AWS's API can be, as botocore's model has it."""
+    """The values of a member of AWS's API, by botocore's model."""
     model = botocore.session.get_session().get_service_model(service).shape_for(shape)
     return list(model.enum)  # type: ignore[attr-defined]  # a shape of strings has them
-
-
-def copy_old(target: Path, *names: str) -> None:
-    """Copy folders of the tree, with the modification times of another age."""
-    for name in names:
-        shutil.copytree(ROOT / name, target / name)
-    for path in target.rglob("*"):
-        os.utime(path, (1, 1))
-
-
-@pytest.fixture(scope="session")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree where nothing has been built."""
-    copy = tmp_path_factory.mktemp("copy")
-    copy_old(copy, "functions", "infra")
-    shutil.copy(ROOT / "app.py", copy)
-    (copy / "functions" / "notes.swp").write_text("what an editor leaves")
-    build(copy)
-    return copy
-
-
-@pytest.fixture(scope="session")
-def packages(copy: Path) -> Path:
-    """The packages of the functions as they were installed, to be read alone."""
-    (packages,) = (copy / ".build").glob("packages-*")
-    return packages

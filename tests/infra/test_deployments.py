@@ -7,7 +7,7 @@ import pytest
 
 from functions.operations import FUNCTIONS
 from functions.settings import STAGES
-from tests.infra.conftest import find_in, synthesize, synthesize_stage
+from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.infra.test_observability import alarm_name, alarms, period
 
 GROUP = "AWS::CodeDeploy::DeploymentGroup"
@@ -52,8 +52,8 @@ def test_other_stages_change_over_at_once(stage: str) -> None:
 
 
 def test_a_canary_is_a_setting() -> None:
-    assert find_in(synthesize(stage="prod", canary="false"), GROUP) == []
-    assert len(find_in(synthesize(stage="dev", canary="true"), GROUP)) == len(FUNCTIONS)
+    assert find_in(synthesize(**OTHER_PROD), GROUP) == []
+    assert len(find_in(synthesize(**OTHER_DEV), GROUP)) == len(FUNCTIONS)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -72,8 +72,8 @@ def test_the_alias_points_to_a_published_version(stage: str) -> None:
         # Not Retain, which would keep what a failed deployment made.
         ({"stage": "prod"}, "RetainExceptOnCreate"),
         ({"stage": "dev"}, "Delete"),
-        ({"stage": "prod", "keepVersions": "false"}, "Delete"),
-        ({"stage": "dev", "keepVersions": "true"}, "RetainExceptOnCreate"),
+        (OTHER_PROD, "Delete"),
+        (OTHER_DEV, "RetainExceptOnCreate"),
     ],
 )
 def test_a_version_that_was_replaced_is_kept_or_pruned_as_is_set(

@@ -4,33 +4,35 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import Find, allowed_values, find_in, synthesize
-
-CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
-DOMAIN = {"domainName": "passwords.example", "certificateArn": CERTIFICATE}
-ZONE = {"hostedZoneId": "Z0123456789"}
+from tests.infra.conftest import (
+    CERTIFICATE,
+    OTHER_DEV,
+    OTHER_PROD,
+    Find,
+    allowed_values,
+    find_in,
+    synthesize,
+)
 
 
 @pytest.fixture(scope="module")
 def named() -> dict[str, Any]:
-    return synthesize(stage="prod", **DOMAIN, **ZONE)
+    return synthesize(**OTHER_PROD)
 
 
-def test_the_domain_refuses_tls_below_1_2(named: dict[str, Any]) -> None:
+def test_the_api_answers_only_at_the_root_of_the_domain_and_by_no_tls_below_1_2(
+    named: dict[str, Any],
+) -> None:
     (domain,) = find_in(named, "AWS::ApiGateway::DomainName")
+    (api,) = find_in(named, "AWS::ApiGateway::RestApi")
+    (mapping,) = find_in(named, "AWS::ApiGateway::BasePathMapping")
 
+    assert named["Outputs"]["ApiUrl"]["Value"] == "https://passwords.example/"
     assert domain["DomainName"] == "passwords.example"
     assert domain["SecurityPolicy"] == "TLS_1_2"
     assert domain["SecurityPolicy"] in allowed_values("apigateway", "SecurityPolicy")
     assert domain["RegionalCertificateArn"] == CERTIFICATE
     assert domain["EndpointConfiguration"]["Types"] == ["REGIONAL"]
-
-
-def test_the_api_answers_at_the_root_of_the_domain_and_nowhere_else(named: dict[str, Any]) -> None:
-    (api,) = find_in(named, "AWS::ApiGateway::RestApi")
-    (mapping,) = find_in(named, "AWS::ApiGateway::BasePathMapping")
-
-    assert named["Outputs"]["ApiUrl"]["Value"] == "https://passwords.example/"
     assert api["DisableExecuteApiEndpoint"] is True
     assert "BasePath" not in mapping
     assert named["Resources"][mapping["Stage"]["Ref"]]["Type"] == "AWS::ApiGateway::Stage"
@@ -49,7 +51,7 @@ def test_the_zone_leads_to_the_domain_by_either_kind_of_address(named: dict[str,
 
 
 def test_without_a_zone_the_records_are_the_operators() -> None:
-    template = synthesize(stage="prod", **DOMAIN)
+    template = synthesize(**OTHER_DEV)
 
     assert find_in(template, "AWS::Route53::RecordSet") == []
     _, attribute = template["Outputs"]["DomainTarget"]["Value"]["Fn::GetAtt"]

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,13 +12,9 @@ from apidocs.openapi import handler_of
 from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
-from functions.records import Record
-from functions.requests import Caller
 from functions.settings import STAGES
-from tests.infra.conftest import find_in, make_app, make_stack, synthesize, synthesize_stage
-from tests.infra.test_rules import check
+from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.support.contract import ids
-from tests.support.invocation import SETTINGS
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
@@ -88,29 +83,13 @@ def test_the_firewall_protects_the_stage_of_the_api(stage: str) -> None:
 
 
 def test_nothing_of_the_firewall_is_left_where_it_is_off() -> None:
-    for template in (synthesize_stage("local"), synthesize(stage="prod", firewall="off")):
+    for template in (synthesize_stage("local"), synthesize(**OTHER_DEV)):
         assert "AWS::WAFv2" not in json.dumps(template)
         assert "aws-waf-logs" not in json.dumps(template)
 
 
-def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
-    app = make_app(str(tmp_path), stage="prod")
-    service = make_stack(app).node.find_child("Default")
-    service.node.find_child("Firewall").node.try_remove_child("Association")
-
-    with pytest.raises(RuntimeError, match="ValidationFailed"):
-        check(app)
-
-
-def test_a_setting_that_turns_the_firewall_off_is_mentioned(tmp_path: Path) -> None:
-    app = make_app(str(tmp_path), stage="prod", firewall="off")
-    make_stack(app)
-
-    check(app)
-
-
 def test_in_counting_mode_no_rule_blocks_and_none_is_missing() -> None:
-    (counting,) = find_in(synthesize(stage="prod", firewall="count"), "AWS::WAFv2::WebACL")
+    (counting,) = find_in(synthesize(**OTHER_PROD), "AWS::WAFv2::WebACL")
 
     assert counting["DefaultAction"] == {"Allow": {}}
     assert not [rule["Name"] for rule in counting["Rules"] if blocks(rule)]
@@ -164,7 +143,7 @@ def largest_body(operation: Operation) -> int:
     fields = made.fields.values()
     body: dict[str, Any] = {field.name: fullest(field) for field in fields if field.empty}
     body["options"] = {field.name: fullest(field) for field in fields if not field.empty}
-    made(body, Caller(), SETTINGS, Record(operation.id))  # or it raises: it is valid
+    made(body)  # or it raises: it is valid
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return sum(12 if ord(character) > 0xFFFF else 6 for character in text)
 

@@ -19,8 +19,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
 )
 
 from functions.settings import STAGES
-from tests.infra.conftest import make_app, make_stack, synthesize
-from tests.infra.test_domain import DOMAIN, ZONE
+from tests.infra.conftest import DOMAIN, IMPORTED, make_app, make_stack, synthesize
 
 each_stage = pytest.mark.parametrize("name", STAGES)
 
@@ -33,16 +32,15 @@ ARN_IN_FULL = ["W9002", "W9013"]
 def everything(name: str) -> dict[str, str]:
     """The stage, with the settings that add resources; `local` has no alarms to tell of."""
     alarms = {} if name == "local" else {"alarmEmail": "ops@example.com"}
-    return {"stage": name} | DOMAIN | ZONE | alarms
+    return {"stage": name, "hostedZoneId": "Z0123456789"} | DOMAIN | alarms
 
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Templates that have every setting on and off between them."""
-    switched_on = ("canary", "keepVersions", "snapStart", "xraySdk")
+    switched_on = ("canary", "keepVersions", "snapStart")
     switched_off = ("cloudWatchRole", "events", "limits")
-    pool = {"userPoolId": "eu-west-1_Imported0", "userPoolClientId": "the-imported-client"}
-    other = {"stage": "dev", "firewall": "count"} | pool
+    other = {"stage": "dev", "firewall": "count"} | IMPORTED
     other |= dict.fromkeys(switched_on, "true") | dict.fromkeys(switched_off, "false")
     settings = [everything("local"), other, everything("prod") | {"threatProtection": "true"}]
     folder = tmp_path_factory.mktemp("templates")
@@ -62,6 +60,22 @@ def test_cdk_nag_and_the_cdk_find_nothing_that_is_not_acknowledged(
     name: str, tmp_path: Path
 ) -> None:
     app = make_app(str(tmp_path), validates=True, **everything(name))
+    make_stack(app)
+
+    check(app)
+
+
+def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod")
+    service = make_stack(app).node.find_child("Default")
+    service.node.find_child("Firewall").node.try_remove_child("Association")
+
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        check(app)
+
+
+def test_a_setting_that_turns_the_firewall_off_is_mentioned(tmp_path: Path) -> None:
+    app = make_app(str(tmp_path), stage="prod", firewall="off")
     make_stack(app)
 
     check(app)

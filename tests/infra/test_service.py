@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Stack, assertions
+from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_sns as sns
 
 from functions.operations import FUNCTIONS
 from functions.settings import Settings
 from infra.service import PasswordService
-from tests.infra.conftest import context, find_in
+from tests.infra.conftest import context, find_in, read_template
 
 PUBLIC = {
     "AWS::ApiGateway::RestApi",
@@ -29,9 +29,18 @@ PUBLIC = {
 IDS = Path(__file__).with_name("public-ids.json")
 
 
+def make_app(**flags: bool) -> App:
+    """An app with no feature flags but these."""
+    return App(
+        context={"aws:cdk:disable-asset-staging": True} | flags,
+        builtin_cloud_formation_validation=False,
+        stack_traces=False,
+        tree_metadata=False,
+    )
+
+
 def make_stack(name: str = "Shop", **flags: bool) -> Stack:
-    """A stack of an app with no feature flags but these."""
-    return Stack(App(context={"aws:cdk:disable-asset-staging": True} | flags), name)
+    return Stack(make_app(**flags), name)
 
 
 def add_service(stack: Stack, id_: str = "Passwords", **settings: Any) -> PasswordService:
@@ -42,7 +51,9 @@ def add_service(stack: Stack, id_: str = "Passwords", **settings: Any) -> Passwo
 
 
 def template_of(stack: Stack) -> dict[str, Any]:
-    return dict(assertions.Template.from_stack(stack).to_json())
+    app = stack.node.root
+    assert isinstance(app, App)
+    return read_template(app, stack)
 
 
 def variables(template: dict[str, Any]) -> dict[str, Any]:

@@ -10,31 +10,32 @@ from aws_cdk import CfnElement, TagManager
 
 from apidocs.checklist import cognito
 from functions import problems
-from functions.aws import clients
+from functions.aws.actions import ACTIONS, of_operation
 from functions.operations import Operation
 from functions.problems import JSON
-from functions.settings import MAX_INTERVAL, STAGES
+from functions.settings import MAX_INTERVAL, STAGES, Settings
 from functions.times import Times
 from tests.infra.conftest import (
+    IMPORTED,
+    MAILS,
+    OTHER_DEV,
+    OTHER_PROD,
     Find,
     allowed_values,
     find_in,
+    handler_in,
     make_app,
     make_stack,
+    name_of,
     synthesize,
     synthesize_stage,
+    variables,
 )
 from tests.support import ROOT
 from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 each_stage = pytest.mark.parametrize("stage", STAGES)
-
-
-def function(find: Find, operation: Operation) -> dict[str, Any]:
-    handler = f"functions.start.{operation.id}"
-    (found,) = (f for f in find("AWS::Lambda::Function") if f["Handler"] == handler)
-    return found
 
 
 def methods(find: Find, template: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -66,7 +67,7 @@ def test_there_is_a_method_for_each_operation_and_no_other(
 
 
 @each_operation
-def test_a_method_calls_the_live_alias_of_its_function(
+def test_a_method_calls_the_live_alias_and_only_for_callers_who_are_signed_in_if_they_must_be(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     method = methods(find, template)[operation.method, operation.path]
@@ -82,13 +83,6 @@ def test_a_method_calls_the_live_alias_of_its_function(
     assert aliases[alias]["Name"] == "live"
     assert operation.type_name in aliases[alias]["FunctionName"]["Ref"]
 
-
-@each_operation
-def test_only_signed_in_callers_reach_the_operations_that_require_it(
-    operation: Operation, find: Find, template: dict[str, Any]
-) -> None:
-    method = methods(find, template)[operation.method, operation.path]
-
     if operation.signed_in:
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
         assert method["AuthorizationScopes"] == ["aws.cognito.signin.user.admin"]
@@ -97,7 +91,10 @@ def test_only_signed_in_callers_reach_the_operations_that_require_it(
         assert method["AuthorizationType"] == "NONE"
 
 
-def test_no_request_validator_answers_instead_of_a_function(find: Find) -> None:
+def test_the_api_is_regional_and_no_validator_answers_instead_of_a_function(find: Find) -> None:
+    (api,) = find("AWS::ApiGateway::RestApi")
+
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert find("AWS::ApiGateway::RequestValidator") == []
     assert all("RequestValidatorId" not in method for method in find("AWS::ApiGateway::Method"))
 
@@ -200,40 +197,17 @@ def test_an_unsupported_method_is_told_the_supported_one(
     )
 
 
-def test_a_failure_of_a_function_has_an_answer_of_the_gateway(find: Find) -> None:
-    """A killed or timed-out function cannot answer; the emulator does not show what AWS does."""
-    answers = {
-        response["ResponseType"]: response for response in find("AWS::ApiGateway::GatewayResponse")
-    }
-    unknown = "may or may not have gone through"
-    before = "went wrong on our side"
-
-    for response_type, status, detail in (
-        ("INTEGRATION_FAILURE", "502", unknown),
-        ("INTEGRATION_TIMEOUT", "504", unknown),
-        ("API_CONFIGURATION_ERROR", "502", unknown),
-        ("DEFAULT_5XX", "502", unknown),
-        ("AUTHORIZER_FAILURE", "500", before),
-        ("AUTHORIZER_CONFIGURATION_ERROR", "500", before),
-    ):
-        assert answers[response_type]["StatusCode"] == status
-        document = json.loads(answers[response_type]["ResponseTemplates"]["application/json"])
-        assert document["code"] == "InternalErrorException"
-        assert detail in document["detail"]
-
-
 @each_operation
 def test_a_preflight_is_answered_only_for_allowed_origins(
     operation: Operation, find: Find, template: dict[str, Any]
 ) -> None:
     preflight = methods(find, template).get(("OPTIONS", operation.path))
-    origins = function(find, operation)["Environment"]["Variables"]["ALLOWED_ORIGINS"]
 
-    assert (preflight is not None) == bool(origins)
+    assert (preflight is not None) == bool(variables(template, operation.id)["ALLOWED_ORIGINS"])
 
 
 def test_a_preflight_allows_what_the_operations_read() -> None:
-    template = synthesize(stage="dev", allowedOrigins="https://app.example")
+    template = synthesize(**OTHER_DEV)
     preflights = [
         m for m in find_in(template, "AWS::ApiGateway::Method") if m["HttpMethod"] == "OPTIONS"
     ]
@@ -249,22 +223,17 @@ def test_a_preflight_allows_what_the_operations_read() -> None:
     assert sorted(allowed) == sorted(f"'{operation.method}'" for operation in Operation)
 
 
-@each_operation
-def test_a_function_is_traced_bounded_in_time_and_has_its_own_log(
-    operation: Operation, find: Find, template: dict[str, Any]
+def test_a_function_is_traced_and_shares_neither_its_role_nor_its_log(
+    find: Find, template: dict[str, Any]
 ) -> None:
-    properties = function(find, operation)
-    log_group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]
-
-    assert properties["Runtime"] == "python3.13"
-    assert properties["Architectures"] == ["arm64"]
-    assert properties["TracingConfig"] == {"Mode": "Active"}
-    assert log_group["Type"] == "AWS::Logs::LogGroup"
-
-
-def test_no_two_functions_share_a_role_or_a_log(find: Find) -> None:
     functions = find("AWS::Lambda::Function")
 
+    for properties in functions:
+        log_group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert log_group["Type"] == "AWS::Logs::LogGroup"
     assert len({json.dumps(f["Role"]) for f in functions}) == len(functions)
     assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(functions)
 
@@ -285,7 +254,7 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(
         for action in actions(statement)
         if action.startswith("cognito-idp:")
     }
-    (pool,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::Cognito::UserPool")
+    pool = name_of(template, "AWS::Cognito::UserPool")
 
     assert {action.removeprefix("cognito-idp:") for action, _ in granted} == {
         "DescribeUserPool",
@@ -310,12 +279,7 @@ def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
 
 def role_actions(template: Mapping[str, Any], name: str) -> set[str]:
     """What a function's role may do. It must name the resources where AWS allows that."""
-    (function,) = (
-        f
-        for f in find_in(template, "AWS::Lambda::Function")
-        if f["Handler"] == f"functions.start.{name}"
-    )
-    role = function["Role"]["Fn::GetAtt"][0]
+    role = handler_in(template, name)["Role"]["Fn::GetAtt"][0]
     allowed = set()
     for policy in find_in(template, "AWS::IAM::Policy"):
         if {"Ref": role} in policy["Roles"]:
@@ -345,8 +309,9 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     expected |= {"dynamodb:UpdateItem"} if operation.attempts_per_hour else set()
     expected |= STORE if operation.repeatable else set()
     expected |= {"sqs:SendMessage", "events:PutEvents"} if operation.uses_queue else set()
-    used = operation.actions(revealed=False)
-    expected |= {f"cognito-idp:{action}" for action in used if is_signed(action)}
+    used = of_operation(operation, Settings.of_stage("prod"))
+    called = {action.name for action in used if action.client.service == "cognito-idp"}
+    expected |= {f"cognito-idp:{action}" for action in called if is_signed(action)}
 
     assert role_actions(template, operation.id) == expected
 
@@ -354,26 +319,21 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
 @pytest.mark.parametrize(
     ("settings", "more"),
     [
-        ({}, set()),
-        (
-            {"mailFrom": "no-reply@example.com"},
-            {"ses:SendEmail", *STORE},
-        ),
-        ({"resendInvitations": "true"}, {"cognito-idp:AdminCreateUser", *STORE}),
+        ({"stage": "dev"}, {"events:PutEvents", "cognito-idp:ListUsers"}),
+        (MAILS, {"ses:SendEmail", *STORE, "events:PutEvents", "cognito-idp:ListUsers"}),
+        (OTHER_DEV, {"cognito-idp:AdminCreateUser", *STORE}),
     ],
     ids=["neither", "mails", "invitations"],
 )
 def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
     settings: dict[str, str], more: set[str]
 ) -> None:
-    template = synthesize(stage="dev", **settings)
+    template = synthesize(**settings)
     queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     queue |= {"GetQueueAttributes", "GetQueueUrl"}
-    cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "ListUsers"}
-    cognito_actions |= {"AdminUserGlobalSignOut"}
+    cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
 
     assert role_actions(template, "worker") == more | {
-        "events:PutEvents",
         *LOG_AND_TRACE,
         *(f"sqs:{action}" for action in queue),
         *(f"cognito-idp:{action}" for action in cognito_actions),
@@ -381,10 +341,7 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
 
 
 def test_a_mail_leaves_from_one_address_by_the_identity_of_its_domain() -> None:
-    template = synthesize(
-        stage="dev", mailFrom="no-reply@example.com", mailConfigurationSet="passwords"
-    )
-    (grant,) = (one for one in statements(template) if "ses:SendEmail" in actions(one))
+    (grant,) = (one for one in statements(synthesize(**MAILS)) if "ses:SendEmail" in actions(one))
 
     assert grant["Condition"] == {"StringEquals": {"ses:FromAddress": "no-reply@example.com"}}
     assert [
@@ -405,16 +362,12 @@ def test_the_function_that_anyone_may_call_without_a_limit_may_only_read_the_poo
 
 
 def test_without_an_event_bus_nobody_may_put_an_event() -> None:
-    template = synthesize(stage="dev", events="false")
+    template = synthesize(**OTHER_DEV)
 
     assert find_in(template, "AWS::Events::EventBus") == []
     for operation in Operation:
         assert "events:PutEvents" not in role_actions(template, operation.id)
-        assert function_of(template)["Environment"]["Variables"]["EVENT_BUS_NAME"] == ""
-
-
-def function_of(template: Mapping[str, Any]) -> dict[str, Any]:
-    return find_in(template, "AWS::Lambda::Function")[0]
+        assert variables(template, operation.id)["EVENT_BUS_NAME"] == ""
 
 
 def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
@@ -429,12 +382,7 @@ def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
 def test_codes_take_a_third_of_cognitos_quota_at_most(stage: str) -> None:
     template = synthesize_stage(stage)
     (source,) = find_in(template, "AWS::Lambda::EventSourceMapping")
-    (worker,) = (
-        function
-        for function in find_in(template, "AWS::Lambda::Function")
-        if function["Handler"] == "functions.start.worker"
-    )
-    seconds = float(worker["Environment"]["Variables"]["CODE_INTERVAL"])
+    seconds = float(variables(template, "worker")["CODE_INTERVAL"])
 
     assert source["BatchSize"] == 1
     assert source["ScalingConfig"]["MaximumConcurrency"] / seconds <= 30 / 3
@@ -458,63 +406,68 @@ def test_the_queues_are_encrypted_take_tls_alone_and_forget(stage: str) -> None:
     assert (len(without_tls), days) == (len(queues), [4, 14])
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "variable", "expected"),
-    [
-        ("threatProtection", "true", "THREAT_PROTECTION", "true"),
-        ("responseInterval", "0.5", "RESPONSE_INTERVAL", "0.5"),
-        ("limits", "false", "LIMITS", "false"),
-        ("updatePasswordAttempts", "20", "UPDATE_PASSWORD_ATTEMPTS", "20"),
-        ("ipv6NetworkPrefix", "40", "IPV6_NETWORK_PREFIX", "40"),
-        ("breachEndpoint", "https://range.example", "BREACH_ENDPOINT", "https://range.example"),
-        ("breachEndpoint", "", "BREACH_ENDPOINT", ""),
-        ("revealUserExistence", "true", "REVEAL_USER_EXISTENCE", "true"),
-    ],
-)
-def test_a_setting_reaches_the_functions(
-    key: str, value: str, variable: str, expected: str
-) -> None:
-    template = synthesize(**{"stage": "dev", key: value})
+def test_a_setting_reaches_the_functions() -> None:
+    chosen, other, mails = (variables(synthesize(**one)) for one in (OTHER_DEV, OTHER_PROD, MAILS))
 
-    for function in find_in(template, "AWS::Lambda::Function"):
-        assert function["Environment"]["Variables"][variable] == expected
+    assert other["THREAT_PROTECTION"] == "true"
+    assert other["LIMITS"] == "false"
+    assert chosen["RESPONSE_INTERVAL"] == "0.5"
+    assert chosen["UPDATE_PASSWORD_ATTEMPTS"] == "20"
+    assert chosen["IPV6_NETWORK_PREFIX"] == "40"
+    assert chosen["REVEAL_USER_EXISTENCE"] == "true"
+    assert chosen["BREACH_ENDPOINT"] == ""
+    assert mails["BREACH_ENDPOINT"] == "https://range.example"
+    for function in find_in(synthesize(**OTHER_DEV), "AWS::Lambda::Function"):
+        assert function["MemorySize"] == 256
+        assert function["SnapStart"]["ApplyOn"] == "PublishedVersions"
+    assert '"SnapStart"' not in json.dumps(synthesize_stage("dev"))
 
 
 def test_production_protects_by_default() -> None:
-    variables = function_of(synthesize_stage("prod"))["Environment"]["Variables"]
+    chosen = variables(synthesize_stage("prod"))
 
-    assert variables["LIMITS"] == "true"
-    assert variables["RESPONSE_INTERVAL"] == "1.0"
-    assert variables["BREACH_ENDPOINT"].startswith("https://")
-    assert variables["EVENT_BUS_NAME"]
+    assert chosen["LIMITS"] == "true"
+    assert chosen["RESPONSE_INTERVAL"] == "1.0"
+    assert chosen["BREACH_ENDPOINT"].startswith("https://")
+    assert chosen["EVENT_BUS_NAME"]
+    # Users are hidden unless somebody chooses otherwise.
+    assert chosen["REVEAL_USER_EXISTENCE"] == "false"
 
 
-def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(find: Find) -> None:
+def longest(action: str) -> float:
+    """The most seconds that one attempt at an action can take."""
+    client = ACTIONS[action].client
+    return client.connect + client.read
+
+
+def test_a_function_has_time_for_the_slowest_answer_and_less_than_the_gateway(
+    template: dict[str, Any],
+) -> None:
     """Whichever dependency stops answering: it is called three more times after the retries."""
-    silent = max(client.longest for client in (clients.cognito, clients.dynamodb, clients.sqs))
-    longest = Times().retries + 3 * silent + clients.changes.longest + MAX_INTERVAL
+    silent = max(longest(action) for action in ("GetUser", "UpdateItem", "SendMessage"))
+    total = Times().retries + 3 * silent + longest("ChangePassword") + MAX_INTERVAL
 
     for operation in Operation:
-        assert longest <= function(find, operation)["Timeout"] < 29
+        assert total <= handler_in(template, operation.id)["Timeout"] < 29
 
 
-def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(find: Find) -> None:
+def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(
+    find: Find, template: dict[str, Any]
+) -> None:
     """Cognito takes its whole time for a code, and every other call fails after its retries."""
-    looks = Times().retries + 3 * clients.cognito.longest
-    stored = 3 * clients.dynamodb.longest
-    longest = looks + clients.codes.longest + clients.ses.longest + stored
-    (worker,) = (
-        one for one in find("AWS::Lambda::Function") if one["Handler"] == "functions.start.worker"
-    )
+    looks = Times().retries + 3 * longest("AdminGetUser")
+    stored = 3 * longest("PutItem")
+    total = looks + longest("ForgotPassword") + longest("SendEmail") + stored
+    worker = handler_in(template, "worker")
     (queue,) = (one for one in find("AWS::SQS::Queue") if "RedrivePolicy" in one)
 
-    assert longest <= worker["Timeout"] == queue["VisibilityTimeout"] / 6
+    assert total <= worker["Timeout"] == queue["VisibilityTimeout"] / 6
 
 
 def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:
     """A retry begins before the start's time is over, and the policy is asked for once more."""
     imports = 1
-    assert Times().start + 2 * clients.cognito.longest + imports <= 10
+    assert Times().start + 2 * longest("DescribeUserPool") + imports <= 10
 
 
 def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
@@ -549,11 +502,9 @@ def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
 
 
 def test_risks_are_rated_where_the_setting_says_so() -> None:
-    for value in ("true", "false"):
-        template = synthesize(stage="dev", threatProtection=value)
+    for rated, template in ((True, synthesize(**OTHER_PROD)), (False, synthesize_stage("dev"))):
         (pool,) = find_in(template, "AWS::Cognito::UserPool")
         (client,) = find_in(template, "AWS::Cognito::UserPoolClient")
-        rated = value == "true"
 
         assert (pool["UserPoolTier"] == "PLUS") == rated
         # Cognito lets a pool leave the Plus plan only with threat protection off: it must be sent.
@@ -593,7 +544,7 @@ def test_production_mails_from_the_operators_domain_in_the_stacks_region() -> No
 
 def test_the_authorizer_trusts_this_pool_alone(find: Find, template: dict[str, Any]) -> None:
     (authorizer,) = find("AWS::ApiGateway::Authorizer")
-    (pool,) = (n for n, r in template["Resources"].items() if r["Type"] == "AWS::Cognito::UserPool")
+    pool = name_of(template, "AWS::Cognito::UserPool")
 
     assert authorizer["ProviderARNs"] == [{"Fn::GetAtt": [pool, "Arn"]}]
 
@@ -616,7 +567,7 @@ def test_only_the_local_stage_has_a_client_without_a_secret(stage: str) -> None:
 
     assert len(public) == (stage == "local")
     assert ("PublicClientId" in template["Outputs"]) == (stage == "local")
-    allowed = function_of(template)["Environment"]["Variables"]["ALLOWED_CLIENT_IDS"]
+    allowed = variables(template, "update_password")["ALLOWED_CLIENT_IDS"]
     assert json.dumps(allowed).count('"Ref"') == len(clients)
 
 
@@ -630,7 +581,7 @@ def test_only_local_tools_may_sign_a_user_in_with_the_bare_password(stage: str) 
 
 
 @each_stage
-def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
+def test_only_production_leaves_something_behind_besides_the_accounts_own(stage: str) -> None:
     template = synthesize_stage(stage)
     # Cognito refuses to delete a protected pool, also one whose stack could not be made.
     policies = {"AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
@@ -647,12 +598,9 @@ def test_production_keeps_its_users_and_its_logs(stage: str) -> None:
     assert retentions == {365 if stage == "prod" else 30}
     assert pool["DeletionProtection"] == ("ACTIVE" if stage == "prod" else "INACTIVE")
 
-
-@each_stage
-def test_only_production_leaves_something_behind_besides_the_accounts_own(stage: str) -> None:
     left = {
         resource["Type"]
-        for resource in synthesize_stage(stage)["Resources"].values()
+        for resource in template["Resources"].values()
         if resource.get("DeletionPolicy", "Delete") != "Delete"
     }
     # Every other API in the account writes access logs with the same role.
@@ -662,11 +610,10 @@ def test_only_production_leaves_something_behind_besides_the_accounts_own(stage:
     assert left >= of_the_account
 
 
-@each_stage
-def test_whatever_can_have_tags_tells_its_service_and_its_stage(stage: str, tmp_path: Path) -> None:
-    stack = make_stack(make_app(str(tmp_path), stage=stage))
-    resources = synthesize_stage(stage)["Resources"]
-    expected = {"service": "password-service", "stage": stage}
+def test_whatever_can_have_tags_tells_its_service_and_its_stage(tmp_path: Path) -> None:
+    stack = make_stack(make_app(str(tmp_path), stage="prod"))
+    resources = synthesize_stage("prod")["Resources"]
+    expected = {"service": "password-service", "stage": "prod"}
     taggable = {
         str(stack.resolve(node.logical_id))
         for node in stack.node.find_all()
@@ -681,17 +628,6 @@ def test_whatever_can_have_tags_tells_its_service_and_its_stage(stage: str, tmp_
         assert tags == expected, name
 
 
-def test_the_api_is_regional(find: Find) -> None:
-    (api,) = find("AWS::ApiGateway::RestApi")
-
-    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-
-
-def test_user_names_are_lower_cased_for_the_pool_that_ignores_case(find: Find) -> None:
-    for function in find("AWS::Lambda::Function"):
-        assert function["Environment"]["Variables"]["LOWER_CASE_USERNAMES"] == "true"
-
-
 def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
     assert template["Outputs"].keys() - {"PublicClientId"} == {
         *("ApiUrl", "UserPoolId", "UserPoolClientId", "EventBusName")
@@ -699,37 +635,28 @@ def test_the_outputs_are_what_a_client_needs(template: dict[str, Any]) -> None:
 
 
 def test_an_imported_pool_is_used_and_none_is_made() -> None:
-    template = synthesize(
-        stage="prod",
-        userPoolId="eu-west-1_Imported0",
-        userPoolClientId="the-imported-client",
-        allowedClientIds="web, mobile",
-    )
-    variables = function_of(template)["Environment"]["Variables"]
+    template = synthesize(**MAILS)
+    read = variables(template, "confirm_reset_password")
 
     assert find_in(template, "AWS::Cognito::UserPool") == []
-    assert variables["USER_POOL_ID"] == "eu-west-1_Imported0"
-    assert variables["USER_POOL_CLIENT_ID"] == "the-imported-client"
-    assert variables["ALLOWED_CLIENT_IDS"] == "the-imported-client,web,mobile"
-    assert variables["LOWER_CASE_USERNAMES"] == "false"
+    assert find_in(template, "AWS::Cognito::UserPoolClient") == []
+    assert read["USER_POOL_ID"] == IMPORTED["userPoolId"]
+    assert read["USER_POOL_CLIENT_ID"] == IMPORTED["userPoolClientId"]
+    allowed = variables(template, "update_password")["ALLOWED_CLIENT_IDS"]
+    assert allowed == f"{IMPORTED['userPoolClientId']},web,mobile"
+    assert read["LOWER_CASE_USERNAMES"] == "false"
+    assert variables(synthesize_stage("prod"))["LOWER_CASE_USERNAMES"] == "true"
     granted = [s for s in statements(template) if any("cognito" in a for a in actions(s))]
     assert all("userpool/eu-west-1_Imported0" in json.dumps(s["Resource"]) for s in granted)
 
 
 def test_the_account_may_own_the_role_for_access_logs() -> None:
-    template = synthesize(stage="prod", cloudWatchRole="false")
-
-    assert find_in(template, "AWS::ApiGateway::Account") == []
+    assert find_in(synthesize(**OTHER_PROD), "AWS::ApiGateway::Account") == []
     resources = synthesize_stage("prod")["Resources"]
     (account,) = (n for n, r in resources.items() if r["Type"] == "AWS::ApiGateway::Account")
     (stage,) = (r for r in resources.values() if r["Type"] == "AWS::ApiGateway::Stage")
     # Without the role, AWS refuses a stage that writes access logs.
     assert account in stage["DependsOn"]
-
-
-def test_users_are_hidden_unless_somebody_chooses(find: Find) -> None:
-    for function in find("AWS::Lambda::Function"):
-        assert function["Environment"]["Variables"]["REVEAL_USER_EXISTENCE"] == "false"
 
 
 def test_what_cdk_json_has_for_all_stages_leaves_the_local_one_as_it_is() -> None:

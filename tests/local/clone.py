@@ -5,24 +5,22 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 from local import emulator
-from local.processes import ROOT
-
-START_UP = 120.0
-"""Seconds; a warm start takes about ten of them."""
-STOP = 60.0
+from tests.support import PATIENCE, ROOT
 
 _INSTALLED = (".venv", ".build", "node_modules", ".local/emulator", ".local/jsii")
-_ELSEWHERE = ("tests", "docs", "benchmarks", "cdk.out")
+_ELSEWHERE = (".*", "node_modules", "tests", "docs", "benchmarks", "cdk.out")
 
 
 def clone(folder: Path) -> Path:
-    """Copy what is run, and link what was installed or built for it."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "node_modules", *_ELSEWHERE))
-    (folder / ".local").mkdir()
+    """Copy the files that are run, and link what was installed or built for them."""
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_ELSEWHERE))
+    for created in (folder / ".local", folder.parent / "home", folder.parent / "tmp"):
+        created.mkdir()
     for name in _INSTALLED:
         (ROOT / name).mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(ROOT / name)
@@ -30,76 +28,88 @@ def clone(folder: Path) -> Path:
 
 
 def environment(clone: Path) -> dict[str, str]:
-    """Variables that a user may have set, and that must not matter."""
-    home, temporary = clone.parent / "home", clone.parent / "tmp"
-    temporary.mkdir(exist_ok=True)
-    if not home.exists():
-        home.mkdir()
-        (home / ".cache").mkdir()
-        (home / ".cache").chmod(0o775)
-    # Not that of the make that runs the tests, which would have another one say more.
+    """Return variables that a user may have set, and that must not matter."""
+    # Not those of the make that runs the tests.
     ours = ("MAKE", "JSII", "CDK", "XDG", "npm_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return own | {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_PROFILE": "a-profile-that-is-not-there",
-        "HOME": str(home),
+        "HOME": str(clone.parent / "home"),
         "HTTP_PROXY": "http://127.0.0.1:9",
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(clone.parent / "tmp"),
     }
 
 
-def left(clone: Path) -> list[str]:
-    """What runs have left: folders of ports, and files in the home and the temporary folder."""
-    folders = [path for path in (clone / ".local" / "runs").iterdir() if path.is_dir()]
-    strewn = [path for name in ("home", "tmp") for path in (clone.parent / name).rglob("*")]
-    return [str(path) for path in (*folders, *strewn) if path.name != ".cache"]
+def execute(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=clone,
+        env=environment(clone),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
 
 
-def rows() -> list[list[int]]:
-    """The parent and the group of each process that is no zombie, after its ID."""
-    command = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]
-    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    split = [line.split() for line in listing.splitlines()]
-    return [[int(number) for number in row[:3]] for row in split if row[3][0] != "Z"]
-
-
-def alive(pids: set[int]) -> set[int]:
-    return pids & {row[0] for row in rows()}
-
-
-def wait_for_the_end(pids: set[int], seconds: float = STOP) -> None:
-    deadline = time.monotonic() + seconds
-    while left := alive(pids):
-        assert time.monotonic() < deadline, left
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def leader(folder: Path) -> int:
+    """Return the ID of a run's group of processes, once the CDK is among them."""
+    record = folder / "processes"
+    wait_until(lambda: record.exists() and record.read_text().count("\n") >= 4)
+    return int(record.read_text().splitlines()[1].split()[0])
+
+
+def members(group: int) -> set[int]:
+    """Return the IDs of the processes of a group that are no zombies."""
+    command = ["ps", "-A", "-o", "pid=,pgid=,stat="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listing.splitlines()]
+    return {int(pid) for pid, of, state in rows if int(of) == group and state[0] != "Z"}
+
+
+def check_nothing_is_left(clone: Path, group: int) -> None:
+    """Assert that a group of processes ends, and that no run has a folder or files elsewhere."""
+    wait_until(lambda: not members(group))
+    strewn = [path for name in ("home", "tmp") for path in (clone.parent / name).rglob("*")]
+    assert [*(clone / ".local" / "runs").glob("*/"), *strewn] == []
 
 
 class Run:
     """`python -m local run` in a clone, or the `make run` that starts it."""
 
     def __init__(
-        self, clone: Path, port: int = 0, web_port: int = 0, *, make: bool = False
+        self,
+        clone: Path,
+        port: int = 0,
+        web_port: int = 0,
+        *,
+        make: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.clone = clone
-        self.ports = {
-            "PORT": port or emulator.free_port(),
-            "WEB_PORT": web_port or emulator.free_port(),
-        }
-        self.port = self.ports["PORT"]
-        self.site = f"http://127.0.0.1:{self.ports['WEB_PORT']}"
-        self.stack_file = clone / ".local" / "runs" / str(self.port) / "stack.json"
-        self.environment = environment(clone)
+        self.port = port or emulator.free_port()
+        self.web_port = web_port or emulator.free_port()
+        self.site = f"http://127.0.0.1:{self.web_port}"
+        self.folder = clone / ".local" / "runs" / str(self.port)
         self._log = clone / f"{time.monotonic_ns()}.log"
-        options = [f"{name}={number}" for name, number in self.ports.items()]
+        command = ["make", "run", f"PORT={self.port}", f"WEB_PORT={self.web_port}"]
         if not make:
-            pairs = zip(("--port", "--web-port"), self.ports.values(), strict=True)
-            options = [f"{name}={number}" for name, number in pairs]
+            command = [".venv/bin/python", "-m", "local", "run", "--port", str(self.port)]
+            command += ["--web-port", str(self.web_port)]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [*(("make",) if make else (".venv/bin/python", "-m", "local")), "run", *options],
+                command,
                 cwd=clone,
-                env=self.environment,
+                env={**environment(clone), **(more or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -118,30 +128,13 @@ class Run:
         return self._log.read_text()
 
     def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + START_UP
-        while text not in self.printed:
-            assert self.process.poll() is None, self.printed
-            assert time.monotonic() < deadline, self.printed
-            time.sleep(0.1)
+        wait_until(lambda: text in self.printed or self.process.poll() is not None)
+        assert text in self.printed, self.printed
 
-    def descendants(self) -> set[int]:
-        found = {self.process.pid}
-        while more := {pid for pid, parent, _ in rows() if parent in found} - found:
-            found |= more
-        return found - {self.process.pid}
+    def wait_until_ready(self) -> None:
+        for step in ("synthesizing", "deploying", "\nready "):
+            self.wait_for(step)
 
     def stop(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(STOP)
-
-    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["make", "-s", *arguments],
-            cwd=self.clone,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return self.process.wait(PATIENCE)

@@ -4,19 +4,22 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from functions.settings import Settings
 from local import emulator
 from local.stack import Stack
 from local.web import Routes, pages, website
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
 """The page's address in the browser, no matter which port serves it."""
+
+_PATIENCE: Final = 1000 * PATIENCE
+"""Milliseconds."""
 
 
 @contextmanager
@@ -35,11 +38,13 @@ def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
     ]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # it does not start as root otherwise
+    expect.set_options(timeout=_PATIENCE)
     with website(port) as routes, sync_playwright() as playwright:
         routes.update(pages(stack) | (more or {}))
         browser = playwright.chromium.launch(
             executable_path=program,
             args=arguments,
+            timeout=_PATIENCE,
             # It would keep its crash reports in the home folder.
             env={**os.environ, "XDG_CONFIG_HOME": str(ROOT / ".local" / "config")},
         )
@@ -47,3 +52,11 @@ def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Open an empty page in a context of its own; the options are those of `new_context`."""
+    with browser.new_context(**options) as context:
+        context.set_default_timeout(_PATIENCE)
+        yield context.new_page()

@@ -151,7 +151,6 @@ class Front:
         self.respond: Respond | None = None
         self._server = _Server(self)
         self._refuses = False
-        self._idle: float | None = None
         self._swallows = False
         self._passed: dict[str, list[float]] = {}
 
@@ -229,13 +228,14 @@ class Front:
             earlier = self._scripts.get(action, [])
             self._scripts[action] = [one for one in earlier if one.times is not None] + [script]
 
-    def lose_idle(self, seconds: float, *, swallow: bool) -> None:
-        """Let connections die when they are idle for so long, until the next `reset`.
+    def lose_open(self, *, swallow: bool) -> None:
+        """Let the connections that are open now die, until the next `reset`.
 
-        What comes on a dead one never arrives. It resets the connection, or is swallowed: then the
-        client waits in vain.
+        A request on a dead connection never arrives. The front resets the connection or, with
+        `swallow`, lets the client wait in vain.
         """
-        self._idle, self._swallows = seconds, swallow
+        self._server.lose_open()
+        self._swallows = swallow
 
     def refuse(self) -> None:
         """Drop every connection and listen no more, until the next `reset`."""
@@ -252,7 +252,7 @@ class Front:
             self._requests.clear()
             self._passed.clear()
             self.respond = None
-            self._idle = None
+            self._server.find_lost()
         if self._refuses:
             self._server = _Server(self, self._server.server_port)
             self._serve()
@@ -267,12 +267,9 @@ class Front:
         self._thread.join()
         self._server.server_close()
 
-    def _loses(self, idle: float) -> bool:
-        """Whether a connection has died that was idle for so long; return when a client knows."""
-        if self._idle is None or idle < self._idle:
-            return False
+    def _wait_lost(self) -> None:
+        """Return when the client of a dead connection shall know."""
         self._over.wait(PATIENCE if self._swallows else 0)
-        return True
 
     def _handle(self, call: _Call) -> _Answer | None:
         """Return the answer to one call, or None to drop the connection."""
@@ -345,7 +342,7 @@ def _refuse(refusal: Refusal) -> _Answer:
 
 
 def _forward(upstream: str, call: _Call) -> _Answer:
-    connection = HTTPConnection(urlsplit(upstream).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(upstream).netloc, timeout=PATIENCE)
     try:
         # The client's own Host goes on, since the signature covers it.
         connection.putrequest(call.method, call.path, skip_host=True, skip_accept_encoding=True)
@@ -371,8 +368,9 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, front: Front, port: int = 0) -> None:
         self.play = front._handle  # noqa: SLF001 - the server is a part of the front
-        self.loses = front._loses  # noqa: SLF001
+        self._wait_lost = front._wait_lost  # noqa: SLF001
         self._open: set[socket.socket] = set()
+        self._lost: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -381,8 +379,22 @@ class _Server(ThreadingHTTPServer):
 
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
+        self._lost.discard(request)
         # Not shut down first: a lingering time of zero then makes the closing a reset.
         self.close_request(request)
+
+    def lose_open(self) -> None:
+        self._lost = set(self._open)
+
+    def find_lost(self) -> None:
+        self._lost = set()
+
+    def loses(self, connection: socket.socket) -> bool:
+        """Return whether a connection is dead, as soon as its client shall know."""
+        if connection not in self._lost:
+            return False
+        self._wait_lost()
+        return True
 
     def drop(self) -> None:
         """End the connections that are kept alive; a client would go on to use them."""
@@ -402,10 +414,6 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def setup(self) -> None:
-        super().setup()
-        self._used = time.monotonic()
-
     def do_GET(self) -> None:
         self._serve()
 
@@ -413,10 +421,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
-        idle = time.monotonic() - self._used
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        lost = self.server.loses(idle)
+        lost = self.server.loses(self.connection)
         answer = None if lost else self.server.play(_Call(self.command, self.path, headers, body))
         if answer is None:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -428,7 +435,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
-        self._used = time.monotonic()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Log nothing, because `CognitoFront.requests` is the record."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
 from itertools import count
+from math import inf
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -16,7 +17,7 @@ from functions.operations import Operation
 from functions.records import SERVICE
 from functions.requests import Request
 from functions.settings import Settings
-from functions.times import Times
+from functions.times import Times, begin
 from functions.worker import handler as worker
 from tests.support import PATIENCE, ROOT
 
@@ -156,9 +157,10 @@ class Clock:
 class Deployment:
     """The handlers with some settings, and with a pool that no other deployment has read."""
 
-    def __init__(self, clock: Clock, times: Times = TIMES, **changes: Any) -> None:
-        self.clock = clock
-        self.times = times._replace(clock=clock)
+    def __init__(self, clock: Clock | None = None, times: Times = TIMES, **changes: Any) -> None:
+        self.clock = clock or Clock()
+        self.times = times._replace(clock=self.clock)
+        begin(self.times, inf)  # the tests' own calls get the same clients
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}

@@ -20,6 +20,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support import PATIENCE
+
 _START = """
 import runpy, sys
 sys.path[:0] = sys.argv[1:3]
@@ -93,13 +95,13 @@ class Runtime:
         """When each event was handed over and its answer came, in turn, by `time.perf_counter`."""
         return self._server.times
 
-    def wait_until_ready(self, timeout: float = 60) -> float:
+    def wait_until_ready(self, timeout: float = PATIENCE) -> float:
         """Return when the function asked for its first event, by `time.perf_counter`."""
         if not self._server.asked.wait(timeout):
             raise RuntimeFailure(self.printed)
         return self._server.ready
 
-    def invoke(self, event: object, timeout: float = 60) -> Any:
+    def invoke(self, event: object, timeout: float = PATIENCE) -> Any:
         """Return what the handler returns; `RuntimeFailure` has its output if it does not."""
         self._events.put((str(uuid.uuid4()), event))
         deadline = time.monotonic() + timeout
@@ -154,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             {
                 "Content-Type": "application/json",
                 "Lambda-Runtime-Aws-Request-Id": request_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 15_000),
+                "Lambda-Runtime-Deadline-Ms": str(int((time.time() + PATIENCE) * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": (
                     "arn:aws:lambda:us-east-1:123456789012:function:bundle:live"
                 ),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 from hypothesis import settings
 from moto import mock_aws
 from moto.core.models import botocore_stubber
@@ -45,15 +46,19 @@ def after(clock: Clock, seconds: float, error: str | None) -> Respond:
 
 
 class Service:
-    """The current deployment, and the fronts before AWS."""
+    """The current deployment, its clock, and the Cognito that it finds."""
 
     def __init__(self, front: CognitoFront) -> None:
-        self.deployment = Deployment(Clock())
-        self._front = front
+        self.deployment = Deployment()
+        self.cognito = front
+
+    @property
+    def clock(self) -> Clock:
+        return self.deployment.clock
 
     def configure(self, **changes: Any) -> None:
         """Deploy with other settings or `times`; the clock goes on."""
-        self.deployment = Deployment(self.deployment.clock, **changes)
+        self.deployment = Deployment(self.clock, **changes)
 
     def invoke(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
         """Invoke a handler; the response must be one that the OpenAPI document has."""
@@ -62,9 +67,14 @@ class Service:
         assert contract.undocumented(operation, reply.status, reply.headers) == set()
         return reply
 
+    def finish(self, operation: Operation, *arguments: Any, **changes: Any) -> Reply:
+        """Invoke a handler, and return what the worker makes of what it queued."""
+        self.invoke(operation, *arguments, **changes)
+        return self.work()
+
     def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
         """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
-        requests = self._front.take("SendMessage")
+        requests = self.cognito.take("SendMessage")
         bodies = [json.loads(one.body["MessageBody"]) for one in requests]
         for body in bodies:
             body["requested_at"] -= age
@@ -84,6 +94,8 @@ def cognito() -> Iterator[CognitoFront]:
         environment.setenv("AWS_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "tests")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        # No test waits for the back-off of botocore's retries.
+        environment.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         # moto adds itself to the handlers of botocore, which our session leaves out.
         stubber: Any = botocore_stubber
         clients.session().register("before-send", stubber, unique_id="moto")
@@ -99,13 +111,13 @@ def service(cognito: CognitoFront) -> Service:
 def configure(cognito: CognitoFront, service: Service) -> Configure:
     """Change settings for one test; each test has a deployment and a front of its own."""
     cognito.reset()
-    service.deployment = Deployment(Clock())
+    service.deployment = Deployment()
     return service.configure
 
 
 @pytest.fixture
 def clock(service: Service) -> Clock:
-    return service.deployment.clock
+    return service.clock
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,8 @@ from functions.times import Times
 from local.breaches import PASSWORDS, breached_passwords
 from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem
-from tests.support.front import CognitoFront
-from tests.support.invocation import TIMES, Clock, Reply
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.support.invocation import TIMES, Reply
+from tests.unit.conftest import Configure, Invoke, Service, sent
 from tests.unit.test_passwords import changing, choose
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
@@ -75,41 +74,34 @@ def endpoint() -> Iterator[str]:
 @changing
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_refuses_a_stolen_password_and_says_why(
-    operation: Operation,
-    password: str,
-    endpoint: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    operation: Operation, password: str, endpoint: str, service: Service
 ) -> None:
-    configure(breach_endpoint=endpoint)
+    service.configure(breach_endpoint=endpoint)
 
-    reply = choose(invoke, operation, password)
+    reply = choose(service.invoke, operation, password)
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
     assert reply.rules == {("#/newPassword", "breached")}
     assert "data breach" in reply.text
-    assert sent(cognito, operation) == []
+    assert sent(service.cognito, operation) == []
 
 
 @changing
 def test_lets_a_password_pass_that_nobody_has_stolen(
-    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
+    operation: Operation, endpoint: str, service: Service
 ) -> None:
-    configure(breach_endpoint=endpoint)
+    service.configure(breach_endpoint=endpoint)
 
-    assert invoke(operation).metrics == {"Success"}
+    assert service.invoke(operation).metrics == {"Success"}
 
 
 @changing
 @pytest.mark.usefixtures("dynamodb")
-def test_a_look_up_is_an_attempt(
-    operation: Operation, endpoint: str, configure: Configure, invoke: Invoke
-) -> None:
+def test_a_look_up_is_an_attempt(operation: Operation, endpoint: str, service: Service) -> None:
     """Otherwise anyone could ask the range API through this service, as often as they like."""
-    configure(breach_endpoint=endpoint, limits=True)
+    service.configure(breach_endpoint=endpoint, limits=True)
 
-    statuses = [choose(invoke, operation, PASSWORDS[0]).status for _ in range(11)]
+    statuses = [choose(service.invoke, operation, PASSWORDS[0]).status for _ in range(11)]
 
     assert statuses == [400] * 10 + [429]
 
@@ -125,13 +117,15 @@ def test_a_look_up_is_an_attempt(
     ids=["known", "a line that pads", "no sense", "down"],
 )
 def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
-    status: str, count: bytes, metrics: set[str], configure: Configure, invoke: Invoke
+    status: str, count: bytes, metrics: set[str], service: Service
 ) -> None:
     tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
     seen: list[bytes] = []
 
-    with range_api(configure, lambda one, _: seen.append(answer(one, tail + count, status))):
-        assert choose(invoke, CONFIRM, NOT_WEAK).metrics == metrics
+    with range_api(
+        service.configure, lambda one, _: seen.append(answer(one, tail + count, status))
+    ):
+        assert choose(service.invoke, CONFIRM, NOT_WEAK).metrics == metrics
 
     (request,) = seen
     path = request.split(b" ")[1].decode()
@@ -179,11 +173,9 @@ def drip(head: bytes, piece: bytes, tail: bytes) -> Play:
     ],
     ids=["headers", "body", "silence"],
 )
-def test_waits_only_for_its_time_for_any_part_of_an_answer(
-    play: Play, configure: Configure, invoke: Invoke
-) -> None:
-    with range_api(configure, play, SHORT):
-        assert_given_up(invoke(CONFIRM))
+def test_waits_only_for_its_time_for_any_part_of_an_answer(play: Play, service: Service) -> None:
+    with range_api(service.configure, play, SHORT):
+        assert_given_up(service.invoke(CONFIRM))
 
 
 def assert_given_up(reply: Reply) -> None:
@@ -191,7 +183,7 @@ def assert_given_up(reply: Reply) -> None:
 
 
 def test_waits_only_for_its_time_for_a_name_server_and_asks_nothing_after_that(
-    configure: Configure, invoke: Invoke
+    service: Service,
 ) -> None:
     given_up, closed, late = Event(), Event(), Event()
     look_up = socket.getaddrinfo
@@ -209,17 +201,15 @@ def test_waits_only_for_its_time_for_a_name_server_and_asks_nothing_after_that(
         return look_up(host, *arguments, **options)  # type: ignore[arg-type]  # as it was called
 
     name_server = patch("socket.getaddrinfo", hang)
-    with range_api(configure, play, SHORT, "range.example"), name_server:
-        assert_given_up(invoke(CONFIRM))
+    with range_api(service.configure, play, SHORT, "range.example"), name_server:
+        assert_given_up(service.invoke(CONFIRM))
         given_up.set()
         assert closed.wait(PATIENCE)
 
     assert not late.is_set()
 
 
-def test_the_connection_of_a_look_up_that_was_given_up_is_closed(
-    configure: Configure, invoke: Invoke
-) -> None:
+def test_the_connection_of_a_look_up_that_was_given_up_is_closed(service: Service) -> None:
     closed = Event()
 
     def play(connection: socket.socket, ended: Event) -> None:
@@ -228,8 +218,8 @@ def test_the_connection_of_a_look_up_that_was_given_up_is_closed(
         except OSError:
             closed.set()
 
-    with range_api(configure, play, SHORT):
-        assert_given_up(invoke(CONFIRM))
+    with range_api(service.configure, play, SHORT):
+        assert_given_up(service.invoke(CONFIRM))
         assert closed.wait(PATIENCE)
 
 
@@ -239,7 +229,7 @@ def test_the_connection_of_a_look_up_that_was_given_up_is_closed(
     ids=["at once", "young", "idle", "the clock was put back"],
 )
 def test_a_connection_is_used_again_while_it_is_young(
-    seconds: float, served: list[int], clock: Clock, configure: Configure, invoke: Invoke
+    seconds: float, served: list[int], service: Service
 ) -> None:
     """One that was idle swallows what is sent, as networks do that have forgotten it."""
     counts = list[int]()
@@ -251,18 +241,16 @@ def test_a_connection_is_used_again_while_it_is_young(
             if len(counts) < len(served):
                 connection.recv(4096)  # swallowed
 
-    with range_api(configure, play):
-        first = invoke(CONFIRM)
-        clock.now += seconds
-        second = invoke(CONFIRM)
+    with range_api(service.configure, play):
+        first = service.invoke(CONFIRM)
+        service.clock.now += seconds
+        second = service.invoke(CONFIRM)
 
     assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]
     assert counts == served
 
 
-def test_a_connection_that_the_other_end_has_closed_is_not_used_again(
-    configure: Configure, invoke: Invoke
-) -> None:
+def test_a_connection_that_the_other_end_has_closed_is_not_used_again(service: Service) -> None:
     closed = Event()
 
     def play(connection: socket.socket, _: Event) -> None:
@@ -270,9 +258,9 @@ def test_a_connection_that_the_other_end_has_closed_is_not_used_again(
         connection.close()
         closed.set()
 
-    with range_api(configure, play):
-        first = invoke(CONFIRM)
+    with range_api(service.configure, play):
+        first = service.invoke(CONFIRM)
         assert closed.wait(PATIENCE)
-        second = invoke(CONFIRM)
+        second = service.invoke(CONFIRM)
 
     assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]

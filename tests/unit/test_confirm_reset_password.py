@@ -3,7 +3,7 @@ import pytest
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES, NOW, Clock
+from tests.support.invocation import BODIES, NOW
 from tests.unit.conftest import Invoke, Service
 
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
@@ -37,13 +37,11 @@ def test_sends_the_code_and_the_password_to_cognito(cognito: CognitoFront, invok
     }
 
 
-def test_ends_every_session_of_the_user(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(CONFIRM, BODIES[CONFIRM] | {"username": "Demo@Example.com"})
+def test_ends_every_session_of_the_user(service: Service) -> None:
+    service.invoke(CONFIRM, BODIES[CONFIRM] | {"username": "Demo@Example.com"})
 
-    assert cognito.requests[-1].action == "AdminUserGlobalSignOut"
-    assert cognito.requests[-1].body == {
+    assert service.cognito.requests[-1].action == "AdminUserGlobalSignOut"
+    assert service.cognito.requests[-1].body == {
         "UserPoolId": service.deployment.settings.user_pool_id,
         "Username": "demo@example.com",
     }
@@ -54,39 +52,32 @@ def test_ends_every_session_of_the_user(
     [(1, 0, True, False), (-60, 0, False, True), (-60, 61, False, False)],
 )
 def test_an_unknown_outcome_ends_sessions_only_if_the_account_has_changed_since(
-    changed: float,
-    age: float,
-    signed_out: bool,
-    again: bool,
-    cognito: CognitoFront,
-    invoke: Invoke,
-    service: Service,
-    clock: Clock,
+    changed: float, age: float, signed_out: bool, again: bool, service: Service
 ) -> None:
-    cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + changed))
+    service.cognito.answer("ConfirmForgotPassword", reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + changed))
 
-    reply = invoke(CONFIRM)
-    before = {request.action for request in cognito.requests}
-    clock.now += age
+    reply = service.invoke(CONFIRM)
+    before = {request.action for request in service.cognito.requests}
+    service.clock.now += age
     work = service.work()
 
     assert (reply.status, "AdminUserGlobalSignOut" in before) == (504, False)
-    assert (cognito.requests[-1].action == "AdminUserGlobalSignOut") == signed_out
+    assert (service.cognito.requests[-1].action == "AdminUserGlobalSignOut") == signed_out
     assert len(work.body["batchItemFailures"]) == again
 
 
 @pytest.mark.parametrize("error", TRIGGER_FAILURES)
 def test_a_trigger_that_fails_after_the_change_leaves_no_session(
-    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
+    error: str, service: Service
 ) -> None:
-    cognito.answer("ConfirmForgotPassword", error=error)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
+    service.cognito.answer("ConfirmForgotPassword", error=error)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
-    assert invoke(CONFIRM).body["type"] == CODE_REFUSED.type
+    assert service.invoke(CONFIRM).body["type"] == CODE_REFUSED.type
     service.work()
 
-    assert cognito.requests[-1].action == "AdminUserGlobalSignOut"
+    assert service.cognito.requests[-1].action == "AdminUserGlobalSignOut"
 
 
 def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:
@@ -97,28 +88,15 @@ def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke:
     assert "AdminUserGlobalSignOut" not in {request.action for request in cognito.requests}
 
 
-def test_the_worker_ends_the_sessions_that_live_on(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException", times=1)
+def test_the_worker_ends_the_sessions_that_live_on(service: Service) -> None:
+    service.cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException", times=1)
 
-    reply = invoke(CONFIRM)
+    reply = service.invoke(CONFIRM)
     work = service.work()
 
     assert reply.status == 204
     assert reply.metrics == {"Success", "SignOutDelayed"}
     assert reply.log["level"] == "WARNING"
     assert work.metrics == {"Success"}
-    ended = [one.body for one in cognito.requests if one.action == "AdminUserGlobalSignOut"]
+    ended = [one.body for one in service.cognito.requests if one.action == "AdminUserGlobalSignOut"]
     assert ended[0] == ended[1]
-
-
-@pytest.mark.parametrize("error", ["CodeMismatchException", "ExpiredCodeException"])
-def test_tells_the_owner_of_a_refused_code_what_may_be_wrong(
-    error: str, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("ConfirmForgotPassword", error=error)
-
-    reply = invoke(CONFIRM)
-
-    assert reply.body["type"] == CODE_REFUSED.type

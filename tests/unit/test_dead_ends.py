@@ -9,7 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.operations import Operation
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import USERNAME
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.conftest import Configure, Service
 from tests.unit.test_mails import FROM, mails
 
 RESET = Operation.RESET_PASSWORD
@@ -56,23 +56,18 @@ def helping(configure: Configure, dynamodb: DynamoDBClient) -> None:
     ids=["invited", "federated", "unverified"],
 )
 def test_users_to_whom_cognito_sends_no_code_get_help(
-    user: dict[str, Any],
-    act: str,
-    cause: str,
-    cognito: CognitoFront,
-    invoke: Invoke,
-    service: Service,
+    user: dict[str, Any], act: str, cause: str, service: Service
 ) -> None:
-    usual = invoke(RESET)
+    usual = service.invoke(RESET)
     service.work()
-    cognito.reset()
-    cognito.answer("AdminGetUser", body=user)
+    service.cognito.reset()
+    service.cognito.answer("AdminGetUser", body=user)
 
-    reply = invoke(RESET)
+    reply = service.invoke(RESET)
     work = service.work()
 
     assert (reply.status, reply.text) == (usual.status, usual.text)
-    assert acts(cognito) == [act]
+    assert acts(service.cognito) == [act]
     assert work.body["batchItemFailures"] == []
     assert work.metrics >= {cause, "Hidden"}
     assert work.log["level"] == "WARNING"
@@ -84,13 +79,12 @@ def test_users_to_whom_cognito_sends_no_code_get_help(
     ids=["a pool with addresses alone", "a pool with usernames"],
 )
 def test_an_invitation_names_the_user_as_the_pool_does(
-    user: dict[str, Any], name: str, cognito: CognitoFront, invoke: Invoke, service: Service
+    user: dict[str, Any], name: str, service: Service
 ) -> None:
-    cognito.answer("AdminGetUser", body=user)
-    invoke(RESET)
-    service.work()
+    service.cognito.answer("AdminGetUser", body=user)
+    service.finish(RESET)
 
-    assert cognito.requests[-1].body == {
+    assert service.cognito.requests[-1].body == {
         "UserPoolId": service.deployment.settings.user_pool_id,
         "Username": name,
         "MessageAction": "RESEND",
@@ -99,15 +93,12 @@ def test_an_invitation_names_the_user_as_the_pool_does(
 
 
 @pytest.mark.parametrize("user", [INVITED, FEDERATED], ids=["invited", "federated"])
-def test_one_name_gets_one_mail_in_ten_minutes(
-    user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", body=user)
+def test_one_name_gets_one_mail_in_ten_minutes(user: dict[str, Any], service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=user)
     for _ in range(3):
-        invoke(RESET)
-        service.work()
+        service.finish(RESET)
 
-    assert len(acts(cognito)) == 1
+    assert len(acts(service.cognito)) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,30 +111,19 @@ def test_one_name_gets_one_mail_in_ten_minutes(
     ids=["invited", "federated", "federated without a verified address"],
 )
 def test_an_operator_is_told_about_users_who_cannot_be_helped(
-    user: dict[str, Any],
-    off: dict[str, Any],
-    cause: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
+    user: dict[str, Any], off: dict[str, Any], cause: str, service: Service
 ) -> None:
-    configure(**ON | off)
-    cognito.answer("AdminGetUser", body=user)
-    invoke(RESET)
-    service.work()
+    service.configure(**ON | off)
+    service.cognito.answer("AdminGetUser", body=user)
+    service.finish(RESET)
 
-    assert (acts(cognito), reason(cognito)) == (["PutEvents"], cause)
+    assert (acts(service.cognito), reason(service.cognito)) == (["PutEvents"], cause)
 
 
-def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer(RESET.action, error="InvalidParameterException")
-    invoke(RESET)
-
-    assert "InvalidParameterException" in service.work().metrics
-    assert reason(cognito) == "NoVerifiedAddress"
+def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(service: Service) -> None:
+    service.cognito.answer(RESET.action, error="InvalidParameterException")
+    assert "InvalidParameterException" in service.finish(RESET).metrics
+    assert reason(service.cognito) == "NoVerifiedAddress"
 
 
 @pytest.mark.parametrize(
@@ -156,47 +136,33 @@ def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(
     ],
     ids=["confirmed", "to be reset", "with a phone", "disabled"],
 )
-def test_everybody_else_is_left_to_cognito(
-    user: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", body=user)
-    invoke(RESET)
-
-    assert service.work().metrics == {"Success"}
-    assert acts(cognito) == [RESET.action]
+def test_everybody_else_is_left_to_cognito(user: dict[str, Any], service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=user)
+    assert service.finish(RESET).metrics == {"Success"}
+    assert acts(service.cognito) == [RESET.action]
 
 
 @pytest.mark.parametrize("hidden", [True, False], ids=["Cognito hides it", "Cognito says it"])
 @pytest.mark.parametrize("told", [True, False])
 def test_an_unknown_address_is_told_only_if_the_setting_says_so(
-    hidden: bool,
-    told: bool,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
+    hidden: bool, told: bool, service: Service
 ) -> None:
-    configure(**ON, mail_unknown_addresses=told)
-    cognito.answer("AdminGetUser", **NOBODY)
+    service.configure(**ON, mail_unknown_addresses=told)
+    service.cognito.answer("AdminGetUser", **NOBODY)
     if not hidden:
-        cognito.answer(RESET.action, **NOBODY)
-    invoke(RESET)
-    work = service.work()
+        service.cognito.answer(RESET.action, **NOBODY)
+    work = service.finish(RESET)
 
     assert work.metrics == {"UserNotFoundException", "Hidden"}
-    assert acts(cognito) == [RESET.action, *(["SendEmail"] if told else [])]
+    assert acts(service.cognito) == [RESET.action, *(["SendEmail"] if told else [])]
 
 
-def test_a_user_whom_a_trigger_brings_from_elsewhere_gets_a_code_alone(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(**ON, mail_unknown_addresses=True)
-    cognito.answer("AdminGetUser", **NOBODY, times=1)
-    cognito.answer("AdminGetUser", body=make_user())
-    invoke(RESET)
-
-    assert service.work().metrics == {"Success"}
-    assert acts(cognito) == [RESET.action]
+def test_a_user_whom_a_trigger_brings_from_elsewhere_gets_a_code_alone(service: Service) -> None:
+    service.configure(**ON, mail_unknown_addresses=True)
+    service.cognito.answer("AdminGetUser", **NOBODY, times=1)
+    service.cognito.answer("AdminGetUser", body=make_user())
+    assert service.finish(RESET).metrics == {"Success"}
+    assert acts(service.cognito) == [RESET.action]
 
 
 @pytest.mark.parametrize(
@@ -211,60 +177,37 @@ def test_a_user_whom_a_trigger_brings_from_elsewhere_gets_a_code_alone(
         ([make_user("EXTERNAL_PROVIDER", enabled=False)], {}, "", "UserNotFoundException"),
         ([make_user("EXTERNAL_PROVIDER", enabled=False), FEDERATED], {}, "SendEmail", "Federated"),
     ],
-    ids=[
-        "federated",
-        "no mails",
-        "not verified",
-        "local",
-        "unverified",
-        "invited",
-        "disabled",
-        "two",
-    ],
 )
 def test_who_cannot_sign_in_by_the_address_is_found_by_it(
-    users: list[dict[str, Any]],
-    off: dict[str, Any],
-    act: str,
-    cause: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
+    users: list[dict[str, Any]], off: dict[str, Any], act: str, cause: str, service: Service
 ) -> None:
-    configure(**ON | {"mail_unknown_addresses": True} | off)
-    cognito.answer("AdminGetUser", **NOBODY)
-    cognito.answer("ListUsers", body=found(*users))
-    invoke(RESET)
-    work = service.work()
+    service.configure(**ON | {"mail_unknown_addresses": True} | off)
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.cognito.answer("ListUsers", body=found(*users))
+    work = service.finish(RESET)
 
     assert work.metrics == {cause, "Hidden"} | ({work.log["outcome"]})
-    assert acts(cognito) == [RESET.action, *([act] if act else [])]
-    (search,) = (one.body for one in cognito.requests if one.action == "ListUsers")
+    assert acts(service.cognito) == [RESET.action, *([act] if act else [])]
+    (search,) = (one.body for one in service.cognito.requests if one.action == "ListUsers")
     assert search["Filter"] == 'email = "demo@example.com"'
 
 
 def test_a_code_that_cognito_only_claims_to_have_sent_is_told_to_an_operator(
-    cognito: CognitoFront, invoke: Invoke, service: Service
+    service: Service,
 ) -> None:
     user = make_user(email_verified="false", phone_number_verified="true")
-    cognito.answer("AdminGetUser", body=user)
-    invoke(RESET)
-
-    assert "NoVerifiedAddress" in service.work().metrics
-    assert reason(cognito) == "NoVerifiedAddress"
+    service.cognito.answer("AdminGetUser", body=user)
+    assert "NoVerifiedAddress" in service.finish(RESET).metrics
+    assert reason(service.cognito) == "NoVerifiedAddress"
 
 
-def test_a_name_in_other_letters_gets_no_second_mail(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(**ON, mail_unknown_addresses=True, lower_case_usernames=False)
-    cognito.answer("AdminGetUser", **NOBODY)
+def test_a_name_in_other_letters_gets_no_second_mail(service: Service) -> None:
+    service.configure(**ON, mail_unknown_addresses=True, lower_case_usernames=False)
+    service.cognito.answer("AdminGetUser", **NOBODY)
     for name in ("eve@example.com", "Eve@Example.com"):
-        invoke(RESET, {"username": name})
-        service.work()
+        service.finish(RESET, {"username": name})
 
-    assert len(mails(cognito)) == 1
+    assert len(mails(service.cognito)) == 1
 
 
 @pytest.mark.parametrize(
@@ -272,45 +215,34 @@ def test_a_name_in_other_letters_gets_no_second_mail(
     ["demo", '"@example.com', "\\@example.com", "a@b.com,c@d.com", "a@b@c", "a@-", "ü@b.com"],
 )
 def test_a_name_that_is_no_plain_address_is_neither_searched_for_nor_mailed(
-    name: str, cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
+    name: str, service: Service
 ) -> None:
-    configure(**ON, mail_unknown_addresses=True)
-    cognito.answer("AdminGetUser", **NOBODY)
-    invoke(RESET, {"username": name})
-    service.work()
+    service.configure(**ON, mail_unknown_addresses=True)
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.finish(RESET, {"username": name})
 
-    assert not {"ListUsers", "SendEmail"} & {one.action for one in cognito.requests}
-
-
-def test_nobody_who_exists_reads_that_they_have_no_account(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(**ON, mail_unknown_addresses=True)
-    cognito.answer(RESET.action, **NOBODY)
-    invoke(RESET)
-    service.work()
-
-    assert mails(cognito) == []
+    assert not {"ListUsers", "SendEmail"} & {one.action for one in service.cognito.requests}
 
 
-def test_nobody_is_looked_up_where_nothing_would_come_of_it(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure()
-    invoke(RESET)
-    service.work()
+def test_nobody_who_exists_reads_that_they_have_no_account(service: Service) -> None:
+    service.configure(**ON, mail_unknown_addresses=True)
+    service.cognito.answer(RESET.action, **NOBODY)
+    service.finish(RESET)
 
-    assert "AdminGetUser" not in {one.action for one in cognito.requests}
+    assert mails(service.cognito) == []
 
 
-def test_a_look_up_that_fails_is_made_again(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", error="InternalErrorException", status=500)
-    invoke(RESET)
+def test_nobody_is_looked_up_where_nothing_would_come_of_it(service: Service) -> None:
+    service.configure()
+    service.finish(RESET)
 
-    assert len(service.work().body["batchItemFailures"]) == 1
-    assert acts(cognito)[0] != RESET.action
+    assert "AdminGetUser" not in {one.action for one in service.cognito.requests}
+
+
+def test_a_look_up_that_fails_is_made_again(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", error="InternalErrorException", status=500)
+    assert len(service.finish(RESET).body["batchItemFailures"]) == 1
+    assert acts(service.cognito)[0] != RESET.action
 
 
 @pytest.mark.parametrize(
@@ -318,27 +250,21 @@ def test_a_look_up_that_fails_is_made_again(
     [{"error": "CodeDeliveryFailureException"}, {"reset": True}],
     ids=["known", "unknown"],
 )
-def test_an_invitation_that_failed_is_sent_later(
-    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", body=INVITED)
-    cognito.answer("AdminCreateUser", **trouble, times=1)
-    cognito.answer("AdminCreateUser", body={})
+def test_an_invitation_that_failed_is_sent_later(trouble: dict[str, Any], service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=INVITED)
+    service.cognito.answer("AdminCreateUser", **trouble, times=1)
+    service.cognito.answer("AdminCreateUser", body={})
     works = []
     for _ in range(2):
-        invoke(RESET)
+        service.invoke(RESET)
         works.append(service.work())
 
     assert [len(work.body["batchItemFailures"]) for work in works] == [1, 0]
-    assert acts(cognito).count("AdminCreateUser") == 2
+    assert acts(service.cognito).count("AdminCreateUser") == 2
 
 
-def test_without_an_event_bus_nobody_is_told(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(mail_from=FROM)
-    cognito.answer("AdminGetUser", body=UNVERIFIED)
-    invoke(RESET)
-
-    assert "NoVerifiedAddress" in service.work().metrics
-    assert acts(cognito) == []
+def test_without_an_event_bus_nobody_is_told(service: Service) -> None:
+    service.configure(mail_from=FROM)
+    service.cognito.answer("AdminGetUser", body=UNVERIFIED)
+    assert "NoVerifiedAddress" in service.finish(RESET).metrics
+    assert acts(service.cognito) == []

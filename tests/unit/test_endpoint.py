@@ -13,8 +13,8 @@ from functions.aws.actions import of_operation
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, SETTINGS, Clock
-from tests.unit.conftest import Configure, Invoke, Service, after, sent
+from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, SETTINGS
+from tests.unit.conftest import Invoke, Service, after, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -30,9 +30,9 @@ with_secret = pytest.mark.parametrize(
 @each_operation
 @pytest.mark.parametrize("raw", [None, "{"], ids=["success", "failure"])
 def test_lets_an_allowed_origin_read_the_answer(
-    operation: Operation, raw: str | None, invoke: Invoke
+    operation: Operation, raw: str | None, service: Service
 ) -> None:
-    headers = invoke(operation, raw=raw).headers
+    headers = service.invoke(operation, raw=raw).headers
 
     assert headers["Access-Control-Allow-Origin"] == ORIGIN
     assert headers["Vary"] == "Origin"
@@ -44,9 +44,9 @@ def test_lets_an_allowed_origin_read_the_answer(
     "origin", ["", "null", "*", "https://evil.example", f"{ORIGIN}.evil.example", ORIGIN.upper()]
 )
 def test_lets_no_other_origin_read_the_answer(
-    operation: Operation, origin: str, invoke: Invoke
+    operation: Operation, origin: str, service: Service
 ) -> None:
-    headers = invoke(operation, headers={"Origin": origin}).headers
+    headers = service.invoke(operation, headers={"Origin": origin}).headers
 
     assert "Access-Control-Allow-Origin" not in headers
     assert headers["Vary"] == "Origin"
@@ -54,20 +54,18 @@ def test_lets_no_other_origin_read_the_answer(
 
 @pytest.mark.parametrize("origins", [(), ("https://other.example",)])
 def test_allows_only_the_origins_of_the_settings(
-    origins: tuple[str, ...], configure: Configure, invoke: Invoke
+    origins: tuple[str, ...], service: Service
 ) -> None:
-    configure(allowed_origins=origins)
+    service.configure(allowed_origins=origins)
 
-    assert "Access-Control-Allow-Origin" not in invoke(RESET).headers
+    assert "Access-Control-Allow-Origin" not in service.invoke(RESET).headers
 
 
 @with_secret
-def test_proves_to_cognito_that_the_client_asks(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    invoke(operation)
+def test_proves_to_cognito_that_the_client_asks(operation: Operation, service: Service) -> None:
+    service.invoke(operation)
 
-    (request,) = sent(cognito, operation)
+    (request,) = sent(service.cognito, operation)
     message = f"demo@example.com{CLIENT_ID}".encode()
     expected = b64encode(hmac.digest(CLIENT_SECRET.encode(), message, "sha256")).decode()
     assert request.body["SecretHash"] == expected
@@ -79,67 +77,65 @@ REFUSAL = f"Unable to verify secret hash for client {CLIENT_ID}"
 
 @with_secret
 def test_reads_the_secret_again_once_after_it_was_rotated(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, service: Service
 ) -> None:
     action = operation.action
-    cognito.answer(action, error="NotAuthorizedException", message=REFUSAL, times=1)
+    service.cognito.answer(action, error="NotAuthorizedException", message=REFUSAL, times=1)
     old = {"ClientId": CLIENT_ID, "ClientSecret": "rotated away"}
-    cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": old}, times=1)
+    service.cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": old}, times=1)
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
-    (first, second) = (r.body["SecretHash"] for r in cognito.requests if r.action == action)
+    (first, second) = (r.body["SecretHash"] for r in service.cognito.requests if r.action == action)
     assert reply.status < 300
     assert first != second
 
 
 @with_secret
 def test_a_secret_that_stays_wrong_is_our_fault_for_every_user(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, service: Service
 ) -> None:
     action = operation.action
-    cognito.answer(action, error="NotAuthorizedException", message=REFUSAL)
+    service.cognito.answer(action, error="NotAuthorizedException", message=REFUSAL)
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     assert_is_problem(reply, 500, "InternalErrorException")
     assert reply.log["cause"] == "WrongSecretHash"
-    actions = [r.action for r in cognito.requests if r.action != "DescribeUserPool"]
+    actions = [r.action for r in service.cognito.requests if r.action != "DescribeUserPool"]
     assert actions == ["DescribeUserPoolClient", action] * 2
 
 
 @with_secret
 @pytest.mark.parametrize("error", ["AccessDeniedException", "InvalidParameterException"])
 def test_an_unreadable_secret_is_our_fault_for_every_user(
-    operation: Operation, error: str, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, error: str, service: Service
 ) -> None:
-    cognito.answer("DescribeUserPoolClient", error=error)
+    service.cognito.answer("DescribeUserPoolClient", error=error)
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     assert_is_problem(reply, 500, "InternalErrorException")
     assert reply.log["cause"] == f"DescribeUserPoolClient.{error}"
-    assert sent(cognito, operation) == []
+    assert sent(service.cognito, operation) == []
 
 
 @with_secret
-def test_asks_for_a_public_client_without_a_hash(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": {}})
+def test_asks_for_a_public_client_without_a_hash(operation: Operation, service: Service) -> None:
+    service.cognito.answer("DescribeUserPoolClient", body={"UserPoolClient": {}})
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
-    (request,) = sent(cognito, operation)
+    (request,) = sent(service.cognito, operation)
     assert reply.status < 300
     assert "SecretHash" not in request.body
 
 
 @each_operation
 def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
-    operation: Operation, invoke: Invoke
+    operation: Operation, service: Service
 ) -> None:
-    log = invoke(operation).log
+    log = service.invoke(operation).log
 
     assert log["level"] == "INFO"
     assert (log["message"], log["operation"]) == (operation.log_message, operation.id)
@@ -170,20 +166,14 @@ def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:
 @pytest.mark.parametrize(("cognito_takes", "lasts"), [(0.0, 0.0), (0.25, 2.0), (2.5, 4.0)])
 @pytest.mark.parametrize("error", ["UserNotFoundException", "TooManyRequestsException"])
 def test_a_refusal_of_cognito_waits_for_the_next_multiple_of_the_interval(
-    error: str,
-    cognito_takes: float,
-    lasts: float,
-    cognito: CognitoFront,
-    configure: Configure,
-    clock: Clock,
-    invoke: Invoke,
+    error: str, cognito_takes: float, lasts: float, service: Service
 ) -> None:
-    configure(response_interval=2.0)
-    cognito.respond = after(clock, cognito_takes, error)
+    service.configure(response_interval=2.0)
+    service.cognito.respond = after(service.clock, cognito_takes, error)
 
-    reply = invoke(CONFIRM)
+    reply = service.invoke(CONFIRM)
 
-    assert clock.now - NOW == lasts
+    assert service.clock.now - NOW == lasts
     assert reply.log["duration"] == cognito_takes, "it is the function's own time"
 
 
@@ -197,20 +187,15 @@ def test_a_refusal_of_cognito_waits_for_the_next_multiple_of_the_interval(
     ],
     ids=["success", "malformed", "weak password", "revealed"],
 )
-def test_nothing_else_waits(
-    raw: str | None,
-    changes: dict[str, Any],
-    cognito: CognitoFront,
-    configure: Configure,
-    clock: Clock,
-    invoke: Invoke,
-) -> None:
-    configure(response_interval=2.0, **changes)
-    cognito.respond = after(clock, 0.25, "UserNotFoundException" if changes else None)
+def test_nothing_else_waits(raw: str | None, changes: dict[str, Any], service: Service) -> None:
+    service.configure(response_interval=2.0, **changes)
+    service.cognito.respond = after(
+        service.clock, 0.25, "UserNotFoundException" if changes else None
+    )
 
-    invoke(CONFIRM, raw=raw)
+    service.invoke(CONFIRM, raw=raw)
 
-    assert clock.now - NOW in {0.0, 0.25}
+    assert service.clock.now - NOW in {0.0, 0.25}
 
 
 @public
@@ -218,18 +203,13 @@ def test_nothing_else_waits(
     ("threat_protection", "data"), [(True, {"IpAddress": "192.0.2.7"}), (False, None)]
 )
 def test_tells_cognito_the_callers_address_where_it_rates_risks(
-    operation: Operation,
-    threat_protection: bool,
-    data: dict[str, str] | None,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    operation: Operation, threat_protection: bool, data: dict[str, str] | None, service: Service
 ) -> None:
-    configure(threat_protection=threat_protection)
+    service.configure(threat_protection=threat_protection)
 
-    invoke(operation, headers={"X-Forwarded-For": "203.0.113.9"})
+    service.invoke(operation, headers={"X-Forwarded-For": "203.0.113.9"})
 
-    (request,) = sent(cognito, operation)
+    (request,) = sent(service.cognito, operation)
     assert request.body.get("UserContextData") == data
 
 
@@ -243,41 +223,35 @@ def test_the_log_knows_a_user_again_but_not_by_name(invoke: Invoke) -> None:
 
 
 @each_operation
-def test_a_start_reads_what_the_first_request_needs(
-    operation: Operation, cognito: CognitoFront, configure: Configure, service: Service
-) -> None:
-    configure(breach_endpoint="https://127.0.0.1:9/range", event_bus_name="the-bus")
+def test_a_start_reads_what_the_first_request_needs(operation: Operation, service: Service) -> None:
+    service.configure(breach_endpoint="https://127.0.0.1:9/range", event_bus_name="the-bus")
     service.deployment.handler(operation).start()
 
-    read = [request.action for request in cognito.requests]
+    read = [request.action for request in service.cognito.requests]
     actions = [one.name for one in of_operation(operation, service.deployment.settings)]
     assert read == [action for action in actions if action.startswith("Describe")]
-    cognito.reset()
+    service.cognito.reset()
     service.invoke(operation)
-    assert not [r for r in cognito.requests if r.action.startswith("Describe")]
+    assert not [r for r in service.cognito.requests if r.action.startswith("Describe")]
 
 
 @each_operation
-def test_a_start_survives_what_it_cannot_read(
-    operation: Operation, cognito: CognitoFront, service: Service
-) -> None:
+def test_a_start_survives_what_it_cannot_read(operation: Operation, service: Service) -> None:
     for action in ("DescribeUserPoolClient", "DescribeUserPool"):
-        cognito.answer(action, error="TooManyRequestsException", times=1)
+        service.cognito.answer(action, error="TooManyRequestsException", times=1)
 
     service.deployment.handler(operation).start()
 
-    cognito.reset()
+    service.cognito.reset()
     assert service.invoke(operation).status < 300
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
-def test_names_users_without_a_call_of_cognito(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
+def test_names_users_without_a_call_of_cognito(operation: Operation, service: Service) -> None:
     for action in of_operation(operation, SETTINGS):
-        cognito.answer(action.name, error="AccessDeniedException")
+        service.cognito.answer(action.name, error="AccessDeniedException")
 
-    assert len(invoke(operation).log["user"]) == 64
+    assert len(service.invoke(operation).log["user"]) == 64
 
 
 def test_an_update_never_reads_the_client_secret(cognito: CognitoFront, invoke: Invoke) -> None:

@@ -9,11 +9,12 @@ from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, NOW, Clock, Reply
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.support.invocation import BODIES, NOW, Reply
+from tests.unit.conftest import Invoke, Service, sent
 from tests.unit.test_limits import NAME, WRONG
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
+pytestmark = pytest.mark.usefixtures("dynamodb")
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
@@ -23,36 +24,31 @@ def repeatable(invoke: Invoke, operation: Operation, key: str = KEY, **changes: 
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
-def test_a_repeat_gets_the_first_answer(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    first = repeatable(invoke, operation)
-    cognito.answer(operation.action, error="ExpiredCodeException")
+def test_a_repeat_gets_the_first_answer(operation: Operation, service: Service) -> None:
+    first = repeatable(service.invoke, operation)
+    service.cognito.answer(operation.action, error="ExpiredCodeException")
 
-    second = repeatable(invoke, operation)
+    second = repeatable(service.invoke, operation)
 
     assert first[:3] == second[:3]
-    assert (second.status, len(sent(cognito, operation))) == (204, 1)
+    assert (second.status, len(sent(service.cognito, operation))) == (204, 1)
     assert ("repeated" in first.log, second.log["repeated"]) == (False, True)
-    assert [r.action for r in cognito.requests].count("AdminUserGlobalSignOut") == (
+    assert [r.action for r in service.cognito.requests].count("AdminUserGlobalSignOut") == (
         operation is CONFIRM
     )
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_without_the_header_nothing_is_kept(
-    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+    operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    invoke(operation)
-    invoke(operation)
+    service.invoke(operation)
+    service.invoke(operation)
 
-    assert len(sent(cognito, operation)) == 2
+    assert len(sent(service.cognito, operation)) == 2
     assert dynamodb.scan(TableName=NAME)["Count"] == 0
 
 
-@pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize(
     "change",
     [
@@ -62,43 +58,35 @@ def test_without_the_header_nothing_is_kept(
     ],
     ids=["key", "body", "user"],
 )
-def test_another_request_is_no_repeat(
-    change: dict[str, Any], cognito: CognitoFront, invoke: Invoke
-) -> None:
-    repeatable(invoke, CONFIRM)
+def test_another_request_is_no_repeat(change: dict[str, Any], service: Service) -> None:
+    repeatable(service.invoke, CONFIRM)
 
-    repeatable(invoke, CONFIRM, **change)
+    repeatable(service.invoke, CONFIRM, **change)
 
-    assert len(sent(cognito, CONFIRM)) == 2
+    assert len(sent(service.cognito, CONFIRM)) == 2
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
-def test_a_definite_failure_is_not_kept(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer(operation.action, error="NotAuthorizedException", message=WRONG, times=1)
-    first = repeatable(invoke, operation)
+def test_a_definite_failure_is_not_kept(operation: Operation, service: Service) -> None:
+    service.cognito.answer(operation.action, error="NotAuthorizedException", message=WRONG, times=1)
+    first = repeatable(service.invoke, operation)
 
-    second = repeatable(invoke, operation)
+    second = repeatable(service.invoke, operation)
 
     assert (first.status >= 400, second.status) == (True, 204)
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
-def test_an_unknown_outcome_is_kept_and_says_so(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer(operation.action, reset=True, forward=True, times=1)
-    first = repeatable(invoke, operation)
+def test_an_unknown_outcome_is_kept_and_says_so(operation: Operation, service: Service) -> None:
+    service.cognito.answer(operation.action, reset=True, forward=True, times=1)
+    first = repeatable(service.invoke, operation)
 
-    second = repeatable(invoke, operation)
+    second = repeatable(service.invoke, operation)
 
     assert_is_problem(first, 504, "InternalErrorException")
     assert first[:3] == second[:3]
     assert "try to sign in" in second.body["recoverySuggestion"]
-    assert len(sent(cognito, operation)) == 1
+    assert len(sent(service.cognito, operation)) == 1
 
 
 def interrupt(dynamodb: DynamoDBClient, until: float) -> None:
@@ -111,48 +99,45 @@ def interrupt(dynamodb: DynamoDBClient, until: float) -> None:
 
 @changing
 def test_a_repeat_of_a_request_in_progress_is_told_to_wait(
-    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+    operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    repeatable(invoke, operation)
+    repeatable(service.invoke, operation)
     interrupt(dynamodb, until=NOW + 20)
 
-    reply = repeatable(invoke, operation)
+    reply = repeatable(service.invoke, operation)
 
     assert_is_problem(reply, 409, "RequestInProgressException")
-    assert len(sent(cognito, operation)) == 1
+    assert len(sent(service.cognito, operation)) == 1
 
 
 @changing
 def test_the_guarantee_ends_with_the_time_of_a_function_that_was_killed(
-    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+    operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    repeatable(invoke, operation)
+    repeatable(service.invoke, operation)
     interrupt(dynamodb, until=NOW - 1)
 
-    assert repeatable(invoke, operation).status == 204
-    assert len(sent(cognito, operation)) == 2
+    assert repeatable(service.invoke, operation).status == 204
+    assert len(sent(service.cognito, operation)) == 2
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
-def test_a_table_that_fails_stops_nothing(
-    operation: Operation, cognito: CognitoFront, configure: Configure, invoke: Invoke
-) -> None:
-    configure(table_name="a-table-that-is-not-there")
+def test_a_table_that_fails_stops_nothing(operation: Operation, service: Service) -> None:
+    service.configure(table_name="a-table-that-is-not-there")
 
-    reply = repeatable(invoke, operation)
+    reply = repeatable(service.invoke, operation)
 
-    assert (reply.status, len(sent(cognito, operation))) == (204, 1)
+    assert (reply.status, len(sent(service.cognito, operation))) == (204, 1)
     assert reply.metrics == {"Success", "IdempotencyFailed"}
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
 def test_a_table_that_fails_half_way_undoes_no_answer(
-    fails: bool, dynamodb: DynamoDBClient, cognito: CognitoFront, invoke: Invoke
+    fails: bool, dynamodb: DynamoDBClient, service: Service
 ) -> None:
     """The record in progress is put, and then nothing more can be written."""
     if fails:
-        cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
+        service.cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
 
     def refuse(**_: object) -> None:
         dynamodb.meta.events.unregister("before-parameter-build.dynamodb.UpdateItem", refuse)
@@ -161,20 +146,20 @@ def test_a_table_that_fails_half_way_undoes_no_answer(
     dynamodb.meta.events.register("before-parameter-build.dynamodb.UpdateItem", refuse)
     dynamodb.meta.events.register("before-parameter-build.dynamodb.DeleteItem", refuse)
 
-    reply = repeatable(invoke, UPDATE)
+    reply = repeatable(service.invoke, UPDATE)
 
     assert reply.status == (403 if fails else 204)
     assert "IdempotencyFailed" in reply.metrics
-    assert len(sent(cognito, UPDATE)) == 1
+    assert len(sent(service.cognito, UPDATE)) == 1
 
 
 @changing
 def test_a_repeat_comes_before_the_limits(
-    operation: Operation, dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
+    operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    configure(limits=True)
+    service.configure(limits=True)
 
-    assert {repeatable(invoke, operation).status for _ in range(20)} == {204}
+    assert {repeatable(service.invoke, operation).status for _ in range(20)} == {204}
 
 
 def test_the_table_holds_nothing_of_the_request(dynamodb: DynamoDBClient, invoke: Invoke) -> None:
@@ -194,44 +179,38 @@ def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> No
 
 
 @changing
-@pytest.mark.usefixtures("dynamodb")
 def test_a_repeat_is_not_judged_by_a_policy_that_came_later(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, clock: Clock
+    operation: Operation, service: Service
 ) -> None:
-    repeatable(invoke, operation)
+    repeatable(service.invoke, operation)
     stricter = {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 99}}}}
-    cognito.answer("DescribeUserPool", body=stricter)
-    clock.now += POLICY_LIFETIME
+    service.cognito.answer("DescribeUserPool", body=stricter)
+    service.clock.now += POLICY_LIFETIME
 
-    assert repeatable(invoke, operation).status == 204
+    assert repeatable(service.invoke, operation).status == 204
 
 
-@pytest.mark.usefixtures("dynamodb")
 def test_a_request_that_is_padded_is_in_progress_for_as_long(
-    cognito: CognitoFront,
-    configure: Configure,
-    clock: Clock,
-    invoke: Invoke,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     """Or else a second request would find out when Cognito answered."""
-    configure(response_interval=5.0)
-    cognito.answer(CONFIRM.action, error="UserNotFoundException")
+    service.configure(response_interval=5.0)
+    service.cognito.answer(CONFIRM.action, error="UserNotFoundException")
     meanwhile: list[int] = []
 
     def sleep(_: float) -> None:
         if not meanwhile:
-            meanwhile.append(repeatable(invoke, CONFIRM).status)
+            meanwhile.append(repeatable(service.invoke, CONFIRM).status)
 
-    monkeypatch.setattr(clock, "sleep", sleep)
+    monkeypatch.setattr(service.clock, "sleep", sleep)
 
-    assert repeatable(invoke, CONFIRM).status == 400
+    assert repeatable(service.invoke, CONFIRM).status == 400
     assert meanwhile == [409]
 
 
 @changing
 def test_a_request_whose_stored_item_got_no_answer_does_not_meet_itself(
-    operation: Operation, cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke
+    operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
     """botocore repeats a call whose response is lost, although the table has acted."""
     puts: list[int] = []
@@ -242,9 +221,9 @@ def test_a_request_whose_stored_item_got_no_answer_does_not_meet_itself(
 
     dynamodb.meta.events.register("needs-retry.dynamodb.PutItem", lose_the_first)
     try:
-        reply = repeatable(invoke, operation)
+        reply = repeatable(service.invoke, operation)
     finally:
         dynamodb.meta.events.unregister("needs-retry.dynamodb.PutItem", lose_the_first)
 
     assert puts == [1, 2]
-    assert (reply.status, len(sent(cognito, operation))) == (204, 1)
+    assert (reply.status, len(sent(service.cognito, operation))) == (204, 1)

@@ -23,6 +23,7 @@ RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
 NAME = SETTINGS.table_name
 WRONG = "Incorrect username or password."
+pytestmark = pytest.mark.usefixtures("limited")
 
 
 @pytest.fixture
@@ -51,24 +52,26 @@ def from_address(address: str) -> dict[str, Any]:
     return {"requestContext": {"requestId": "r", "identity": {"sourceIp": address}}}
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize(("operation", "limit"), [(RESET, 5), (CONFIRM, 10), (UPDATE, 10)], ids=ids)
 def test_allows_the_limit_and_then_says_when_to_try_again(
-    operation: Operation, limit: int, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, limit: int, service: Service
 ) -> None:
-    statuses = [invoke(operation).status for _ in range(limit)]
+    statuses = [service.invoke(operation).status for _ in range(limit)]
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     assert set(statuses) <= {200, 204}
     assert (reply.status, reply.body["code"]) == (429, "LimitExceededException")
     assert 0 < int(reply.headers["Retry-After"]) <= 3600
     assert reply.log["cause"] == "AttemptsLimit"
-    done = cognito.take("SendMessage") if operation.queued else sent(cognito, operation)
+    done = (
+        service.cognito.take("SendMessage")
+        if operation.queued
+        else sent(service.cognito, operation)
+    )
     assert len(done) == limit
 
 
-@pytest.mark.usefixtures("limited")
 def test_tells_the_true_time_to_the_end_of_the_window(clock: Clock, invoke: Invoke) -> None:
     *_, refused = (invoke(RESET) for _ in range(6))
 
@@ -78,27 +81,14 @@ def test_tells_the_true_time_to_the_end_of_the_window(clock: Clock, invoke: Invo
     assert [invoke(RESET).status for _ in range(6)] == [200] * 5 + [429]
 
 
-@pytest.mark.usefixtures("limited")
-def test_limits_an_unknown_user_like_a_known_one(cognito: CognitoFront, invoke: Invoke) -> None:
-    known = [invoke(RESET, {"username": "known@example.com"})[:1] for _ in range(7)]
-    cognito.answer("ForgotPassword", error="UserNotFoundException")
-    unknown = [invoke(RESET, {"username": "nobody@example.com"})[:1] for _ in range(7)]
+def test_counts_a_wrong_old_password_wherever_it_is_tried(service: Service) -> None:
+    service.cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
 
-    assert known == unknown
-
-
-@pytest.mark.usefixtures("limited")
-def test_counts_a_wrong_old_password_wherever_it_is_tried(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
-
-    statuses = [invoke(UPDATE).status for _ in range(11)]
+    statuses = [service.invoke(UPDATE).status for _ in range(11)]
 
     assert statuses == [403] * 10 + [429]
 
 
-@pytest.mark.usefixtures("limited")
 def test_nobody_is_locked_out_from_another_address(invoke: Invoke) -> None:
     for _ in range(6):
         refused = invoke(RESET, **from_address("192.0.2.1")).status
@@ -107,7 +97,6 @@ def test_nobody_is_locked_out_from_another_address(invoke: Invoke) -> None:
     assert invoke(RESET, **from_address("192.0.2.2")).status == 200
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize(
     ("addresses", "limit"),
     [
@@ -120,12 +109,14 @@ def test_nobody_is_locked_out_from_another_address(invoke: Invoke) -> None:
     ids=["an address", "a /64", "a /48", "many networks", "many addresses"],
 )
 def test_a_network_has_a_limit_over_all_names(
-    addresses: list[str], limit: int | None, configure: Configure, invoke: Invoke
+    addresses: list[str], limit: int | None, service: Service
 ) -> None:
-    configure(limits=True, attempts_per_address=6, attempts_per_network=8)
+    service.configure(limits=True, attempts_per_address=6, attempts_per_network=8)
 
     replies = [
-        invoke(RESET, {"username": f"user{n}"}, **from_address(addresses[n % len(addresses)]))
+        service.invoke(
+            RESET, {"username": f"user{n}"}, **from_address(addresses[n % len(addresses)])
+        )
         for n in range(10)
     ]
 
@@ -138,13 +129,10 @@ def test_a_network_has_a_limit_over_all_names(
         assert 0 < int(reply.headers["Retry-After"]) <= 3600
 
 
-@pytest.mark.usefixtures("limited")
-def test_the_limits_and_the_widths_of_networks_are_settings(
-    configure: Configure, invoke: Invoke
-) -> None:
+def test_the_limits_and_the_widths_of_networks_are_settings(service: Service) -> None:
     def refusals(*addresses: str, **changes: Any) -> list[int]:
-        configure(limits=True, pseudonym_key=str(changes), **changes)
-        replies = [invoke(RESET, **from_address(address)) for address in addresses]
+        service.configure(limits=True, pseudonym_key=str(changes), **changes)
+        replies = [service.invoke(RESET, **from_address(address)) for address in addresses]
         return [n for n, reply in enumerate(replies) if reply.status == 429]
 
     assert refusals(*["192.0.2.3"] * 3, reset_password_attempts=2) == [2]
@@ -156,33 +144,29 @@ def test_the_limits_and_the_widths_of_networks_are_settings(
     assert refusals(*same_40, attempts_per_network=1, ipv6_network_prefix=40) == [1]
 
 
-@pytest.mark.usefixtures("limited")
-def test_only_refused_confirmations_count_against_a_network(
-    configure: Configure, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    configure(limits=True, attempts_per_address=3, attempts_per_network=4)
+def test_only_refused_confirmations_count_against_a_network(service: Service) -> None:
+    service.configure(limits=True, attempts_per_address=3, attempts_per_network=4)
 
     def confirm(subnet: int, n: int) -> int:
         body = BODIES[CONFIRM] | {"username": f"user{n}"}
-        return invoke(CONFIRM, body, **from_address(f"2001:db8:0:{subnet}::1")).status
+        return service.invoke(CONFIRM, body, **from_address(f"2001:db8:0:{subnet}::1")).status
 
     assert [confirm(0, n) for n in range(6)] == [204] * 6
-    cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
+    service.cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
     assert [confirm(0, n) for n in range(4)] == [400] * 3 + [429]
     assert [confirm(1, n) for n in range(2)] == [400, 429]
 
 
-@pytest.mark.usefixtures("limited")
 def test_a_success_counts_for_its_user(invoke: Invoke) -> None:
     """Otherwise each right code would buy another guess."""
     assert [invoke(CONFIRM).status for _ in range(11)] == [204] * 10 + [429]
 
 
 def test_a_success_holds_even_if_the_table_cannot_give_the_count_back(
-    limited: DynamoDBClient, invoke: Invoke
+    limited: DynamoDBClient, service: Service
 ) -> None:
     with asked(limited, refuse="0") as updates:
-        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
+        reply = service.invoke(CONFIRM, **from_address("2001:db8::1"))
 
     assert (reply.status, reply.metrics) == (204, {"Success", "LimitsFailed"})
     assert len(updates) == 3 + 1
@@ -194,66 +178,57 @@ def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
     return [json.loads(one["Detail"]) for one in told]
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 def test_an_account_that_is_refused_again_and_again_is_told_about_once(
-    operation: Operation,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
+    operation: Operation, service: Service
 ) -> None:
-    configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
+    service.configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
     addresses = cycle([from_address("192.0.2.1"), from_address("192.0.2.2")])
 
     def be_refused(times: int) -> None:
         while times:
             times -= (
-                invoke(operation, **{} if operation.signed_in else next(addresses)).status == 429
+                service.invoke(operation, **{} if operation.signed_in else next(addresses)).status
+                == 429
             )
         service.work()
 
     be_refused(REFUSALS_BEFORE_EVENT - 1)
-    assert repeated(cognito) == []
+    assert repeated(service.cognito) == []
     be_refused(1)
     be_refused(REFUSALS_BEFORE_EVENT)
 
-    (detail,) = repeated(cognito)
+    (detail,) = repeated(service.cognito)
     name = {"sub": SUB} if operation.signed_in else {"username": USERNAME}
     assert name.items() <= detail.items()
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize("bus", ["", "the-bus"])
 def test_such_an_account_is_told_about_without_the_queue_too_if_there_is_a_bus(
-    bus: str, cognito: CognitoFront, configure: Configure, invoke: Invoke
+    bus: str, service: Service
 ) -> None:
-    configure(limits=True, event_bus_name=bus, update_password_attempts=1)
-    cognito.answer("SendMessage", error="RequestThrottled")
+    service.configure(limits=True, event_bus_name=bus, update_password_attempts=1)
+    service.cognito.answer("SendMessage", error="RequestThrottled")
 
     for _ in range(1 + REFUSALS_BEFORE_EVENT):
-        invoke(UPDATE)
+        service.invoke(UPDATE)
 
-    assert len(repeated(cognito)) == bool(bus)
-    assert ("SendMessage" in {request.action for request in cognito.requests}) == bool(bus)
+    assert len(repeated(service.cognito)) == bool(bus)
+    assert ("SendMessage" in {request.action for request in service.cognito.requests}) == bool(bus)
 
 
-@pytest.mark.usefixtures("limited")
-def test_no_event_names_an_account_for_what_its_network_did(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(
+def test_no_event_names_an_account_for_what_its_network_did(service: Service) -> None:
+    service.configure(
         limits=True, event_bus_name="the-bus", attempts_per_address=1, reset_password_attempts=50
     )
 
-    statuses = [invoke(RESET).status for _ in range(REFUSALS_BEFORE_EVENT + 1)]
+    statuses = [service.invoke(RESET).status for _ in range(REFUSALS_BEFORE_EVENT + 1)]
     service.work()
 
     assert statuses == [200] + [429] * REFUSALS_BEFORE_EVENT
-    assert repeated(cognito) == []
+    assert repeated(service.cognito) == []
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize(
     ("names", "addresses"),
     [
@@ -264,10 +239,10 @@ def test_no_event_names_an_account_for_what_its_network_did(
     ],
 )
 def test_counts_what_is_the_same_together(
-    names: list[str], addresses: list[str], invoke: Invoke
+    names: list[str], addresses: list[str], service: Service
 ) -> None:
     statuses = [
-        invoke(
+        service.invoke(
             RESET,
             {"username": names[n % len(names)]},
             **from_address(addresses[n % len(addresses)]),
@@ -279,10 +254,10 @@ def test_counts_what_is_the_same_together(
 
 
 def test_the_table_holds_neither_a_name_nor_an_address(
-    limited: DynamoDBClient, invoke: Invoke
+    limited: DynamoDBClient, service: Service
 ) -> None:
-    invoke(CONFIRM)
-    invoke(RESET)
+    service.invoke(CONFIRM)
+    service.invoke(RESET)
 
     items = limited.scan(TableName=NAME)["Items"]
 
@@ -292,12 +267,10 @@ def test_the_table_holds_neither_a_name_nor_an_address(
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
-def test_continues_without_the_table(
-    operation: Operation, dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
-) -> None:
-    configure(limits=True, table_name="a-table-that-is-not-there")
+def test_continues_without_the_table(operation: Operation, service: Service) -> None:
+    service.configure(limits=True, table_name="a-table-that-is-not-there")
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     assert reply.status in {200, 204}
     assert reply.metrics == {"Success", "LimitsFailed"}
@@ -305,30 +278,29 @@ def test_continues_without_the_table(
 
 
 def test_a_table_that_failed_is_not_asked_again_in_the_same_request(
-    dynamodb: DynamoDBClient, configure: Configure, invoke: Invoke
+    dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    configure(limits=True, table_name="a-table-that-is-not-there")
+    service.configure(limits=True, table_name="a-table-that-is-not-there")
 
     with asked(dynamodb) as updates:
-        reply = invoke(CONFIRM, **from_address("2001:db8::1"))
+        reply = service.invoke(CONFIRM, **from_address("2001:db8::1"))
 
     assert (reply.status, len(updates)) == (204, 1)
 
 
 def test_a_refusal_holds_even_if_the_table_cannot_count_it(
-    limited: DynamoDBClient, invoke: Invoke
+    limited: DynamoDBClient, service: Service
 ) -> None:
     for _ in range(5):
-        invoke(RESET)
+        service.invoke(RESET)
 
     with asked(limited, refuse=str(REFUSALS_BEFORE_EVENT)) as updates:
-        reply = invoke(RESET)
+        reply = service.invoke(RESET)
 
     assert (reply.status, len(updates)) == (429, 2)
     assert reply.metrics == {"LimitExceededException", "AttemptsLimit", "LimitsFailed"}
 
 
-@pytest.mark.usefixtures("limited")
 def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
     for _ in range(10):
         invoke(CONFIRM, raw=json.dumps(BODIES[CONFIRM] | {"newPassword": "short"}))
@@ -341,7 +313,6 @@ def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
     assert invoke(CONFIRM).status == 204
 
 
-@pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize(
     ("operation", "action", "error", "status"),
     [
@@ -352,19 +323,14 @@ def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
     ids=ids,
 )
 def test_what_was_not_carried_out_is_no_attempt(
-    operation: Operation,
-    action: str,
-    error: str,
-    status: int,
-    cognito: CognitoFront,
-    invoke: Invoke,
+    operation: Operation, action: str, error: str, status: int, service: Service
 ) -> None:
-    cognito.answer(action, error=error)
+    service.cognito.answer(action, error=error)
 
-    replies = [invoke(operation) for _ in range(operation.attempts_per_hour + 1)]
-    cognito.reset()
+    replies = [service.invoke(operation) for _ in range(operation.attempts_per_hour + 1)]
+    service.cognito.reset()
 
     assert {(reply.status, "AttemptsLimit" in reply.metrics) for reply in replies} == {
         (status, False)
     }
-    assert invoke(operation).status < 300
+    assert service.invoke(operation).status < 300

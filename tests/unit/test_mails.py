@@ -10,8 +10,8 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.operations import WORKER_TIMEOUT, Operation
 from functions.worker.mails import LANGUAGES, read_texts
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import NOW, SETTINGS, Clock, make_message
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.support.invocation import NOW, SETTINGS, make_message
+from tests.unit.conftest import Configure, Service
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 FROM = "no-reply@example.com"
@@ -54,14 +54,14 @@ def mailing(configure: Configure, dynamodb: DynamoDBClient) -> None:
 
 @changing
 def test_a_change_is_mailed_to_its_user_after_the_response(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
+    operation: Operation, service: Service
 ) -> None:
-    reply = invoke(operation)
-    assert (reply.status, mails(cognito)) == (204, [])
+    reply = service.invoke(operation)
+    assert (reply.status, mails(service.cognito)) == (204, [])
 
     work = service.work()
 
-    (mail,) = mails(cognito)
+    (mail,) = mails(service.cognito)
     assert (work.metrics, work.log["task"]) == ({"Success"}, "mail_change")
     assert mail["FromEmailAddress"] == FROM
     assert mail["Destination"] == {"ToAddresses": ["demo@example.com"]}
@@ -72,74 +72,55 @@ def test_a_change_is_mailed_to_its_user_after_the_response(
 
 @changing
 def test_no_mail_is_sent_for_a_change_that_was_refused_or_without_a_sender(
-    operation: Operation,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
+    operation: Operation, service: Service
 ) -> None:
-    cognito.answer(operation.action, error="NotAuthorizedException", times=1)
-    invoke(operation)
-    service.work()
-    configure()
-    invoke(operation)
-    service.work()
+    service.cognito.answer(operation.action, error="NotAuthorizedException", times=1)
+    service.finish(operation)
+    service.configure()
+    service.finish(operation)
 
-    assert mails(cognito) == []
+    assert mails(service.cognito) == []
 
 
-def test_a_change_of_unknown_outcome_is_mailed_once_it_shows(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("ChangePassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
-    invoke(UPDATE)
-    service.work()
+def test_a_change_of_unknown_outcome_is_mailed_once_it_shows(service: Service) -> None:
+    service.cognito.answer("ChangePassword", reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
+    service.finish(UPDATE)
 
-    assert len(mails(cognito)) == 1
+    assert len(mails(service.cognito)) == 1
 
 
-def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
-    invoke(UPDATE)
+def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
+    work = service.finish(UPDATE)
 
-    work = service.work()
-
-    assert (mails(cognito), work.body["batchItemFailures"]) == ([], [])
+    assert (mails(service.cognito), work.body["batchItemFailures"]) == ([], [])
     assert "NoVerifiedAddress" in work.metrics
 
 
-def test_a_user_who_is_gone_gets_no_mail(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", error="UserNotFoundException")
-    invoke(UPDATE)
-
-    assert service.work().metrics == {"Success"}
-    assert mails(cognito) == []
+def test_a_user_who_is_gone_gets_no_mail(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    assert service.finish(UPDATE).metrics == {"Success"}
+    assert mails(service.cognito) == []
 
 
-def test_a_message_that_comes_twice_mails_once(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(UPDATE)
-    message = queued(cognito)
+def test_a_message_that_comes_twice_mails_once(service: Service) -> None:
+    service.invoke(UPDATE)
+    message = queued(service.cognito)
     for _ in range(2):
         assert service.deployment.work(message).metrics == {"Success"}
 
-    assert len(mails(cognito)) == 1
+    assert len(mails(service.cognito)) == 1
 
 
 def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
-    cognito: CognitoFront, invoke: Invoke, service: Service
+    service: Service,
 ) -> None:
     for _ in range(2):
-        invoke(UPDATE)
-        service.work()
+        service.finish(UPDATE)
+        service.clock.now += 0.001
 
-    assert len(mails(cognito)) == 2
+    assert len(mails(service.cognito)) == 2
 
 
 @pytest.mark.parametrize(
@@ -151,67 +132,56 @@ def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
     ],
 )
 def test_a_mail_that_failed_is_sent_later(
-    trouble: dict[str, Any], cause: str, cognito: CognitoFront, invoke: Invoke, service: Service
+    trouble: dict[str, Any], cause: str, service: Service
 ) -> None:
-    cognito.answer("SendEmail", **trouble, times=1)
-    cognito.answer("SendEmail", body={"MessageId": "a-mail"})
-    invoke(UPDATE)
-    message = queued(cognito)
+    service.cognito.answer("SendEmail", **trouble, times=1)
+    service.cognito.answer("SendEmail", body={"MessageId": "a-mail"})
+    service.invoke(UPDATE)
+    message = queued(service.cognito)
     failed = service.deployment.work(message)
     service.deployment.work(message)
 
     assert failed.metrics >= {cause, "Retried"}
-    assert len(mails(cognito)) == 2
+    assert len(mails(service.cognito)) == 2
 
 
 def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
-    cognito: CognitoFront,
-    dynamodb: DynamoDBClient,
-    invoke: Invoke,
-    service: Service,
-    clock: Clock,
+    dynamodb: DynamoDBClient, service: Service
 ) -> None:
-    invoke(UPDATE)
-    message = queued(cognito)
+    service.invoke(UPDATE)
+    message = queued(service.cognito)
     service.deployment.work(message)
     forget_the_end_of_tasks(dynamodb)
     assert "RequestInProgressException" in service.deployment.work(message).metrics
-    clock.now += WORKER_TIMEOUT + 1
+    service.clock.now += WORKER_TIMEOUT + 1
     service.deployment.work(message)
 
-    assert len(mails(cognito)) == 2
+    assert len(mails(service.cognito)) == 2
 
 
-def test_an_address_that_ses_refuses_is_given_up(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("SendEmail", error="BadRequestException")
-    invoke(UPDATE)
-
-    assert service.work().body["batchItemFailures"] == []
+def test_an_address_that_ses_refuses_is_given_up(service: Service) -> None:
+    service.cognito.answer("SendEmail", error="BadRequestException")
+    assert service.finish(UPDATE).body["batchItemFailures"] == []
 
 
-def test_a_table_that_fails_stops_no_mail(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(mail_from=FROM, table_name="a-table-that-is-not-there")
-    invoke(UPDATE)
-    work = service.work()
+def test_a_table_that_fails_stops_no_mail(service: Service) -> None:
+    service.configure(mail_from=FROM, table_name="a-table-that-is-not-there")
+    work = service.finish(UPDATE)
 
-    assert len(mails(cognito)) == 1
+    assert len(mails(service.cognito)) == 1
     assert work.metrics == {"Success", "IdempotencyFailed"}
 
 
 def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
-    cognito: CognitoFront, dynamodb: DynamoDBClient, invoke: Invoke, service: Service
+    dynamodb: DynamoDBClient, service: Service
 ) -> None:
     def respond(action: str, _: object) -> dict[str, Any]:
         if action == "SendEmail":
             dynamodb.delete_table(TableName=SETTINGS.table_name)
         return make_user() | {"MessageId": "a-mail"}
 
-    invoke(UPDATE)
-    cognito.respond = respond
+    service.invoke(UPDATE)
+    service.cognito.respond = respond
 
     assert service.work().metrics == {"Success", "IdempotencyFailed"}
 
@@ -220,14 +190,11 @@ def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
     ("locale", "language"),
     [("de-AT", "de"), ("pt_BR", "pt"), ("JA", "ja"), ("xx", "en"), ("../en", "en"), ("", "en")],
 )
-def test_a_mail_is_in_the_users_language(
-    locale: str, language: str, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("AdminGetUser", body=make_user(locale=locale))
-    invoke(UPDATE)
-    service.work()
+def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=make_user(locale=locale))
+    service.finish(UPDATE)
 
-    (mail,) = mails(cognito)
+    (mail,) = mails(service.cognito)
     simple = mail["Content"]["Simple"]
     assert simple["Subject"]["Data"] == TEXTS[language]["passwordChanged"][0]
     assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
@@ -246,21 +213,18 @@ def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
     assert [texts for texts in TEXTS.values() if shape(texts) != shape(TEXTS["en"])] == []
 
 
-def test_a_mail_says_where_help_is_and_its_settings_reach_ses(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
+def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) -> None:
     url = "https://example.com/help?a=1&b=2"
-    configure(
+    service.configure(
         mail_from=FROM,
         mail_name="Müller & Co",
         mail_reply_to="help@example.com",
         mail_configuration_set="passwords",
         support_url=url,
     )
-    invoke(UPDATE)
-    service.work()
+    service.finish(UPDATE)
 
-    (mail,) = mails(cognito)
+    (mail,) = mails(service.cognito)
     assert mail["FromEmailAddress"] == f"=?utf-8?b?TcO8bGxlciAmIENv?= <{FROM}>"
     assert mail["Content"]["Simple"]["Subject"]["Data"].startswith("Müller & Co: ")
     assert mail["ReplyToAddresses"] == ["help@example.com"]

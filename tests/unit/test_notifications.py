@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 
 from functions.operations import Operation
+from tests.support.contract import ids
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.conftest import Configure, Service
 
-RESET, CONFIRM, UPDATE = (
-    Operation.RESET_PASSWORD,
-    Operation.CONFIRM_RESET_PASSWORD,
-    Operation.UPDATE_PASSWORD,
-)
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
+pytestmark = pytest.mark.usefixtures("bus")
 changing = pytest.mark.parametrize(
     "operation", [one for one in Operation if one.changes_password], ids=lambda one: one.id
 )
@@ -39,20 +38,14 @@ def put(cognito: CognitoFront) -> list[dict[str, Any]]:
     ],
     ids=["confirm", "update"],
 )
-@pytest.mark.usefixtures("bus")
 def test_a_changed_password_is_announced_once_without_a_secret(
-    operation: Operation,
-    detail_type: str,
-    user: dict[str, str],
-    cognito: CognitoFront,
-    invoke: Invoke,
-    service: Service,
+    operation: Operation, detail_type: str, user: dict[str, str], service: Service
 ) -> None:
-    reply = invoke(operation)
-    assert put(cognito) == []
+    reply = service.invoke(operation)
+    assert put(service.cognito) == []
     work = service.work()
 
-    (entry,) = put(cognito)
+    (entry,) = put(service.cognito)
     assert reply.metrics == work.metrics == {"Success"}
     assert json.loads(entry.pop("Detail")) == user | {
         "userPoolId": service.deployment.settings.user_pool_id,
@@ -67,27 +60,26 @@ def test_a_changed_password_is_announced_once_without_a_secret(
     }
 
 
-@pytest.mark.usefixtures("bus")
-def test_a_mere_request_is_not_announced(
-    cognito: CognitoFront, invoke: Invoke, service: Service
+@pytest.mark.parametrize(
+    ("operation", "bus", "error"),
+    [
+        (RESET, "the-bus", None),
+        (CONFIRM, "the-bus", "NotAuthorizedException"),
+        (UPDATE, "the-bus", "NotAuthorizedException"),
+        (CONFIRM, "", None),
+        (UPDATE, "", None),
+    ],
+    ids=ids,
+)
+def test_nothing_is_announced_for_a_mere_request_or_a_failure_or_without_a_bus(
+    operation: Operation, bus: str, error: str | None, service: Service
 ) -> None:
-    invoke(RESET)
-    service.work()
+    service.configure(event_bus_name=bus)
+    if error:
+        service.cognito.answer(operation.action, error=error)
+    service.finish(operation)
 
-    assert put(cognito) == []
-
-
-@changing
-@pytest.mark.usefixtures("bus")
-def test_a_failure_is_not_announced(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer(operation.action, error="NotAuthorizedException")
-
-    invoke(operation)
-    service.work()
-
-    assert put(cognito) == []
+    assert put(service.cognito) == []
 
 
 @pytest.mark.parametrize(
@@ -97,12 +89,9 @@ def test_a_failure_is_not_announced(
         {"body": {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}},
     ],
 )
-@pytest.mark.usefixtures("bus")
-def test_an_event_that_cannot_be_put_is_retried(
-    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(UPDATE)
-    cognito.answer("PutEvents", **trouble)
+def test_an_event_that_cannot_be_put_is_retried(trouble: dict[str, Any], service: Service) -> None:
+    service.invoke(UPDATE)
+    service.cognito.answer("PutEvents", **trouble)
 
     work = service.work()
 
@@ -112,40 +101,28 @@ def test_an_event_that_cannot_be_put_is_retried(
 
 @changing
 @pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.usefixtures("bus")
 def test_an_event_that_the_queue_refuses_is_put_at_once(
-    operation: Operation, lost: bool, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, lost: bool, service: Service
 ) -> None:
-    cognito.answer("SendMessage", error="AccessDenied")
+    service.cognito.answer("SendMessage", error="AccessDenied")
     if lost:
-        cognito.answer("PutEvents", error="AccessDeniedException")
+        service.cognito.answer("PutEvents", error="AccessDeniedException")
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
-    assert len(put(cognito)) == 1
+    assert len(put(service.cognito)) == 1
     assert (reply.status, reply.log["level"]) == (204, "ERROR")
     assert reply.metrics == {"Success", "QueueFailed", *(["EventLost"] if lost else [])}
 
 
 @changing
-def test_without_a_bus_nothing_is_put(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(operation)
-    service.work()
-
-    assert put(cognito) == []
-
-
-@changing
-@pytest.mark.usefixtures("bus")
 def test_a_change_of_unknown_outcome_is_announced_once_it_shows(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
+    operation: Operation, service: Service
 ) -> None:
-    cognito.answer(operation.action, reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
+    service.cognito.answer(operation.action, reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
-    assert invoke(operation).status == 504
+    assert service.invoke(operation).status == 504
     service.work()
 
-    assert len(put(cognito)) == 1
+    assert len(put(service.cognito)) == 1

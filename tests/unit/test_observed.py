@@ -12,22 +12,15 @@ from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_f
 from apidocs.openapi import possible_problems
 from functions import outcomes
 from functions.operations import FUNCTIONS, Operation
-from functions.outcomes import OURS
 from functions.records import Degradation, Record
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
-from tests.infra.conftest import synthesize_stage
-from tests.infra.test_observability import (
-    alarms,
-    counted_in_logs,
-    searched,
-    shown_anywhere,
-    watched,
-)
+from tests.infra.conftest import find_in, synthesize_stage
+from tests.infra.test_observability import named, widgets
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, SUB, Reply
-from tests.unit.conftest import Service
+from tests.unit.conftest import Service, mock_table
 from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -96,13 +89,16 @@ class World:
         self.service.configure(event_bus_name="the-bus")
         return self.works(RESET, "AdminGetUser", body=user)
 
+    def without_an_address(self) -> Reply:
+        return self.at_a_dead_end(make_user(email_verified="false"))
+
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)
 
 
 LOGGED = {one.name for one in dataclasses.fields(Record) if "logged" in one.metadata}
-CAUSES = [row.cause for row in OURS]
+CAUSES = [row.cause for row in outcomes.OURS]
 NO_TABLE = {"limits": True, "table_name": "a-table-that-is-not-there"}
 NO_BREACHES = {"breach_endpoint": "http://127.0.0.1:9/range"}
 NOT_AUTHORIZED = "NotAuthorizedException"
@@ -163,46 +159,15 @@ SCENARIOS: dict[str, Scenario] = {
 """A way to each metric and to each member of the log line."""
 
 
-@pytest.fixture
-def world(cognito: CognitoFront, service: Service, dynamodb: Any) -> World:
-    return World(cognito, service)
-
-
-@pytest.mark.parametrize("name", [*CAUSES, *Degradation, "Success", "Hidden", "Retried"])
-def test_a_metric_is_emitted_for_what_it_stands_for(name: str, world: World) -> None:
-    reply = SCENARIOS[name](world)
-
-    assert name in reply.metrics
-    assert (name in reply.log.get("degradations", [])) == (name in set(Degradation))
-
-
-def test_the_log_line_has_every_member_that_is_declared_and_no_other(world: World) -> None:
-    logs = []
-    for scenario in SCENARIOS.values():
-        world.cognito.reset()
-        world.service.configure()
-        logs.append(scenario(world).log)
-
-    powertools = {
-        *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
-        *("function_name", "function_memory_size", "function_arn", "function_request_id"),
-    }
-    assert set().union(*logs) - powertools == {
-        one.name for one in fields(Record) if "logged" in one.metadata
-    }
-
-
-@pytest.fixture
-def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """All that is printed by a run in which everything happens once."""
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
-    reset_cold_start_flag()  # type: ignore[no-untyped-call]
+@pytest.fixture(scope="module")
+def replies(cognito: CognitoFront, service: Service) -> dict[str, Reply]:
+    """The reply of each scenario, in one run in which everything happens once."""
     policy: Scenario = partial(World.sends, operation=Operation.PASSWORD_POLICY)
-    scenarios = [*SCENARIOS.values(), policy]
+    scenarios = SCENARIOS | {"the policy": policy}
     for operation in WITH_BODY:
         possible = possible_problems(operation)
-        scenarios += [
-            partial(
+        scenarios |= {
+            f"{operation.id} {row.cause}": partial(
                 World.works if operation.queued else World.answer,
                 operation=operation,
                 action=operation.action,
@@ -210,13 +175,40 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
             )
             for row in outcomes.COGNITO
             if not row.text and row.problem in possible
-        ]
-    replies = []
-    for scenario in scenarios:
-        world.cognito.reset()
-        world.service.configure()
-        replies.append(scenario(world))
-    return [line for reply in replies for line in reply.lines]
+        }
+    replies = {}
+    reset_cold_start_flag()  # type: ignore[no-untyped-call]
+    with pytest.MonkeyPatch.context() as environment, mock_table():
+        environment.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793")
+        for name, scenario in scenarios.items():
+            cognito.reset()
+            service.configure()
+            replies[name] = scenario(World(cognito, service))
+    return replies
+
+
+@pytest.fixture
+def lines(replies: dict[str, Reply]) -> list[dict[str, Any]]:
+    return [line for reply in replies.values() for line in reply.lines]
+
+
+@pytest.mark.parametrize("name", [*CAUSES, *Degradation, "Success", "Hidden", "Retried"])
+def test_a_metric_is_emitted_for_what_it_stands_for(name: str, replies: dict[str, Reply]) -> None:
+    reply = replies[name]
+
+    assert name in reply.metrics
+    assert (name in reply.log.get("degradations", [])) == (name in set(Degradation))
+
+
+def test_the_log_line_has_every_member_that_is_declared_and_no_other(
+    replies: dict[str, Reply],
+) -> None:
+    powertools = {
+        *("level", "message", "timestamp", "service", "cold_start", "xray_trace_id"),
+        *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+    }
+    logged = set().union(*(reply.log for reply in replies.values()))
+    assert logged - powertools == LOGGED
 
 
 type Series = tuple[str, str, frozenset[tuple[str, str]]]
@@ -247,13 +239,28 @@ def anywhere(of: set[Series]) -> set[tuple[str, str, frozenset[str]]]:
 
 def test_a_metric_that_is_watched_is_one_that_is_emitted(lines: list[dict[str, Any]]) -> None:
     template = synthesize_stage("dev")  # as the handlers here are
-    named = [metric for alarm in alarms(template).values() for metric in watched(alarm)]
-    named += [metric for metric, _ in shown_anywhere(template)]
-    ours = {series(*metric) for metric in named if not metric.namespace.startswith("AWS/")}
-    ours -= {series(*metric) for metric in counted_in_logs(template)}
+    filters = find_in(template, "AWS::Logs::MetricFilter")
+    of_access_log = {one["MetricTransformations"][0]["MetricName"] for one in filters}
+    ours = {
+        series(*metric)
+        for metric in named(template)
+        if not metric.namespace.startswith("AWS/") and metric.name not in of_access_log
+    }
 
     assert anywhere(ours) <= anywhere(emitted(lines))
     assert {whose for *_, whose in ours} <= {whose for *_, whose in emitted(lines)}
+
+
+def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], dict[str, str]]]:
+    """What each search of a graph asks for: a namespace, dimensions, and the values of some."""
+    pattern = r"SEARCH\('\{(\w+),([\w,]+)\}((?: \w+=\"\w+\")+)', 'Sum', \d+\)"
+    lines = [line for widget in widgets(template) for line in widget.get("metrics", [])]
+    expressions = [line[0]["expression"] for line in lines if isinstance(line[0], dict)]
+    return [
+        (found[1], set(found[2].split(",")), dict(re.findall(r'(\w+)="(\w+)"', found[3])))
+        for expression in expressions
+        if (found := re.fullmatch(pattern, expression))
+    ]
 
 
 def test_what_the_dashboard_searches_for_is_emitted(lines: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.aws.cognito import POLICY_LIFETIME
@@ -16,19 +16,12 @@ from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, Clock, Reply
+from tests.support.invocation import BODIES, Reply
 from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.test_passwords import STRICT, policy
 
 POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
-STRICT = {
-    "MinimumLength": 12,
-    "PasswordHistorySize": 5,
-    "RequireLowercase": True,
-    "RequireNumbers": True,
-    "RequireSymbols": True,
-    "RequireUppercase": True,
-}
 ALWAYS: dict[str, dict[str, Any]] = {
     "maxLength": {"maximum": 256},
     **{rule: {} for rule in ("pattern", "replacementCharacter", "edgeSpace")},
@@ -36,21 +29,17 @@ ALWAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def set_policy(cognito: CognitoFront, policy: dict[str, Any]) -> None:
-    cognito.answer("DescribeUserPool", body={"UserPool": {"Policies": {"PasswordPolicy": policy}}})
-
-
 def rules(reply: Reply) -> dict[str, dict[str, Any]]:
     return {one["rule"]: one.get("params", {}) for one in reply.body["rules"]}
 
 
-def test_lists_every_rule_of_a_strict_deployment(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke
-) -> None:
-    set_policy(cognito, STRICT)
-    configure(forbidden_words=("Acme", "Rocket"), breach_endpoint="https://127.0.0.1:9/range")
+def test_lists_every_rule_of_a_strict_deployment(service: Service) -> None:
+    policy(service.cognito, **STRICT, PasswordHistorySize=5)
+    service.configure(
+        forbidden_words=("Acme", "Rocket"), breach_endpoint="https://127.0.0.1:9/range"
+    )
 
-    assert rules(invoke(POLICY)) == ALWAYS | {
+    assert rules(service.invoke(POLICY)) == ALWAYS | {
         "minLength": {"minimum": 12},
         **{f"require{kind}": {} for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols")},
         "forbiddenWord": {"words": ["Acme", "Rocket"]},
@@ -59,35 +48,31 @@ def test_lists_every_rule_of_a_strict_deployment(
     }
 
 
-def test_lists_no_rule_that_a_deployment_does_not_have(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    set_policy(cognito, {"MinimumLength": 6, "PasswordHistorySize": 0, "RequireNumbers": False})
+def test_lists_no_rule_that_a_deployment_does_not_have(service: Service) -> None:
+    policy(service.cognito, MinimumLength=6, PasswordHistorySize=0, RequireNumbers=False)
 
-    assert rules(invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
+    assert rules(service.invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
 
 
 def test_anyone_may_keep_a_policy_for_five_minutes_and_a_failure_for_no_time(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke
+    service: Service,
 ) -> None:
-    assert invoke(POLICY).headers["Cache-Control"] == "public, max-age=300"
+    assert service.invoke(POLICY).headers["Cache-Control"] == "public, max-age=300"
 
-    configure()
-    cognito.answer("DescribeUserPool", error="AccessDeniedException")
-    reply = invoke(POLICY)
+    service.configure()
+    service.cognito.answer("DescribeUserPool", error="AccessDeniedException")
+    reply = service.invoke(POLICY)
 
     assert_is_problem(reply, 503, "InternalErrorException")
     assert reply.log["cause"] == "PolicyUnreadable"
 
 
-def test_gives_the_last_policy_while_the_pool_cannot_be_read(
-    cognito: CognitoFront, invoke: Invoke, clock: Clock
-) -> None:
-    first = invoke(POLICY)
-    cognito.answer("DescribeUserPool", error="TooManyRequestsException")
-    clock.now += POLICY_LIFETIME
+def test_gives_the_last_policy_while_the_pool_cannot_be_read(service: Service) -> None:
+    first = service.invoke(POLICY)
+    service.cognito.answer("DescribeUserPool", error="TooManyRequestsException")
+    service.clock.now += POLICY_LIFETIME
 
-    reply = invoke(POLICY)
+    reply = service.invoke(POLICY)
 
     assert reply.text == first.text
     assert reply.metrics == {"Success", "PolicyUnreadable"}
@@ -157,23 +142,21 @@ REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
 
 
 @pytest.mark.no_cover
-@settings(max_examples=500)
 @given(
-    policy=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
+    required=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
     words=st.lists(texts.filter(lambda word: len(word) > 2), max_size=2),
     name=names,
     operation=st.sampled_from([CONFIRM, UPDATE]),
     data=st.data(),
 )
 def test_the_client_judges_as_the_service_does(
-    policy: dict[str, Any],
+    required: dict[str, bool],
     words: list[str],
     name: str,
     operation: Operation,
     data: st.DataObject,
-    cognito: CognitoFront,
-    service: Service,
     judge: Judge,
+    service: Service,
 ) -> None:
     part = data.draw(st.sampled_from(WRITTEN))(data.draw(st.sampled_from([name, *words])))
     before, after = data.draw(texts | st.sampled_from(ODD)), data.draw(texts | st.sampled_from(ODD))
@@ -181,10 +164,10 @@ def test_the_client_judges_as_the_service_does(
     assume(password)
     minimum = min(max(len(password) + data.draw(st.integers(-1, 1)), 6), 99)
     old = data.draw(st.sampled_from([password, "an old password"]))
-    cognito.reset()
+    service.cognito.reset()
     service.configure(forbidden_words=tuple(words))
-    set_policy(cognito, policy | {"MinimumLength": minimum})
-    cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
+    policy(service.cognito, **required, MinimumLength=minimum)
+    service.cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
     if operation is UPDATE:
         user, body = {"username": name, "oldPassword": old}, {"oldPassword": old}
     else:

@@ -9,8 +9,8 @@ from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, SUB, TOKEN, Clock, Reply
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.support.invocation import BODIES, SUB, TOKEN, Reply
+from tests.unit.conftest import Invoke, Service, sent
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
@@ -32,12 +32,10 @@ def choose(invoke: Invoke, operation: Operation, password: str) -> Reply:
 
 
 @changing
-def test_lists_every_unmet_rule_at_once(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    policy(cognito, **STRICT)
+def test_lists_every_unmet_rule_at_once(operation: Operation, service: Service) -> None:
+    policy(service.cognito, **STRICT)
 
-    reply = choose(invoke, operation, "\u00e9\u0660 ")
+    reply = choose(service.invoke, operation, "\u00e9\u0660 ")
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
     assert {rule for _, rule in reply.rules} == {
@@ -45,7 +43,7 @@ def test_lists_every_unmet_rule_at_once(
     }
     assert {pointer for pointer, _ in reply.rules} == {"#/newPassword"}
     assert "at least 12 characters" in reply.text
-    assert sent(cognito, operation) == []
+    assert sent(service.cognito, operation) == []
 
 
 @pytest.mark.parametrize(
@@ -65,12 +63,10 @@ def test_lists_every_unmet_rule_at_once(
         ("Aa1-aaaaaaaa\u3000", {"edgeSpace"}),
     ],
 )
-def test_judges_as_cognito_does(
-    password: str, unmet: set[str], cognito: CognitoFront, invoke: Invoke
-) -> None:
-    policy(cognito, **STRICT)
+def test_judges_as_cognito_does(password: str, unmet: set[str], service: Service) -> None:
+    policy(service.cognito, **STRICT)
 
-    reply = choose(invoke, CONFIRM, password)
+    reply = choose(service.invoke, CONFIRM, password)
 
     assert (reply.status == 204) == (not unmet)
     assert not unmet or {rule for _, rule in reply.rules} == unmet
@@ -88,12 +84,11 @@ def test_judges_as_cognito_does(
     ],
 )
 def test_refuses_a_password_that_contains_the_user_name(
-    username: str,
-    password: str,
-    refused: bool,
-    invoke: Invoke,
+    username: str, password: str, refused: bool, service: Service
 ) -> None:
-    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"username": username, "newPassword": password})
+    reply = service.invoke(
+        CONFIRM, BODIES[CONFIRM] | {"username": username, "newPassword": password}
+    )
 
     assert (reply.status == 400) == refused
     assert not refused or reply.rules == {("#/newPassword", "containsUsername")}
@@ -119,27 +114,25 @@ ALIASES = {
     ],
 )
 def test_refuses_each_name_that_a_signed_in_user_signs_in_by(
-    password: str, refused: bool, cognito: CognitoFront, invoke: Invoke
+    password: str, refused: bool, service: Service
 ) -> None:
     attributes = [{"Name": name, "Value": value} for name, value in ALIASES.items()]
-    cognito.answer("GetUser", body={"Username": SUB, "UserAttributes": attributes})
+    service.cognito.answer("GetUser", body={"Username": SUB, "UserAttributes": attributes})
 
-    reply = choose(invoke, UPDATE, password)
+    reply = choose(service.invoke, UPDATE, password)
 
     assert (reply.status == 400) == refused
     assert not refused or reply.rules == {("#/newPassword", "containsUsername")}
-    assert [one.body for one in cognito.requests if one.action == "GetUser"] == [
+    assert [one.body for one in service.cognito.requests if one.action == "GetUser"] == [
         {"AccessToken": TOKEN}
     ]
 
 
-def test_a_dead_token_is_reported_before_broken_rules(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
+def test_a_dead_token_is_reported_before_broken_rules(service: Service) -> None:
     message = "Access Token has been revoked"
-    cognito.answer("GetUser", error="NotAuthorizedException", message=message)
+    service.cognito.answer("GetUser", error="NotAuthorizedException", message=message)
 
-    assert_is_problem(choose(invoke, UPDATE, "weak"), 401, "NotAuthorizedException")
+    assert_is_problem(choose(service.invoke, UPDATE, "weak"), 401, "NotAuthorizedException")
 
 
 @pytest.mark.parametrize(
@@ -152,12 +145,14 @@ def test_a_dead_token_is_reported_before_broken_rules(
     ],
 )
 def test_continues_with_the_name_in_the_token_if_the_others_cannot_be_read(
-    trouble: dict[str, Any], degradation: set[str], cognito: CognitoFront, invoke: Invoke
+    trouble: dict[str, Any], degradation: set[str], service: Service
 ) -> None:
-    cognito.answer("GetUser", **trouble)
+    service.cognito.answer("GetUser", **trouble)
 
-    assert choose(invoke, UPDATE, f"this is {SUB}").rules == {("#/newPassword", "containsUsername")}
-    assert invoke(UPDATE).metrics == {"Success"} | degradation
+    assert choose(service.invoke, UPDATE, f"this is {SUB}").rules == {
+        ("#/newPassword", "containsUsername")
+    }
+    assert service.invoke(UPDATE).metrics == {"Success"} | degradation
 
 
 POOL_WITH_EMAIL_SIGN_IN = {
@@ -170,17 +165,17 @@ POOL_WITH_EMAIL_SIGN_IN = {
 
 @pytest.mark.parametrize("username", [SUB, SUB.upper()])
 def test_refuses_a_sub_where_users_sign_in_by_something_else(
-    username: str, cognito: CognitoFront, invoke: Invoke
+    username: str, service: Service
 ) -> None:
     """Nobody is looked up: a stranger's is refused like a user's own."""
-    cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
+    service.cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
 
-    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"username": username, "newPassword": "weak"})
+    reply = service.invoke(CONFIRM, BODIES[CONFIRM] | {"username": username, "newPassword": "weak"})
 
     assert_is_problem(reply, 400, "InvalidParameterException")
     assert reply.rules == {("#/username", "signInName"), ("#/newPassword", "minLength")}
-    assert sent(cognito, CONFIRM) == []
-    assert invoke(UPDATE).status == 204
+    assert sent(service.cognito, CONFIRM) == []
+    assert service.invoke(UPDATE).status == 204
 
 
 def test_takes_a_sub_where_it_may_be_a_plain_username(invoke: Invoke) -> None:
@@ -205,72 +200,66 @@ def test_refuses_the_old_password_as_the_new_one(cognito: CognitoFront, invoke: 
     ],
 )
 def test_refuses_a_forbidden_word_by_its_look_and_does_not_repeat_it(
-    password: str, refused: bool, configure: Configure, invoke: Invoke
+    password: str, refused: bool, service: Service
 ) -> None:
-    configure(forbidden_words=("Acme", "Billing"))
+    service.configure(forbidden_words=("Acme", "Billing"))
 
-    reply = choose(invoke, CONFIRM, password)
+    reply = choose(service.invoke, CONFIRM, password)
 
     assert (reply.status == 400) == refused
     assert not refused or reply.rules == {("#/newPassword", "forbiddenWord")}
     assert not {"acme", "billing"} & set(re.findall(r"\w+", (reply.text + reply.printed).lower()))
 
 
-def test_answers_a_weak_password_alike_for_every_user(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    known = choose(invoke, CONFIRM, "weak")
-    cognito.answer("ConfirmForgotPassword", error="UserNotFoundException")
+def test_answers_a_weak_password_alike_for_every_user(service: Service) -> None:
+    known = choose(service.invoke, CONFIRM, "weak")
+    service.cognito.answer("ConfirmForgotPassword", error="UserNotFoundException")
 
-    assert choose(invoke, CONFIRM, "weak")[:3] == known[:3]
+    assert choose(service.invoke, CONFIRM, "weak")[:3] == known[:3]
 
 
-def test_reads_the_policy_again_after_five_minutes(
-    cognito: CognitoFront, invoke: Invoke, clock: Clock
-) -> None:
-    assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
-    policy(cognito, MinimumLength=20)
-    assert choose(invoke, CONFIRM, "sixteen letters!").status == 204
+def test_reads_the_policy_again_after_five_minutes(service: Service) -> None:
+    assert choose(service.invoke, CONFIRM, "sixteen letters!").status == 204
+    policy(service.cognito, MinimumLength=20)
+    assert choose(service.invoke, CONFIRM, "sixteen letters!").status == 204
 
-    clock.now += POLICY_LIFETIME
+    service.clock.now += POLICY_LIFETIME
 
-    assert choose(invoke, CONFIRM, "sixteen letters!").rules == {("#/newPassword", "minLength")}
+    assert choose(service.invoke, CONFIRM, "sixteen letters!").rules == {
+        ("#/newPassword", "minLength")
+    }
 
 
-def test_keeps_the_old_policy_while_it_cannot_be_read(
-    cognito: CognitoFront, invoke: Invoke, clock: Clock
-) -> None:
-    choose(invoke, CONFIRM, "sixteen letters!")
-    cognito.answer("DescribeUserPool", error="TooManyRequestsException")
-    clock.now += POLICY_LIFETIME
+def test_keeps_the_old_policy_while_it_cannot_be_read(service: Service) -> None:
+    choose(service.invoke, CONFIRM, "sixteen letters!")
+    service.cognito.answer("DescribeUserPool", error="TooManyRequestsException")
+    service.clock.now += POLICY_LIFETIME
 
-    reply = choose(invoke, CONFIRM, "weak")
+    reply = choose(service.invoke, CONFIRM, "weak")
 
     assert reply.rules == {("#/newPassword", "minLength")}
     assert "PolicyUnreadable" in reply.metrics
 
 
-def test_a_policy_that_cannot_be_read_is_not_asked_for_with_every_request(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("DescribeUserPool", error="AccessDeniedException")
+def test_a_policy_that_cannot_be_read_is_not_asked_for_with_every_request(service: Service) -> None:
+    service.cognito.answer("DescribeUserPool", error="AccessDeniedException")
 
-    replies = [invoke(CONFIRM) for _ in range(3)]
+    replies = [service.invoke(CONFIRM) for _ in range(3)]
 
     assert all("PolicyUnreadable" in reply.metrics for reply in replies)
-    assert [one.action for one in cognito.requests].count("DescribeUserPool") == 1
+    assert [one.action for one in service.cognito.requests].count("DescribeUserPool") == 1
 
 
 @changing
 def test_lets_cognito_judge_by_a_policy_that_was_never_readable(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, service: Service
 ) -> None:
-    cognito.answer("DescribeUserPool", error="AccessDeniedException")
-    cognito.answer(operation.action, error="InvalidPasswordException")
+    service.cognito.answer("DescribeUserPool", error="AccessDeniedException")
+    service.cognito.answer(operation.action, error="InvalidPasswordException")
 
-    reply = choose(invoke, operation, "weak")
+    reply = choose(service.invoke, operation, "weak")
 
     assert_is_problem(reply, 400, "InvalidPasswordException")
-    assert len(sent(cognito, operation)) == 1
+    assert len(sent(service.cognito, operation)) == 1
     assert reply.metrics == {"InvalidPasswordException", "PolicyUnreadable"}
     assert reply.log["degradations"] == ["PolicyUnreadable"]

@@ -12,37 +12,25 @@ from functions.outcomes import COGNITO
 from functions.problems import PROBLEMS, Failure, Problem
 from tests.support import PATIENCE
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
-from tests.support.front import CognitoFront
 from tests.support.invocation import TIMES
-from tests.unit.conftest import Configure, Invoke, sent
+from tests.unit.conftest import Service, sent
 
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
 
 # The contract; the status is that of the answer while user existence is revealed.
+BY_STATUS = {
+    400: "CodeMismatch ExpiredCode InvalidParameter InvalidPassword UserLambdaValidation"
+    " PasswordHistoryPolicyViolation",
+    403: "Forbidden NotAuthorized PasswordResetRequired UserNotConfirmed",
+    404: "UserNotFound",
+    429: "LimitExceeded TooManyFailedAttempts TooManyRequests",
+    500: "InvalidEmailRoleAccessPolicy InvalidSmsRoleAccessPolicy OperationNotEnabled"
+    " InvalidSmsRoleTrustRelationship ResourceNotFound",
+    502: "CodeDeliveryFailure InvalidLambdaResponse UnexpectedLambda",
+    504: "InternalError",
+}
 STATUSES = {
-    "CodeDeliveryFailureException": 502,
-    "CodeMismatchException": 400,
-    "ExpiredCodeException": 400,
-    "ForbiddenException": 403,
-    "InternalErrorException": 504,
-    "InvalidEmailRoleAccessPolicyException": 500,
-    "InvalidLambdaResponseException": 502,
-    "InvalidParameterException": 400,
-    "InvalidPasswordException": 400,
-    "InvalidSmsRoleAccessPolicyException": 500,
-    "InvalidSmsRoleTrustRelationshipException": 500,
-    "LimitExceededException": 429,
-    "NotAuthorizedException": 403,
-    "OperationNotEnabledException": 500,
-    "PasswordHistoryPolicyViolationException": 400,
-    "PasswordResetRequiredException": 403,
-    "ResourceNotFoundException": 500,
-    "TooManyFailedAttemptsException": 429,
-    "TooManyRequestsException": 429,
-    "UnexpectedLambdaException": 502,
-    "UserLambdaValidationException": 400,
-    "UserNotConfirmedException": 403,
-    "UserNotFoundException": 404,
+    f"{name}Exception": status for status, names in BY_STATUS.items() for name in names.split()
 }
 # On confirm, what no account can cause, and the verdicts on the new password.
 VISIBLE = {
@@ -60,12 +48,12 @@ DECLARED = [(operation, error) for operation in WITH_BODY for error in declared_
 
 @pytest.mark.parametrize(("operation", "error"), DECLARED, ids=ids)
 def test_answers_each_error_that_cognito_declares_as_the_contract_says(
-    operation: Operation, error: str, cognito: CognitoFront, configure: Configure, invoke: Invoke
+    operation: Operation, error: str, service: Service
 ) -> None:
-    configure(reveal_user_existence=True)
-    cognito.answer(operation.action, error=error, message="Cognito's own words.")
+    service.configure(reveal_user_existence=True)
+    service.cognito.answer(operation.action, error=error, message="Cognito's own words.")
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     # A new operation brings problems of its own.
     status = STATUSES.get(error) or STATUS_OF[error]
@@ -79,14 +67,12 @@ def test_answers_each_error_that_cognito_declares_as_the_contract_says(
 
 
 @pytest.mark.parametrize("error", [*declared_errors(CONFIRM), "BrandNewException"])
-def test_confirm_hides_all_that_an_account_can_cause(
-    error: str, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer(CONFIRM.action, error="UserNotFoundException")
-    unknown = invoke(CONFIRM)
-    cognito.answer(CONFIRM.action, error=error)
+def test_confirm_hides_all_that_an_account_can_cause(error: str, service: Service) -> None:
+    service.cognito.answer(CONFIRM.action, error="UserNotFoundException")
+    unknown = service.invoke(CONFIRM)
+    service.cognito.answer(CONFIRM.action, error=error)
 
-    reply = invoke(CONFIRM)
+    reply = service.invoke(CONFIRM)
 
     hidden = error not in VISIBLE
     assert ((reply.status, reply.headers, reply.text) == unknown[:3]) == hidden
@@ -108,16 +94,11 @@ def test_confirm_hides_all_that_an_account_can_cause(
     ids=ids,
 )
 def test_an_exception_that_nobody_has_seen_is_an_error_in_the_log(
-    operation: Operation,
-    error: str,
-    message: str,
-    known: bool,
-    cognito: CognitoFront,
-    invoke: Invoke,
+    operation: Operation, error: str, message: str, known: bool, service: Service
 ) -> None:
-    cognito.answer(operation.action, error=error, message=message)
+    service.cognito.answer(operation.action, error=error, message=message)
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     assert ("UnknownException" in reply.metrics) != known
     assert (reply.log["level"] == "ERROR") != known
@@ -139,11 +120,11 @@ MEANINGS = [
 
 @pytest.mark.parametrize(("text", "status", "title"), MEANINGS)
 def test_tells_the_meanings_of_not_authorized_apart(
-    text: str, status: int, title: str, cognito: CognitoFront, invoke: Invoke
+    text: str, status: int, title: str, service: Service
 ) -> None:
-    cognito.answer("ChangePassword", error="NotAuthorizedException", message=text)
+    service.cognito.answer("ChangePassword", error="NotAuthorizedException", message=text)
 
-    reply = invoke(Operation.UPDATE_PASSWORD)
+    reply = service.invoke(Operation.UPDATE_PASSWORD)
 
     assert (reply.status, reply.body["title"]) == (status, title)
 
@@ -160,32 +141,24 @@ def test_tells_the_meanings_of_not_authorized_apart(
     ],
 )
 def test_answers_trouble_on_the_way_to_cognito_with_a_problem(
-    operation: Operation,
-    trouble: dict[str, object],
-    status: int,
-    cause: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    operation: Operation, trouble: dict[str, object], status: int, cause: str, service: Service
 ) -> None:
-    configure(reveal_user_existence=True)
-    cognito.answer(operation.action, **trouble)  # type: ignore[arg-type]
+    service.configure(reveal_user_existence=True)
+    service.cognito.answer(operation.action, **trouble)  # type: ignore[arg-type]
 
-    reply = invoke(operation)
+    reply = service.invoke(operation)
 
     code = "TooManyRequestsException" if status == 429 else "InternalErrorException"
     assert_is_problem(reply, status, code)
     assert reply.log["cause"] == cause
-    assert len(sent(cognito, operation)) == 1
+    assert len(sent(service.cognito, operation)) == 1
 
 
-def test_answers_in_time_when_cognito_does_not(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke
-) -> None:
-    configure(times=TIMES._replace(read=0.01))
-    cognito.answer("ChangePassword", delay=PATIENCE)
+def test_answers_in_time_when_cognito_does_not(service: Service) -> None:
+    service.configure(times=TIMES._replace(read=0.01))
+    service.cognito.answer("ChangePassword", delay=PATIENCE)
 
-    reply = invoke(Operation.UPDATE_PASSWORD)
+    reply = service.invoke(Operation.UPDATE_PASSWORD)
 
     assert reply.status == 504
     assert reply.log["cause"] == "ReadTimeoutError"
@@ -202,37 +175,38 @@ def test_answers_in_time_when_cognito_does_not(
     ],
 )
 def test_reads_are_retried_before_the_caller_is_told_to_retry(
-    trouble: dict[str, Any], status: int, attempts: int, cognito: CognitoFront, invoke: Invoke
+    trouble: dict[str, Any], status: int, attempts: int, service: Service
 ) -> None:
-    cognito.answer("DescribeUserPoolClient", **trouble)
+    service.cognito.answer("DescribeUserPoolClient", **trouble)
 
-    reply = invoke(CONFIRM)
+    reply = service.invoke(CONFIRM)
 
     assert reply.status == status
-    assert sum(one.action == "DescribeUserPoolClient" for one in cognito.requests) == attempts
+    assert (
+        sum(one.action == "DescribeUserPoolClient" for one in service.cognito.requests) == attempts
+    )
     assert reply.headers.get("Retry-After") == ("5" if status == 503 else None)
-    assert len(sent(cognito, CONFIRM)) == (status == 204)
+    assert len(sent(service.cognito, CONFIRM)) == (status == 204)
 
 
-def test_a_cognito_that_cannot_be_reached_is_unavailable(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    invoke(CONFIRM)
-    cognito.refuse()
+def test_a_cognito_that_cannot_be_reached_is_unavailable(service: Service) -> None:
+    service.invoke(CONFIRM)
+    service.cognito.refuse()
 
     for operation in (CONFIRM, Operation.UPDATE_PASSWORD):
-        reply = invoke(operation)
+        reply = service.invoke(operation)
 
         assert_is_problem(reply, 503, "InternalErrorException")
         assert reply.log["cause"] == "EndpointConnectionError"
 
 
+@pytest.mark.parametrize("code", ["", "x" * 300, "a\u0000b", "Ünïcode"])
 def test_a_cause_that_makes_no_metric_does_not_fail_the_request(
-    code: str, cognito: CognitoFront, invoke: Invoke
+    code: str, service: Service
 ) -> None:
-    cognito.answer("ChangePassword", error=code)
+    service.cognito.answer("ChangePassword", error=code)
 
-    assert_is_problem(invoke(Operation.UPDATE_PASSWORD), 500, "InternalErrorException")
+    assert_is_problem(service.invoke(Operation.UPDATE_PASSWORD), 500, "InternalErrorException")
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.slug)

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
-from tests.support.invocation import BODIES, call, make_event
-from tests.unit.conftest import Configure, Invoke, Service, sent
+from tests.support.invocation import BODIES, Reply, call, make_event
+from tests.unit.conftest import Invoke, Service, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
 with_body = pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
+
+
+def assert_refused(reply: Reply, code: str, rules: set[tuple[str, str]], service: Service) -> None:
+    """Assert that the reply names these rules, and that Cognito was not called."""
+    assert_is_problem(reply, 400, code)
+    assert reply.rules == rules
+    assert service.cognito.requests == []
+
 
 MISSING = object()
 EMPTY = [
@@ -32,22 +40,15 @@ EMPTY = [
 @pytest.mark.parametrize(("operation", "member", "code"), EMPTY, ids=ids)
 @pytest.mark.parametrize("value", [MISSING, None, ""], ids=["missing", "null", "empty"])
 def test_names_an_empty_field_as_amplify_does(
-    operation: Operation,
-    member: str,
-    code: str,
-    value: object,
-    cognito: CognitoFront,
-    invoke: Invoke,
+    operation: Operation, member: str, code: str, value: object, service: Service
 ) -> None:
     body = BODIES[operation] | {member: value}
     if value is MISSING:
         del body[member]
 
-    reply = invoke(operation, body)
+    reply = service.invoke(operation, body)
 
-    assert_is_problem(reply, 400, code)
-    assert reply.rules == {(f"#/{member}", "required")}
-    assert cognito.requests == []
+    assert_refused(reply, code, {(f"#/{member}", "required")}, service)
 
 
 def test_lists_everything_that_is_wrong_at_once(cognito: CognitoFront, invoke: Invoke) -> None:
@@ -124,13 +125,11 @@ BAD_BODIES = [
     ("raw", "pointer", "rule"), [case[1:] for case in BAD_BODIES], ids=[c[0] for c in BAD_BODIES]
 )
 def test_refuses_a_body_that_is_no_request(
-    raw: str, pointer: str, rule: str, cognito: CognitoFront, invoke: Invoke
+    raw: str, pointer: str, rule: str, service: Service
 ) -> None:
-    reply = invoke(RESET, raw=raw)
+    reply = service.invoke(RESET, raw=raw)
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {(pointer, rule)}
-    assert cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {(pointer, rule)}, service)
 
 
 BAD_VALUES = [
@@ -155,18 +154,11 @@ BAD_VALUES = [
 
 @pytest.mark.parametrize(("operation", "member", "value", "rule"), BAD_VALUES)
 def test_names_the_field_and_the_rule_that_it_breaks(
-    operation: Operation,
-    member: str,
-    value: object,
-    rule: str,
-    cognito: CognitoFront,
-    invoke: Invoke,
+    operation: Operation, member: str, value: object, rule: str, service: Service
 ) -> None:
-    reply = invoke(operation, BODIES[operation] | {member: value})
+    reply = service.invoke(operation, BODIES[operation] | {member: value})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {(f"#/{member}", rule)}
-    assert cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {(f"#/{member}", rule)}, service)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +174,13 @@ def test_names_the_field_and_the_rule_that_it_breaks(
 )
 @pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=ids)
 def test_bounds_what_reaches_the_triggers(
-    operation: Operation, metadata: object, rule: str, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, metadata: object, rule: str, service: Service
 ) -> None:
-    reply = invoke(operation, BODIES[operation] | {"options": {"clientMetadata": metadata}})
+    reply = service.invoke(operation, BODIES[operation] | {"options": {"clientMetadata": metadata}})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {("#/options/clientMetadata", rule)}
-    assert cognito.requests == []
+    assert_refused(
+        reply, "InvalidParameterException", {("#/options/clientMetadata", rule)}, service
+    )
 
 
 @pytest.mark.parametrize("value", ["true", 1, 0, {}], ids=repr)
@@ -204,9 +196,9 @@ def test_takes_nothing_but_a_boolean_for_a_flag(value: object, invoke: Invoke) -
     ids=ids,
 )
 def test_refuses_the_option_of_another_operation(
-    operation: Operation, option: dict[str, object], invoke: Invoke
+    operation: Operation, option: dict[str, object], service: Service
 ) -> None:
-    reply = invoke(operation, BODIES[operation] | {"options": option})
+    reply = service.invoke(operation, BODIES[operation] | {"options": option})
 
     assert [rule for _, rule in reply.rules] == ["additionalProperties"]
 
@@ -214,9 +206,9 @@ def test_refuses_the_option_of_another_operation(
 @with_body
 @pytest.mark.parametrize("options", [None, {}], ids=str)
 def test_takes_empty_options_for_none(
-    operation: Operation, options: object, invoke: Invoke
+    operation: Operation, options: object, service: Service
 ) -> None:
-    assert invoke(operation, BODIES[operation] | {"options": options}).status < 300
+    assert service.invoke(operation, BODIES[operation] | {"options": options}).status < 300
 
 
 @with_body
@@ -225,12 +217,12 @@ def test_takes_empty_options_for_none(
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
 )
 def test_refuses_what_a_foreign_page_can_post_without_a_preflight(
-    operation: Operation, content_type: str, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, content_type: str, service: Service
 ) -> None:
-    reply = invoke(operation, raw="{", headers={"Content-Type": content_type})
+    reply = service.invoke(operation, raw="{", headers={"Content-Type": content_type})
 
     assert_is_problem(reply, 415, "InvalidParameterException")
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 @pytest.mark.parametrize(
@@ -253,13 +245,11 @@ def test_reads_the_media_type_as_http_defines_it(headers: dict[str, str], invoke
     ["charset=latin-1", 'CHARSET="utf-16"', "charset=utf-8; charset=ascii", "charset="],
 )
 def test_refuses_a_body_that_is_declared_to_be_in_another_charset(
-    operation: Operation, parameters: str, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, parameters: str, service: Service
 ) -> None:
-    reply = invoke(operation, headers={"Content-Type": f"application/json; {parameters}"})
+    reply = service.invoke(operation, headers={"Content-Type": f"application/json; {parameters}"})
 
-    assert_is_problem(reply, 400, "InvalidParameterException")
-    assert reply.rules == {("Content-Type", "charset")}
-    assert cognito.requests == []
+    assert_refused(reply, "InvalidParameterException", {("Content-Type", "charset")}, service)
 
 
 @pytest.mark.parametrize(
@@ -272,13 +262,11 @@ def test_answers_an_event_that_lacks_a_part(missing: str, status: int, service: 
 
 
 @with_body
-def test_refuses_megabytes_before_it_reads_them(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    reply = invoke(operation, raw="[" * 3_000_000)
+def test_refuses_megabytes_before_it_reads_them(operation: Operation, service: Service) -> None:
+    reply = service.invoke(operation, raw="[" * 3_000_000)
 
     assert_is_problem(reply, 413, "InvalidParameterException")
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 def test_the_largest_valid_request_is_not_too_large(invoke: Invoke) -> None:
@@ -317,13 +305,13 @@ def test_refuses_an_encoded_body_that_is_not_text(raw: str, invoke: Invoke) -> N
     ids=ids,
 )
 def test_passes_a_password_on_exactly_as_received(
-    operation: Operation, member: str, parameter: str, cognito: CognitoFront, invoke: Invoke
+    operation: Operation, member: str, parameter: str, service: Service
 ) -> None:
     password = "\uff46ull width, é and e\u0301, İ, 🔑 <script> ../../ {{7*7}}"
 
-    invoke(operation, BODIES[operation] | {member: password})
+    service.invoke(operation, BODIES[operation] | {member: password})
 
-    (request,) = sent(cognito, operation)
+    (request,) = sent(service.cognito, operation)
     assert request.body[parameter] == password
 
 
@@ -343,9 +331,9 @@ DOCUMENTED = {200, 204, 400, 413, 415}
 @each_operation
 @given(raw=st.text() | bodies.map(json.dumps), encoded=st.booleans())
 def test_gives_any_body_a_documented_answer(
-    operation: Operation, invoke: Invoke, raw: str, *, encoded: bool
+    operation: Operation, raw: str, service: Service, *, encoded: bool
 ) -> None:
-    reply = invoke(operation, raw=raw, isBase64Encoded=encoded)
+    reply = service.invoke(operation, raw=raw, isBase64Encoded=encoded)
 
     assert reply.status in DOCUMENTED
     if reply.status >= 400:
@@ -368,10 +356,8 @@ def test_gives_any_event_a_problem(operation: Operation, service: Service, event
     assert reply.status in {400, 401, 413, 415, 500}
 
 
-def test_tells_the_operator_which_rules_were_broken_but_not_by_what(
-    configure: Configure, invoke: Invoke
-) -> None:
-    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": "canary\0"})
+def test_tells_the_operator_which_rules_were_broken_but_not_by_what(service: Service) -> None:
+    reply = service.invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": "canary\0"})
 
     assert reply.log["rules"] == ["pattern"]
     assert "canary" not in reply.printed

@@ -4,8 +4,7 @@ import pytest
 
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem
-from tests.support.front import CognitoFront
-from tests.unit.conftest import Configure, Invoke, Service
+from tests.unit.conftest import Invoke, Service
 
 RESET = Operation.RESET_PASSWORD
 
@@ -39,57 +38,47 @@ def test_leaves_the_delivery_out_for_what_is_no_address(username: str, invoke: I
 @pytest.mark.parametrize(
     "trouble", [{}, {"error": "UserNotFoundException"}, {"delay": 8}, {"reset": True}]
 )
-def test_never_asks_cognito_before_the_answer(
-    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke
-) -> None:
+def test_never_asks_cognito_before_the_answer(trouble: dict[str, Any], service: Service) -> None:
     """So neither the answer nor its time can depend on the account."""
-    usual = invoke(RESET)
-    cognito.answer("", **trouble)
-    cognito.answer("ForgotPassword", **trouble)
+    usual = service.invoke(RESET)
+    service.cognito.answer("", **trouble)
+    service.cognito.answer("ForgotPassword", **trouble)
 
-    assert invoke(RESET)[:3] == usual[:3]
-    assert {request.action for request in cognito.requests} == {"SendMessage"}
+    assert service.invoke(RESET)[:3] == usual[:3]
+    assert {request.action for request in service.cognito.requests} == {"SendMessage"}
 
 
-def test_a_queue_that_refuses_is_unavailable_and_sends_no_code(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("SendMessage", error="RequestThrottled")
+def test_a_queue_that_refuses_is_unavailable_and_sends_no_code(service: Service) -> None:
+    service.cognito.answer("SendMessage", error="RequestThrottled")
 
-    reply = invoke(RESET)
+    reply = service.invoke(RESET)
 
     assert_is_problem(reply, 503, "InternalErrorException")
     assert reply.log["cause"] == "SendMessage.RequestThrottled"
-    assert [request.action for request in cognito.requests] == ["SendMessage"] * 3
+    assert [request.action for request in service.cognito.requests] == ["SendMessage"] * 3
 
 
 @pytest.mark.parametrize("delivery", [{"Destination": "+*******4567"}, {}, None])
 def test_tells_where_the_code_went_when_users_are_revealed(
-    delivery: dict[str, str] | None,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    delivery: dict[str, str] | None, service: Service
 ) -> None:
-    configure(reveal_user_existence=True)
+    service.configure(reveal_user_existence=True)
     answer = {} if delivery is None else {"CodeDeliveryDetails": delivery}
-    cognito.answer("ForgotPassword", body=answer)
+    service.cognito.answer("ForgotPassword", body=answer)
 
-    step = invoke(RESET).body["nextStep"]
+    step = service.invoke(RESET).body["nextStep"]
 
     assert step.get("codeDeliveryDetails") == (
         {"destination": "+*******4567"} if delivery else None
     )
 
 
-def test_asks_cognito_for_one_code_in_the_name_of_the_client(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
+def test_asks_cognito_for_one_code_in_the_name_of_the_client(service: Service) -> None:
     metadata = {"campaign": "spring", "": "empty name"}
 
-    invoke(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
-    service.work()
+    service.finish(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
 
-    (request,) = (r for r in cognito.requests if r.action == "ForgotPassword")
+    (request,) = (r for r in service.cognito.requests if r.action == "ForgotPassword")
     assert request.body.pop("SecretHash")
     assert request.body == {
         "ClientId": "0client0of0the0tests0",
@@ -107,18 +96,10 @@ def test_asks_cognito_for_one_code_in_the_name_of_the_client(
     ],
 )
 def test_lower_cases_an_address_only_where_the_pool_ignores_case(
-    typed: str,
-    sent: str,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
-    service: Service,
-    *,
-    lower_case_usernames: bool,
+    typed: str, sent: str, service: Service, *, lower_case_usernames: bool
 ) -> None:
-    configure(lower_case_usernames=lower_case_usernames)
+    service.configure(lower_case_usernames=lower_case_usernames)
 
-    invoke(RESET, {"username": typed})
-    service.work()
+    service.finish(RESET, {"username": typed})
 
-    assert cognito.requests[-1].body["Username"] == sent
+    assert service.cognito.requests[-1].body["Username"] == sent

@@ -51,20 +51,18 @@ def assert_kept(*outputs: str) -> None:
 
 @pytest.mark.parametrize(("operation", "error"), DECLARED, ids=ids)
 def test_no_secret_that_cognito_echoes_is_recorded(
-    operation: Operation,
-    error: str,
-    cognito: CognitoFront,
-    invoke: Invoke,
-    service: Service,
+    operation: Operation, error: str, service: Service
 ) -> None:
     body = canaries(operation)
     secrets = [
         *(v for v in body.values() if isinstance(v, str)),
         *([TOKEN] if operation.signed_in else []),
     ]
-    cognito.answer(operation.action, error=error, message=f"You sent {' and '.join(secrets)}.")
+    service.cognito.answer(
+        operation.action, error=error, message=f"You sent {' and '.join(secrets)}."
+    )
 
-    reply = invoke(operation, body)
+    reply = service.invoke(operation, body)
     work = service.work()
 
     noted = work if operation.queued else reply
@@ -75,26 +73,24 @@ def test_no_secret_that_cognito_echoes_is_recorded(
 @pytest.mark.parametrize("operation", Operation, ids=ids)
 @pytest.mark.parametrize("extra", [{}, {"extra": 1}, {"newPassword": ["canary-of-the-list"]}])
 def test_no_secret_of_a_request_is_recorded(
-    operation: Operation, extra: dict[str, Any], invoke: Invoke
+    operation: Operation, extra: dict[str, Any], service: Service
 ) -> None:
-    reply = invoke(operation, canaries(operation) | extra)
+    reply = service.invoke(operation, canaries(operation) | extra)
 
     assert_kept(reply.text, reply.printed, str(reply.headers))
     assert "canary" not in reply.text + reply.printed
 
 
 @pytest.mark.parametrize("operation", Operation, ids=ids)
-def test_no_secret_is_queued(
-    operation: Operation, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
+def test_no_secret_is_queued(operation: Operation, service: Service) -> None:
     service.configure(event_bus_name="the-bus")
     for action in ("AdminUserGlobalSignOut", "GlobalSignOut"):
-        cognito.answer(action, error="InternalErrorException")
+        service.cognito.answer(action, error="InternalErrorException")
     options = {"options": {"globalSignOut": True}} if operation.signed_in else {}
 
-    invoke(operation, canaries(operation) | options)
+    service.invoke(operation, canaries(operation) | options)
 
-    queued = [one.body["MessageBody"] for one in cognito.take("SendMessage")]
+    queued = [one.body["MessageBody"] for one in service.cognito.take("SendMessage")]
     assert len(queued) == operation.queued + 2 * operation.changes_password
     assert_kept(*queued)
 
@@ -122,12 +118,12 @@ def test_a_request_object_does_not_print_its_secrets() -> None:
 
 
 @given(password=st.text(min_size=1, max_size=256).map(lambda text: f"canary{text}"))
-def test_no_password_that_cognito_echoes_is_recorded(
-    cognito: CognitoFront, invoke: Invoke, password: str
-) -> None:
-    cognito.answer("ConfirmForgotPassword", error="InvalidPasswordException", message=password)
+def test_no_password_that_cognito_echoes_is_recorded(password: str, service: Service) -> None:
+    service.cognito.answer(
+        "ConfirmForgotPassword", error="InvalidPasswordException", message=password
+    )
 
-    reply = invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": password})
+    reply = service.invoke(CONFIRM, BODIES[CONFIRM] | {"newPassword": password})
 
     assert "canary" not in reply.text + reply.printed
 
@@ -226,8 +222,7 @@ def carry_out_everything() -> None:
             send(operation, next(requests(operation)), **crash)
 
 
-@pytest.mark.parametrize("sdk", ["false", "true"], ids=["our traces", "the SDK of X-Ray"])
-def test_no_secret_is_recorded_with_every_switch_of_powertools_on(sdk: str) -> None:
+def test_no_secret_is_recorded_with_every_switch_of_powertools_on() -> None:
     """Powertools reads most switches when it is imported, so they need a process."""
     code = "from tests.unit.test_secrets import carry_out_everything; carry_out_everything()"
     environment = {
@@ -235,7 +230,6 @@ def test_no_secret_is_recorded_with_every_switch_of_powertools_on(sdk: str) -> N
         "AWS_REGION": "us-east-1",
         "AWS_SECRET_ACCESS_KEY": "tests",
         "LAMBDA_TASK_ROOT": "/var/task",
-        "XRAY_SDK": sdk,
         "_X_AMZN_TRACE_ID": f"Root=1-5759e988-{'b' * 24};Parent={'5' * 16};Sampled=1",
     }
 

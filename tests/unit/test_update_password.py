@@ -37,38 +37,34 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
 @pytest.mark.parametrize("forced", [False, True])
 @pytest.mark.parametrize("options", [{}, {"globalSignOut": False}, {"globalSignOut": True}])
 def test_lets_the_caller_choose_whether_sessions_end_unless_the_operator_has(
-    options: dict[str, bool],
-    forced: bool,
-    cognito: CognitoFront,
-    configure: Configure,
-    invoke: Invoke,
+    options: dict[str, bool], forced: bool, service: Service
 ) -> None:
-    configure(force_global_sign_out=forced)
-    invoke(UPDATE, BODIES[UPDATE] | {"options": options})
+    service.configure(force_global_sign_out=forced)
+    service.invoke(UPDATE, BODIES[UPDATE] | {"options": options})
 
-    done = [request.action for request in cognito.requests if "Describe" not in request.action]
+    done = [
+        request.action for request in service.cognito.requests if "Describe" not in request.action
+    ]
     ends = forced or options.get("globalSignOut", False)
     assert done == ["GetUser", "ChangePassword", *(["GlobalSignOut"] if ends else [])]
 
 
-def test_counts_the_new_password_even_if_the_sessions_live_on(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("GlobalSignOut", error="InternalErrorException", status=500)
+def test_counts_the_new_password_even_if_the_sessions_live_on(service: Service) -> None:
+    service.cognito.answer("GlobalSignOut", error="InternalErrorException", status=500)
 
-    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
+    reply = service.invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
 
     assert (reply.status, reply.metrics) == (204, {"Success", "SignOutDelayed"})
 
 
-def test_ends_no_session_when_the_old_password_is_wrong(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    cognito.answer("ChangePassword", error="NotAuthorizedException", message="Incorrect username")
+def test_ends_no_session_when_the_old_password_is_wrong(service: Service) -> None:
+    service.cognito.answer(
+        "ChangePassword", error="NotAuthorizedException", message="Incorrect username"
+    )
 
-    invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
+    service.invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
 
-    assert "GlobalSignOut" not in {request.action for request in cognito.requests}
+    assert "GlobalSignOut" not in {request.action for request in service.cognito.requests}
 
 
 @pytest.mark.parametrize(
@@ -86,17 +82,13 @@ def test_ends_no_session_when_the_old_password_is_wrong(
     ],
 )
 def test_takes_only_an_access_token_of_an_allowed_client(
-    header: str,
-    claims: dict[str, str],
-    cause: str,
-    cognito: CognitoFront,
-    invoke: Invoke,
+    header: str, claims: dict[str, str], cause: str, service: Service
 ) -> None:
-    reply = invoke(UPDATE, headers={"Authorization": header}, claims=claims)
+    reply = service.invoke(UPDATE, headers={"Authorization": header}, claims=claims)
 
     assert_is_problem(reply, 401, "NotAuthorizedException")
     assert reply.log["cause"] == cause
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -109,17 +101,17 @@ def test_takes_the_scheme_in_any_case(scheme: str, cognito: CognitoFront, invoke
 @pytest.mark.parametrize("claim", ["sub", "client_id", "token_use", "jti"])
 @pytest.mark.parametrize("value", ["another", 1, None], ids=str)
 def test_takes_no_token_but_the_one_that_the_authorizer_checked(
-    claim: str, value: object, cognito: CognitoFront, invoke: Invoke
+    claim: str, value: object, service: Service
 ) -> None:
     token = make_token(make_claims() | {claim: value})
     missing = make_token({n: v for n, v in make_claims().items() if n != claim})
 
     for other in (token, missing):
-        reply = invoke(UPDATE, headers={"Authorization": f"Bearer {other}"})
+        reply = service.invoke(UPDATE, headers={"Authorization": f"Bearer {other}"})
 
         assert_is_problem(reply, 401, "NotAuthorizedException")
         assert reply.log["cause"] == "AnotherToken"
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 @pytest.mark.parametrize("claim", ["sub", "jti"])
@@ -143,13 +135,11 @@ def test_takes_no_claims_by_which_no_token_can_be_recognised(claim: str, invoke:
     ]
     + [f"a.{b64encode(text).decode()}.c" for text in (b"\xff", b"[" * 60_000)],
 )
-def test_takes_no_token_that_cannot_be_read(
-    token: str, cognito: CognitoFront, invoke: Invoke
-) -> None:
-    reply = invoke(UPDATE, headers={"Authorization": f"Bearer {token}"})
+def test_takes_no_token_that_cannot_be_read(token: str, service: Service) -> None:
+    reply = service.invoke(UPDATE, headers={"Authorization": f"Bearer {token}"})
 
     assert (reply.status, reply.log["cause"]) == (401, "AnotherToken")
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 GOOD, BAD = f"Bearer {TOKEN}", "Bearer another"
@@ -167,11 +157,7 @@ GOOD, BAD = f"Bearer {TOKEN}", "Bearer another"
     ],
 )
 def test_takes_no_header_that_was_sent_twice(
-    single: dict[str, str],
-    repeated: dict[str, list[str]] | None,
-    status: int,
-    cognito: CognitoFront,
-    service: Service,
+    single: dict[str, str], repeated: dict[str, list[str]] | None, status: int, service: Service
 ) -> None:
     event = make_event(
         UPDATE, json.dumps(BODIES[UPDATE]), pool=service.deployment.settings.user_pool_id
@@ -181,7 +167,7 @@ def test_takes_no_header_that_was_sent_twice(
     reply = call(service.deployment.handler(UPDATE), event | {"multiValueHeaders": repeated})
 
     assert reply.status == status
-    assert bool(sent(cognito, UPDATE)) == (status == 204)
+    assert bool(sent(service.cognito, UPDATE)) == (status == 204)
 
 
 def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invoke) -> None:
@@ -190,24 +176,24 @@ def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invok
     assert invoke(UPDATE, claims={"client_id": "another"}).status == 204
 
 
-def test_does_not_trust_a_token_that_no_authorizer_has_seen(
-    cognito: CognitoFront, invoke: Invoke
-) -> None:
-    reply = invoke(UPDATE, requestContext={"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"})
+def test_does_not_trust_a_token_that_no_authorizer_has_seen(service: Service) -> None:
+    reply = service.invoke(
+        UPDATE, requestContext={"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"}
+    )
 
     assert_is_problem(reply, 401, "NotAuthorizedException")
-    assert cognito.requests == []
+    assert service.cognito.requests == []
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_an_unknown_outcome_ends_sessions_only_if_asked_to_and_if_the_account_has_changed(
-    everywhere: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+    everywhere: bool, service: Service
 ) -> None:
-    cognito.answer("ChangePassword", reset=True, forward=True)
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
+    service.cognito.answer("ChangePassword", reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW + 1))
 
-    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": everywhere}})
+    reply = service.invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": everywhere}})
     service.work()
 
     assert reply.status == 504
-    assert (cognito.requests[-1].action == "AdminUserGlobalSignOut") == everywhere
+    assert (service.cognito.requests[-1].action == "AdminUserGlobalSignOut") == everywhere

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from functions.aws.queue import Message, Task
 from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support import ROOT
-from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import NOW, REQUEST_ID, Clock, make_message
-from tests.unit.conftest import Configure, Invoke, Service, after
+from tests.support.front import make_user
+from tests.support.invocation import NOW, REQUEST_ID, make_message
+from tests.unit.conftest import Service, after
 
 RESET = Operation.RESET_PASSWORD
 
@@ -40,14 +40,10 @@ RETRIED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("error", DROPPED)
-def test_what_only_the_account_causes_is_recorded_and_dropped(
-    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
+def test_what_only_the_account_causes_is_recorded_and_dropped(error: str, service: Service) -> None:
     text = "User is disabled." if error == "NotAuthorizedException" else ""
-    cognito.answer("ForgotPassword", error=error, message=text)
-    invoke(RESET)
-
-    work = service.work()
+    service.cognito.answer("ForgotPassword", error=error, message=text)
+    work = service.finish(RESET)
 
     assert work.body == {"batchItemFailures": []}
     assert work.metrics == {error, "Hidden"}
@@ -56,20 +52,20 @@ def test_what_only_the_account_causes_is_recorded_and_dropped(
 
 @pytest.mark.parametrize("trouble", RETRIED, ids=str)
 def test_other_failures_are_retried_with_growing_delays(
-    trouble: dict[str, Any], cognito: CognitoFront, invoke: Invoke, service: Service
+    trouble: dict[str, Any], service: Service
 ) -> None:
     waits = []
     for attempt in range(1, 6):
-        cognito.reset()
-        cognito.answer("ForgotPassword", **trouble)
-        invoke(RESET)
+        service.cognito.reset()
+        service.cognito.answer("ForgotPassword", **trouble)
+        service.invoke(RESET)
         work = service.work(attempt=attempt)
         assert len(work.body["batchItemFailures"]) == 1
         # Each message counts its cause once.
         assert (work.log["cause"] in work.metrics) == (attempt == 1)
         assert "Retried" in work.metrics
-        assert sum(one.action == "ForgotPassword" for one in cognito.requests) == 1
-        waits.append(cognito.requests[-1].body["VisibilityTimeout"])
+        assert sum(one.action == "ForgotPassword" for one in service.cognito.requests) == 1
+        waits.append(service.cognito.requests[-1].body["VisibilityTimeout"])
         assert work.log["retry_after"] == waits[-1]
 
     assert waits == [3, 9, 27, 81, 243]
@@ -77,16 +73,14 @@ def test_other_failures_are_retried_with_growing_delays(
     assert len(waits) == WORKER_ATTEMPTS - 1
 
 
-def test_the_last_attempt_makes_a_dead_letter_at_once(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("ForgotPassword", error="CodeDeliveryFailureException")
-    invoke(RESET)
+def test_the_last_attempt_makes_a_dead_letter_at_once(service: Service) -> None:
+    service.cognito.answer("ForgotPassword", error="CodeDeliveryFailureException")
+    service.invoke(RESET)
 
     work = service.work(attempt=WORKER_ATTEMPTS)
 
     assert len(work.body["batchItemFailures"]) == 1
-    assert cognito.requests[-1].body["VisibilityTimeout"] == 0
+    assert service.cognito.requests[-1].body["VisibilityTimeout"] == 0
     assert "retry_after" not in work.log
     assert work.metrics == {"CodeDeliveryFailureException"}
 
@@ -96,12 +90,10 @@ def test_the_last_attempt_makes_a_dead_letter_at_once(
     [("UserNotFoundException", False), ("LimitExceededException", True), ("NewException", True)],
 )
 def test_a_sign_out_is_retried_unless_the_user_is_gone(
-    error: str, again: bool, cognito: CognitoFront, invoke: Invoke, service: Service
+    error: str, again: bool, service: Service
 ) -> None:
-    cognito.answer("AdminUserGlobalSignOut", error=error)
-    invoke(Operation.CONFIRM_RESET_PASSWORD)
-
-    work = service.work()
+    service.cognito.answer("AdminUserGlobalSignOut", error=error)
+    work = service.finish(Operation.CONFIRM_RESET_PASSWORD)
 
     assert len(work.body["batchItemFailures"]) == again
     assert ("Success" in work.metrics) != again
@@ -122,36 +114,21 @@ def test_a_crash_has_a_metric_and_the_message_comes_again(service: Service) -> N
 
 
 @pytest.mark.parametrize("error", ["BrandNewException", "CodeDeliveryFailureException"])
-def test_only_an_exception_that_nobody_has_seen_is_an_error(
-    error: str, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("ForgotPassword", error=error)
-    invoke(RESET)
-
-    work = service.work()
+def test_only_an_exception_that_nobody_has_seen_is_an_error(error: str, service: Service) -> None:
+    service.cognito.answer("ForgotPassword", error=error)
+    work = service.finish(RESET)
 
     assert ("UnknownException" in work.metrics) == (error == "BrandNewException")
     assert (work.log["level"] == "ERROR") == (error == "BrandNewException")
 
 
-def test_the_daily_limit_of_mails_has_a_cause_of_its_own(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    cognito.answer("ForgotPassword", error="LimitExceededException", message=DAILY_LIMIT)
-    invoke(RESET)
-
-    assert service.work().metrics == {"CodeDeliveryFailureException", "DailyMailLimit", "Retried"}
-
-
 @pytest.mark.parametrize(("age", "sent"), [(590, True), (610, False)])
-def test_a_code_that_comes_too_late_is_not_sent(
-    age: float, sent: bool, cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(RESET)
+def test_a_code_that_comes_too_late_is_not_sent(age: float, sent: bool, service: Service) -> None:
+    service.invoke(RESET)
 
     work = service.work(age=age)
 
-    assert ("ForgotPassword" in {one.action for one in cognito.requests}) == sent
+    assert ("ForgotPassword" in {one.action for one in service.cognito.requests}) == sent
     assert ("MessageExpired" in work.metrics) != sent
     assert work.body == {"batchItemFailures": []}
 
@@ -159,27 +136,18 @@ def test_a_code_that_comes_too_late_is_not_sent(
 @pytest.mark.parametrize(("cognito_takes", "lasts"), [(0.0, 1.0), (0.75, 1.0), (1.5, 1.5)])
 @pytest.mark.parametrize("error", [None, "UserNotFoundException"])
 def test_a_code_takes_its_share_of_a_second_however_quick_cognito_is(
-    error: str | None,
-    cognito_takes: float,
-    lasts: float,
-    cognito: CognitoFront,
-    configure: Configure,
-    clock: Clock,
-    invoke: Invoke,
-    service: Service,
+    error: str | None, cognito_takes: float, lasts: float, service: Service
 ) -> None:
-    configure(code_interval=1.0)
-    cognito.respond = after(clock, cognito_takes, error)
-    invoke(RESET)
-
-    assert service.work().log["duration"] == lasts
+    service.configure(code_interval=1.0)
+    service.cognito.respond = after(service.clock, cognito_takes, error)
+    assert service.finish(RESET).log["duration"] == lasts
 
 
 @given(good=st.lists(st.booleans(), min_size=1, max_size=5))
 def test_the_failure_of_one_message_does_not_stop_the_others(
-    good: list[bool], cognito: CognitoFront, service: Service
+    good: list[bool], service: Service
 ) -> None:
-    cognito.reset()
+    service.cognito.reset()
     parameters = {"username": "ada", "client_metadata": {}}
     body = Message(Task.SEND_CODE, REQUEST_ID, "192.0.2.7", None, parameters, NOW)
     messages = [make_message(json.dumps(body._asdict()) if one else "{") for one in good]
@@ -189,26 +157,19 @@ def test_the_failure_of_one_message_does_not_stop_the_others(
     failed = [one["itemIdentifier"] for one in work.body["batchItemFailures"]]
     bad = [one["messageId"] for one, is_good in zip(messages, good, strict=True) if not is_good]
     assert failed == bad
-    codes = [one for one in cognito.requests if one.action == "ForgotPassword"]
+    codes = [one for one in service.cognito.requests if one.action == "ForgotPassword"]
     assert len(codes) == sum(good)
 
 
-def test_a_wrong_secret_hash_is_computed_again_with_the_new_secret(
-    cognito: CognitoFront, invoke: Invoke, service: Service
-) -> None:
-    invoke(RESET)
-    service.work()
+def test_a_wrong_secret_hash_is_computed_again_with_the_new_secret(service: Service) -> None:
+    service.finish(RESET)
     text = "Unable to verify secret hash for client"
-    cognito.answer("ForgotPassword", error="NotAuthorizedException", message=text, times=1)
-    invoke(RESET)
-
-    assert service.work().metrics == {"Success"}
+    service.cognito.answer("ForgotPassword", error="NotAuthorizedException", message=text, times=1)
+    assert service.finish(RESET).metrics == {"Success"}
 
 
-def test_the_log_line_names_the_request_and_the_user_of_the_reset(
-    invoke: Invoke, service: Service
-) -> None:
-    asked = invoke(RESET).log
+def test_the_log_line_names_the_request_and_the_user_of_the_reset(service: Service) -> None:
+    asked = service.invoke(RESET).log
 
     line = service.work().log
 
@@ -216,23 +177,18 @@ def test_the_log_line_names_the_request_and_the_user_of_the_reset(
         assert line[member] == asked[member]
 
 
-def test_cognito_gets_the_address_of_the_caller(
-    cognito: CognitoFront, configure: Configure, invoke: Invoke, service: Service
-) -> None:
-    configure(threat_protection=True)
-    invoke(RESET)
-    service.work()
+def test_cognito_gets_the_address_of_the_caller(service: Service) -> None:
+    service.configure(threat_protection=True)
+    service.finish(RESET)
 
-    assert cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
+    assert service.cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
 
 
 @pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize("task", Task)
-def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
-    task: Task, cognito: CognitoFront, configure: Configure, service: Service
-) -> None:
-    configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
-    cognito.answer("AdminGetUser", body=make_user(changed_at=NOW))
+def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: Service) -> None:
+    service.configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW))
     text = (ROOT / "events" / f"worker_{task}.json").read_text()
     (message,) = json.loads(text)["Records"]
 
@@ -242,7 +198,7 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
     assert (work.log["task"], work.metrics) == (task, {"Success"})
     assert work.body == {"batchItemFailures": []}
     assert (
-        cognito.requests[-1].action
+        service.cognito.requests[-1].action
         == {
             Task.SEND_CODE: "ForgotPassword",
             Task.END_SESSIONS: "AdminUserGlobalSignOut",
@@ -255,9 +211,9 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(
 
 @pytest.mark.parametrize("features", [{}, {"event_bus_name": "b", "mail_from": "a@example.com"}])
 def test_a_start_reads_what_the_first_message_needs(
-    features: dict[str, str], cognito: CognitoFront, configure: Configure, service: Service
+    features: dict[str, str], service: Service
 ) -> None:
-    configure(**features)
+    service.configure(**features)
     service.deployment.worker.start()
 
-    assert [request.action for request in cognito.requests] == ["DescribeUserPoolClient"]
+    assert [request.action for request in service.cognito.requests] == ["DescribeUserPoolClient"]

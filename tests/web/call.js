@@ -2,9 +2,9 @@
 
 import * as client from '../../web/password-service.js';
 
-const { endpoint, token, timeout, name, input } = JSON.parse(process.env.CALL);
+const { endpoint, token, name, input } = JSON.parse(process.env.CALL);
 
-client.configure({ endpoint, accessToken: () => token, timeout });
+client.configure({ endpoint, accessToken: () => token });
 const ended = await client[name](input).then(
   (output = null) => ({ output }),
   ({ type, name, message, recoverySuggestion, status, errors }) => ({

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from functions.problems import PROBLEMS
-from local.processes import ROOT
+from tests.support import PATIENCE, ROOT
 
 HERE = Path(__file__).parent
 
@@ -16,7 +16,13 @@ HERE = Path(__file__).parent
 def run(*command: str | Path, **variables: str) -> None:
     environment = {"PATH": os.environ["PATH"], **variables}
     result = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 from functions.settings import Settings
 
 if TYPE_CHECKING:
-    from functions.work.handler import Handler
+    from functions.work.lambda_handler import LambdaHandler
 
 
-def start(name: str) -> "Handler":
+def start(name: str) -> "LambdaHandler":
     """Return a function's handler, ready for its first event."""
     # Everything that a start makes is kept, and searching it for garbage takes a tenth of the time.
     gc.disable()
     # Imported after that, and before the handler imports Powertools, which slows down each session
     # that is made later.
     import_module("functions.aws.clients").session()
-    handler: Handler = import_module(f"functions.{name}.handler").build(Settings.from_environment())
+    handler: LambdaHandler = import_module(f"functions.{name}.handler").build(
+        Settings.from_environment()
+    )
     handler.start()
     gc.freeze()
     gc.enable()

@@ -24,7 +24,7 @@ from functions.records import Degradation, Record
 from functions.requests import Body, Request, Subject
 from functions.settings import Settings
 from functions.times import Times
-from functions.work.handler import Handler
+from functions.work.lambda_handler import LambdaHandler
 from functions.work.scope import Scope
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ type Event = dict[str, Any]
 type Response = dict[str, Any]
 
 
-class Endpoint[R: Request](Handler):
+class Endpoint[R: Request](LambdaHandler):
     """The Lambda handler of one operation.
 
     `operate` carries out a request and returns the response's body. While user existence is hidden,

@@ -13,7 +13,7 @@ from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
 from functions.settings import Settings
 from functions.times import DEFAULT, Times
-from functions.work.handler import Handler
+from functions.work.lambda_handler import LambdaHandler
 from functions.work.scope import Scope
 from functions.worker.tasks import carry_out
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-class Worker(Handler):
+class Worker(LambdaHandler):
     """The Lambda handler of the queue."""
 
     def find_actions(self) -> Iterator[Action]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-class Handler:
+class LambdaHandler:
     """A Lambda handler of one deployment, which reports whatever it does."""
 
     def __init__(self, name: str, settings: Settings, limits: Times) -> None:

@@ -141,7 +141,7 @@ SWITCHES: Final = {
 }
 """Every environment variable that Powertools reads, with the value that makes it say the most."""
 
-EVERYTHING: Final = {
+EVERYTHING: Final[dict[str, Any]] = {
     "limits": True,
     "event_bus_name": "the-bus",
     "threat_protection": True,
@@ -218,7 +218,10 @@ def carry_out_everything() -> None:
                 front.answer("", body=b"")
                 front.answer(action, **answer)
                 send(operation, next(requests(operation)))
-            crash = {"user_pool_id": Exploding("pool"), "allowed_client_ids": Exploding()}
+            crash: dict[str, Any] = {
+                "user_pool_id": Exploding("pool"),
+                "allowed_client_ids": Exploding(),
+            }
             send(operation, next(requests(operation)), **crash)
 
 

@@ -77,7 +77,7 @@ def main() -> None:
     """Install the parts that are not current, one after another."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C needs no traceback
     parts = {name: PARTS[name] for name in sys.argv[1:]}
-    if all(part.is_current for part in parts.values()):
+    if all(part.is_current for part in parts.values()) and not UNFINISHED.exists():
         return
     with only_one() as lock:
         if UNFINISHED.exists():

@@ -55,15 +55,16 @@ class _Lookup(Thread):
         with suppress(Exception):
             headers = {"Add-Padding": "true", "User-Agent": "password-service"}
             self.connection.request("GET", self.path, headers=headers)
-            response = self.connection.getresponse()
-            body = response.read()
-            if response.status == 200:  # noqa: PLR2004 - HTTP's own number
-                self.body = body
+            if not self._given_up:
+                response = self.connection.getresponse()
+                body = response.read()
+                if response.status == 200:  # noqa: PLR2004 - HTTP's own number
+                    self.body = body
         if self.body is None or self._given_up:
             self.connection.close()
 
     def give_up(self) -> None:
-        """Stop the thread's waiting, unless it has not connected yet.
+        """Stop the thread's waiting. Before it has connected, it stops by itself.
 
         It may take the part that it has read for a whole body.
         """

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions.aws.actions import of_operation
-from functions.operations import Operation
+from functions.operations import Operation, handler_name
 from tests.support import PATIENCE
 from tests.support.contract import ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
@@ -55,8 +55,8 @@ def environment(front: CognitoFront, daemon: socket.socket) -> dict[str, str]:
 @pytest.fixture
 def start(bundle: Path, runtime_client: Path, environment: dict[str, str]) -> Start:
     def runtime(operation: Operation, bundle: Path = bundle, **more: str) -> Runtime:
-        handler = f"functions.start.{operation.id}"
-        return Runtime(bundle, runtime_client, handler, environment | more)
+        name = handler_name(operation.id)
+        return Runtime(bundle, runtime_client, name, environment | more)
 
     return runtime
 

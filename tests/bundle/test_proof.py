@@ -274,7 +274,7 @@ _IMPORT: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from importlib import import_module
-handler = getattr(import_module("functions.start"), sys.argv[2])
+handler = import_module(f"functions.{sys.argv[2]}.lambda_function").handler
 print(*sys.modules, sep="\\n")
 """
 
@@ -319,7 +319,7 @@ def made():
 
 sys.stdout, out = sys.stderr, sys.stdout
 name, event = given
-handler = getattr(import_module("functions.start"), name)
+handler = import_module(f"functions.{name}.lambda_function").handler
 before = made()
 context = SimpleNamespace(
     function_name="tests",

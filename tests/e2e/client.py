@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from functions.aws.queue import Message, Task
-from functions.operations import WORKER, Operation
+from functions.operations import WORKER, Operation, handler_name
 from functions.records import RETRIED
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, WORKERS, Api, Reply, new_user, wait_until
@@ -202,7 +202,7 @@ def send_at_once(clients: Sequence[Client]) -> list[Reply]:
 
 def function(stack: Stack, name: str) -> dict[str, Any]:
     """The configuration of the deployed function."""
-    handler = f"functions.start.{name}"
+    handler = handler_name(name)
     functions: list[dict[str, Any]] = stack.client("lambda").list_functions()["Functions"]
     (found,) = (one for one in functions if one["Handler"] == handler)
     return found

@@ -11,6 +11,7 @@ import botocore.session
 import pytest
 from aws_cdk import App, Stack
 
+from functions.operations import handler_name
 from functions.settings import STAGES, Settings
 from infra.stack import PasswordServiceStack
 from tests.support import ROOT
@@ -128,7 +129,7 @@ def variables(template: Mapping[str, Any], function: str = "confirm_reset_passwo
 
 def handler_in(template: Mapping[str, Any], function: str) -> dict[str, Any]:
     """The properties of a function."""
-    handler = f"functions.start.{function}"
+    handler = handler_name(function)
     (found,) = (f for f in find_in(template, "AWS::Lambda::Function") if f["Handler"] == handler)
     return found
 

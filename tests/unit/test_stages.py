@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from verification.stages import describe
 from verification.target import Target
 
-FUNCTION = "functions.start.reset_password"
+FUNCTION = "functions.reset_password.lambda_function.handler"
 
 
 def find(construct: str, **resources: tuple[str, str]) -> Target:

@@ -115,7 +115,7 @@ def start(
     temporary.mkdir()
     child = processes.start(
         "the emulator",
-        *(_PYTHON, "-m", "ministack"),
+        *(_PYTHON, ROOT / "local" / "door.py"),
         environment={
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": KEY,

@@ -43,11 +43,10 @@ class ForeignAnswerError(BotoCoreError):
     fmt = "A successful response has no request ID."
 
 
-def _refuse_foreign(response_dict: dict[str, Any], operation_model: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
+def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
     success = response_dict["status_code"] < 300  # noqa: PLR2004 - HTTP
     known = "x-amzn-requestid" in response_dict["headers"]
-    # The emulator's SES sends no ID, but the response to SendEmail has one of its own.
-    if success and not known and operation_model.name != "SendEmail":
+    if success and not known:
         raise ForeignAnswerError
 
 

@@ -127,7 +127,7 @@ def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
     ("trouble", "cause"),
     [
         ({"error": "TooManyRequestsException"}, "SendEmail.TooManyRequestsException"),
-        ({"body": {}}, "SendEmail.ForeignAnswerError"),
+        ({"body": b"<html>"}, "SendEmail.ForeignAnswerError"),
         ({"reset": True, "forward": True}, "SendEmail.ConnectionClosedError"),
     ],
 )

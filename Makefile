@@ -19,7 +19,7 @@ calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-sig
 port = $(if $(PORT),--port "$(PORT)")
 
 installing = install-service install-cdk install-run install-checks install-tests install-all
-.PHONY: $(installing) help setup run invoke code token test test-all test-slow check docs screenshot timing bench load synth deploy destroy verify package release lock format clean
+.PHONY: $(installing) help setup run invoke code token test test-all test-slow check docs screenshot timing bench synth deploy destroy verify package release lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -64,9 +64,6 @@ timing: install-checks ## measure whether response times reveal who has an accou
 bench: install-checks ## compare the speed with other implementations: ROUNDS=15
 	@exec .venv/bin/python -m benchmarks --rounds "$(ROUNDS)"
 
-load: install-tests ## measure the local stack under load
-	@exec .venv/bin/python -m benchmarks.load
-
 synth: install-cdk ## write the CloudFormation templates to cdk.out: STAGE=dev
 	@echo "Synthesizing password-service-$(STAGE) into cdk.out" >&2
 	@node_modules/.bin/cdk synth --quiet --context stage=$(STAGE) $(CONTEXT)
@@ -81,8 +78,9 @@ destroy: install-cdk ## remove a stage from your AWS account: STAGE=dev
 	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(filter never,$(APPROVE)),--force) $(CONTEXT)
 
-verify: install-service ## check a deployed stage: STAGE=dev MAILBOX=you@example.com, or POLICY=1 alone
-	@exec .venv/bin/python -m verification "$(STAGE)" $(if $(MAILBOX),--mailbox "$(MAILBOX)") \
+verify: install-service ## check a deployment: STAGE=dev or STACK=… CONSTRUCT=…, MAILBOX=you@example.com, POLICY=1
+	@exec .venv/bin/python -m verification $(if $(STACK),--stack "$(STACK)","$(STAGE)") \
+		$(if $(CONSTRUCT),--construct "$(CONSTRUCT)") $(if $(MAILBOX),--mailbox "$(MAILBOX)") \
 		$(if $(POLICY),--policy) $(port)
 
 define mention_approval

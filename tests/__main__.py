@@ -20,8 +20,8 @@ PYTEST: Final = ("pytest", "--durations=5", "-p", "no:schemathesis")
 REACH: Final = (
     "tests/e2e/test_amplify_ui.py",
     "tests/e2e/test_bursts.py",
-    "tests/e2e/test_embed.py",
-    "tests/e2e/test_load.py",
+    "tests/e2e/test_deployment.py",
+    "tests/e2e/test_javascript.py",
     "tests/e2e/test_openapi.py",
     "tests/e2e/test_page.py",
     "tests/e2e/test_verification.py",

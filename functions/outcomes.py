@@ -4,46 +4,11 @@ There are rows for Cognito's exceptions, for the meanings that only Cognito's te
 failures of the connection, and for the reasons that only this service has.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from functions import problems
-from functions.problems import Failure, Problem
+from functions.problems import Outcome, Problem
 from functions.records import Degradation
-
-
-class Outcome(NamedTuple):
-    """A row of the table."""
-
-    cause: str
-    """The name in logs and metrics: an exception of Cognito or botocore, or a name of ours."""
-    problem: Problem
-    """The problem of a caller who may know about the account."""
-    of_account: bool = False
-    """An account can cause it, so it is hidden from callers who must not learn about accounts."""
-    final: bool = False
-    """A retry cannot change it: the reason is the account, the request or the time."""
-    verdict: bool = False
-    """It is about the new password, so it is never hidden (OWASP ASVS 6.3.8)."""
-    may_have_acted: bool = False
-    """The action may have been carried out, although it failed."""
-    text: str = ""
-    """The part of Cognito's text that tells this meaning of the exception, in lower case and
-    with spaces for underscores."""
-    exception: str = ""
-    """Cognito's exception, if the cause has a name of its own."""
-    is_known: bool = True
-    """Somebody has thought about it. Otherwise it is hidden, logged as an error, and alarmed."""
-    description: str = ""
-    """The documentation's sentence about a cause of ours."""
-
-    def failure(self, note: str | None = None, action: str | None = None) -> Failure:
-        """Return a new `Failure` with this outcome."""
-        return Failure(self.problem, outcome=self, note=note, action=action)
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether the same call may succeed a moment later."""
-        return self.may_have_acted or self.problem.retry_after is not None
 
 
 def _account(cause: str, problem: Problem, text: str = "") -> Outcome:
@@ -162,6 +127,8 @@ CONNECTION: Final = {
         cause: Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
         for cause in ("HTTPClientError", "ForeignAnswerError", "ResponseParserError")
     },
+    # All others, such as credentials that are missing.
+    "Exception": Outcome("Exception", problems.INTERNAL_ERROR),
 }
 """The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
 

@@ -5,10 +5,7 @@ also keep the frames of its last traceback, and with them a password.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from functions.outcomes import Outcome
+from typing import Any, Final, NamedTuple
 
 JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
@@ -98,6 +95,41 @@ class Problem(NamedTuple):
         return headers
 
 
+class Outcome(NamedTuple):
+    """A way in which an attempt can fail, and what follows. `functions/outcomes.py` has them."""
+
+    cause: str
+    """The name in logs and metrics: an exception of Cognito or botocore, or a name of ours."""
+    problem: Problem
+    """The problem of a caller who may know about the account."""
+    of_account: bool = False
+    """An account can cause it, so it is hidden from callers who must not learn about accounts."""
+    final: bool = False
+    """A retry cannot change it: the reason is the account, the request or the time."""
+    verdict: bool = False
+    """It is about the new password, so it is never hidden (OWASP ASVS 6.3.8)."""
+    may_have_acted: bool = False
+    """The action may have been carried out, although it failed."""
+    text: str = ""
+    """The part of Cognito's text that tells this meaning of the exception, in lower case and
+    with spaces for underscores."""
+    exception: str = ""
+    """Cognito's exception, if the cause has a name of its own."""
+    is_known: bool = True
+    """Somebody has thought about it. Otherwise it is hidden, logged as an error, and alarmed."""
+    description: str = ""
+    """The documentation's sentence about a cause of ours."""
+
+    def failure(self, note: str | None = None, action: str | None = None) -> "Failure":
+        """Return a new `Failure` with this outcome."""
+        return Failure(self.problem, outcome=self, note=note, action=action)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same call may succeed a moment later."""
+        return self.may_have_acted or self.problem.retry_after is not None
+
+
 class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an error
     """A problem on its way to the caller, and what caused it, for the operator only.
 
@@ -109,21 +141,16 @@ class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an e
         problem: Problem,
         errors: Sequence[FieldError] = (),
         *,
-        outcome: "Outcome | None" = None,
+        outcome: Outcome | None = None,
         note: str | None = None,
         action: str | None = None,
     ) -> None:
         super().__init__(problem.slug)
         self.problem = problem
         self.errors = errors
-        self.outcome = outcome
+        self.outcome = outcome or Outcome(problem.code, problem)
         self.note = note
         self.action = action
-
-    @property
-    def cause(self) -> str:
-        """The name for logs and metrics."""
-        return self.outcome.cause if self.outcome else self.problem.code
 
 
 PROBLEMS: Final[list[Problem]] = []

@@ -159,7 +159,7 @@ class Record:
     def fail(self, failure: "Failure", shown: "Problem", *, status: int | None = None) -> None:
         """Note a failure, and the problem that the caller sees of it."""
         self.outcome, self.problem, self.status = shown.code, shown.slug, status
-        self.cause, self.note = failure.cause, failure.note
+        self.cause, self.note = failure.outcome.cause, failure.note
         self.hidden = shown is not failure.problem or None
         if failure.errors:
             self.rules = sorted({error.rule for error in failure.errors})

@@ -34,7 +34,7 @@ class Change:
         try:
             yield
         except Failure as failure:
-            if failure.outcome and failure.outcome.may_have_acted:
+            if failure.outcome.may_have_acted:
                 for task, parameters in self._tasks():
                     self._scope.queue.follow_up(
                         Task.CHECK_CHANGE,

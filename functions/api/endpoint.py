@@ -96,7 +96,7 @@ class Endpoint[R: Request](LambdaHandler):
     def _choose_problem(self, failure: Failure, record: Record) -> Problem:
         """Return what the caller may see of a failure."""
         outcome = failure.outcome
-        if outcome is None or not outcome.of_account:
+        if not outcome.of_account:
             return failure.problem
         if not outcome.is_known:
             record.degrade(Degradation.UNKNOWN_EXCEPTION)

@@ -77,35 +77,32 @@ ACTIONS: Final = {
 
 def of_operation(operation: "Operation", settings: "Settings") -> Iterator[Action]:
     """Yield every action that an operation's function may call with these settings."""
-    hidden = operation.queued and not settings.reveal_user_existence
-    names: list[str] = [] if hidden else [operation.action, *operation.other_actions]
-    if operation.uses_client_secret and not hidden:
-        names.append("DescribeUserPoolClient")
-    if operation.changes_password:
-        names.append("DescribeUserPool")
-    if operation.attempts_per_hour and settings.limits:
-        names.append("UpdateItem")
-    if operation.repeatable:
-        names += ["PutItem", "UpdateItem", "DeleteItem"]
-    if operation.uses_queue:
-        names.append("SendMessage")
-        if settings.event_bus_name:
-            names.append("PutEvents")
-    return map(ACTIONS.__getitem__, dict.fromkeys(names))
+    called = not (operation.queued and not settings.reveal_user_existence)
+    counted = operation.attempts_per_hour and settings.limits
+    needed = (
+        (called, (operation.action, *operation.other_actions)),
+        (called and operation.uses_client_secret, ("DescribeUserPoolClient",)),
+        (operation.changes_password, ("DescribeUserPool",)),
+        (operation.repeatable, ("PutItem", "UpdateItem", "DeleteItem")),
+        (counted and not operation.repeatable, ("UpdateItem",)),
+        (operation.uses_queue, ("SendMessage",)),
+        (operation.uses_queue and settings.event_bus_name, ("PutEvents",)),
+    )
+    return (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
 
 
 def of_worker(settings: "Settings") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
-    names = ["ForgotPassword", "DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"]
-    names.append("ChangeMessageVisibility")
-    if settings.mail_from or settings.event_bus_name:
-        names.append("ListUsers")
-    if settings.resend_invitations:
-        names.append("AdminCreateUser")
-    if settings.mail_from or settings.resend_invitations:
-        names += ["PutItem", "UpdateItem", "DeleteItem"]
-    if settings.mail_from:
-        names.append("SendEmail")
-    if settings.event_bus_name:
-        names.append("PutEvents")
-    return map(ACTIONS.__getitem__, names)
+    needed = (
+        (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),
+        (True, ("AdminUserGlobalSignOut", "ChangeMessageVisibility")),
+        (settings.mail_from or settings.event_bus_name, ("ListUsers",)),
+        (settings.resend_invitations, ("AdminCreateUser",)),
+        (
+            settings.mail_from or settings.resend_invitations,
+            ("PutItem", "UpdateItem", "DeleteItem"),
+        ),
+        (settings.mail_from, ("SendEmail",)),
+        (settings.event_bus_name, ("PutEvents",)),
+    )
+    return (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)

@@ -8,8 +8,7 @@ from botocore.exceptions import ClientError
 from functions import outcomes, problems
 from functions.aws import clients
 from functions.aws.actions import ACTIONS
-from functions.outcomes import Outcome
-from functions.problems import Failure
+from functions.problems import Failure, Outcome
 from functions.telemetry.traces import tracer
 
 
@@ -20,7 +19,7 @@ def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as
             return clients.request(action, **parameters)
         except clients.ERRORS as error:
             failure = _read_failure(error, action, parameters)
-            subsegment.put_annotation("cause", failure.cause)
+            subsegment.put_annotation("cause", failure.outcome.cause)
     # Outside the subsegment, which would record AWS's text, and outside the exception's handler,
     # which would chain the exception to this one.
     raise failure
@@ -60,11 +59,9 @@ def _read_cognito(error: ClientError, *, signed_in: bool) -> Outcome:
 
 
 def _read_connection(error: Exception) -> Outcome:
-    cause = type(error).__name__
-    for kind in type(error).__mro__:
-        if outcome := outcomes.CONNECTION.get(kind.__name__):
-            return outcome._replace(cause=cause)
-    return Outcome(cause, problems.INTERNAL_ERROR)
+    kinds = (kind.__name__ for kind in type(error).__mro__)
+    row = next(outcomes.CONNECTION[kind] for kind in kinds if kind in outcomes.CONNECTION)
+    return row._replace(cause=type(error).__name__)
 
 
 def _redact(text: str, parameters: Mapping[str, Any]) -> str:

@@ -170,8 +170,8 @@ def _trust_all_roots(
     """
     if not isinstance(caught_exception, SSLError):
         return None
-    (reason, *_) = caught_exception.kwargs["error"].args
-    if not isinstance(reason, ssl.SSLCertVerificationError):
+    error: Any = caught_exception.kwargs["error"]
+    if not isinstance(error.args[0], ssl.SSLCertVerificationError):
         return None
     endpoint.http_session._verify = True  # noqa: SLF001 - botocore reads it for each connection
     _logger.warning("Amazon's certificates did not verify a host, so all are used from now on")

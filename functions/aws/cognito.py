@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from functions import outcomes, problems, times
 from functions.aws.calls import call
-from functions.outcomes import Outcome
-from functions.problems import Failure
+from functions.problems import Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Settings
@@ -86,8 +85,7 @@ class Cache[V]:
         try:
             value = self._read(settings)
         except Failure as failure:
-            if failure.outcome:
-                self._failures[key] = failure.outcome, times.now()
+            self._failures[key] = failure.outcome, times.now()
             raise
         self._values[key] = value, times.now()
         return value
@@ -211,7 +209,7 @@ class Cognito:
         except Failure as failure:
             if failure.problem is problems.NOT_SIGNED_IN:
                 raise
-            if not (failure.outcome and failure.outcome.of_account):  # which ChangePassword reports
+            if not failure.outcome.of_account:  # which ChangePassword reports
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
             return [self._caller.username]
         values = {one["Name"]: one["Value"] for one in user["UserAttributes"]}
@@ -260,9 +258,9 @@ def _read_client_secret(settings: Settings) -> str:
         response = call(action, UserPoolId=pool_id, ClientId=client_id)
     except Failure as failure:
         # Nothing was changed: throttled, unreachable, or a faulty deployment.
-        transient = failure.outcome and failure.outcome.is_transient
+        cause, transient = failure.outcome.cause, failure.outcome.is_transient
         problem = problems.SERVICE_UNAVAILABLE if transient else problems.INTERNAL_ERROR
-        raise Outcome(f"{action}.{failure.cause}", problem).failure(failure.note) from None
+        raise Outcome(f"{action}.{cause}", problem).failure(failure.note) from None
     secret: str = response["UserPoolClient"].get("ClientSecret", "")
     return secret
 

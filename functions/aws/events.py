@@ -10,8 +10,7 @@ from typing import Final
 
 from functions.aws.calls import call
 from functions.aws.queue import Queue, Task
-from functions.outcomes import Outcome
-from functions.problems import SERVICE_UNAVAILABLE, Failure
+from functions.problems import SERVICE_UNAVAILABLE, Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Settings

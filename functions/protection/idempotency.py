@@ -13,8 +13,7 @@ from typing import Any, Final
 from functions import times
 from functions.aws import clients
 from functions.aws.table import ConditionFailedError, Table
-from functions.outcomes import Outcome
-from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure
+from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure, Outcome
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Caller
@@ -57,7 +56,7 @@ class Idempotency:
         except Exception as error:
             with self._best_effort():
                 if isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN:
-                    self._end(id_, {"unknown": error.cause})
+                    self._end(id_, {"unknown": error.outcome.cause})
                 else:
                     self._table.delete(id_)
             raise

@@ -12,8 +12,7 @@ from functions import outcomes
 from functions.aws import cognito
 from functions.aws.cognito import User
 from functions.operations import Operation
-from functions.outcomes import Outcome
-from functions.problems import Failure
+from functions.problems import Failure, Outcome
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.mails import Mail

@@ -59,10 +59,10 @@ class Worker(LambdaHandler):
         except Failure as failure:
             outcome = failure.outcome
             record.fail(failure, failure.problem)
-            if outcome and outcome.final:
+            if outcome.final:
                 record.hidden = outcome.of_account or None
                 return True
-            if outcome and outcome.of_account and not outcome.is_known:
+            if outcome.of_account and not outcome.is_known:
                 record.degrade(Degradation.UNKNOWN_EXCEPTION)
             return False
         except Exception as error:  # noqa: BLE001 - one message must not stop the others

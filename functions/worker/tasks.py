@@ -57,8 +57,8 @@ def end_sessions(scope: Scope, username: str) -> None:
     except Failure as failure:
         if failure.outcome is USER_NOT_FOUND:  # nobody has a session
             return
-        if failure.outcome:  # whatever the reason, the sessions live on
-            failure.outcome = failure.outcome._replace(final=False)
+        # Whatever the reason, the sessions live on.
+        failure.outcome = failure.outcome._replace(final=False)
         raise
 
 

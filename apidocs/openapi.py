@@ -29,7 +29,7 @@ from functions.operations import Operation
 from functions.problems import COGNITO, GATEWAY, JSON, MAX_ERRORS, MEANINGS, FieldError, Problem
 from functions.protection.passwords import MIN_LENGTH, RULES, SIGN_IN_NAME
 from functions.requests import Request
-from functions.settings import Settings
+from infra.settings import Deployment
 
 type Document = dict[str, Any]
 
@@ -38,7 +38,7 @@ _TEXT: Final = {"type": "string"}
 
 _PARAMS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
 
-_DEFAULTS: Final = Settings.of_stage("prod")
+_DEFAULTS: Final = Deployment.of_stage("prod")
 _PROBLEM_MEMBERS: Final = {
     "type": "What the problem is known by: switch on it, and translate by it.",
     "title": "The kind of problem.",

@@ -13,7 +13,7 @@ from benchmarks.execution import Figures, Process
 from benchmarks.share import limited, processor_time
 from benchmarks.stub import REFUSED
 from benchmarks.variants import Variant
-from functions.settings import Settings
+from infra.settings import Deployment
 from tests.support.runtime import RuntimeFailure
 
 DELAYS: Final = {
@@ -26,7 +26,7 @@ DELAYS: Final = {
 """Seconds that each service takes, more than over loopback."""
 MEMORIES: Final = (128, 256, 512, 1024)
 """MB."""
-DEFAULT: Final = int(Settings.of_stage("prod").memory_size)
+DEFAULT: Final = Deployment.of_stage("prod").memory_size
 """MB of a function that nobody has configured."""
 WARM_CALLS: Final = 5
 GROWTH: Final = 100

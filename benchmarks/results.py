@@ -29,8 +29,8 @@ from benchmarks.variants import (
     RIVALS,
 )
 from functions.operations import FUNCTIONS, WORKER, Operation
-from functions.settings import Settings
 from infra.packaging.bundle import ROOT
+from infra.settings import Deployment
 
 FOLDER: Final = Path(__file__).parent
 NOTHING: Final = "python -c pass"
@@ -270,7 +270,7 @@ def _tabulate_met(met: list[Met], errors: Mapping[int, float]) -> Iterator[str]:
     yield from table(header, (_meeting(met, key) for key in (*ours, *rivals)))
     yield from ("", "## What is billed", "")
     yield _BILL.format(
-        price=f"{GB_SECOND:.10f}", interval=Settings.of_stage("prod").response_interval
+        price=f"{GB_SECOND:.10f}", interval=Deployment.of_stage("prod").response_interval
     )
     header = ["function", "MB", "cold", "warm", "refused", "malformed", "$ cold", "$ warm"]
     yield from table(header, (_bill(met, key) for key in ours))

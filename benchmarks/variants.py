@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from functions.aws.queue import Message, Task
 from functions.operations import FUNCTIONS, WORKER, Operation
-from functions.settings import Settings
 from infra.packaging.bundle import ROOT, build, install
+from infra.settings import Deployment
 from tests.support import invocation
 
 RIVALS: Final = Path(__file__).with_name("rivals")
@@ -207,6 +207,6 @@ def _features(url: str) -> dict[str, dict[str, Any]]:
     limits = {"limits": True}
     events = {"event_bus_name": "the-bus"}
     breaches = {"breach_endpoint": f"{url}/range"}
-    interval = {"response_interval": Settings.of_stage("prod").response_interval}
+    interval = {"response_interval": Deployment.of_stage("prod").response_interval}
     prod = limits | events | breaches | interval
     return dict(zip(FEATURES, (limits, events, breaches, prod, {}, prod), strict=True))

@@ -14,7 +14,7 @@ WORKER_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "DescribeUserPoolClient": (),
     "AdminGetUser": (),
     "AdminUserGlobalSignOut": (),
-    "ListUsers": ("mail_from", "events", "event_bus_name"),
+    "ListUsers": ("mail_from", "event_bus_name"),
     "AdminCreateUser": ("resend_invitations",),
 }
 """The Cognito actions that the worker may call. Some need one of these settings."""

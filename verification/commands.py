@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.settings import STAGES
+from infra.settings import STAGES
 from local.stack import Stack
 from verification import doctor, figures, runner, story, unknowns
 from verification.runner import Check, Outcome, Result

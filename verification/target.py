@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple, Self
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.operations import Operation
-from functions.settings import Settings, declared
+from functions.operations import FUNCTIONS, Operation
+from functions.settings import Settings, names_read_by
 from verification import srp
 
 MARK: Final = "password-service verification"
@@ -176,14 +176,17 @@ class Target:
     @cached_property
     def settings(self) -> Settings:
         """The settings that the functions were deployed with."""
+        variables: dict[str, str] = {}
         for function in self.functions.values():
-            variables = function["Environment"]["Variables"]
-            self.secret_values.add(variables["PSEUDONYM_KEY"])
-            ours = [one for one in declared() if one.environment]
-            if missing := [one.variable for one in ours if one.variable not in variables]:
-                raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
-            return Settings({one.name: one.read(variables[one.variable]) for one in ours})
-        raise NotObservedError("The stack has no function of the service.")
+            variables |= function["Environment"]["Variables"]
+        if not variables:
+            raise NotObservedError("The stack has no function of the service.")
+        try:
+            read = Settings.read(variables, {one for f in FUNCTIONS for one in names_read_by(f)})
+        except KeyError as missing:
+            raise NotObservedError(f"Another version is deployed, without {missing}.") from None
+        self.secret_values.add(read.pseudonym_key)
+        return read
 
     @cached_property
     def api_stage(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ explain the failure to the caller.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -24,7 +25,7 @@ from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Request
-from functions.settings import Settings
+from functions.settings import Settings, names_read_by
 from functions.telemetry.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ class Endpoint[R: Request]:
                 certificates.start()
             if operation.repeatable or (operation.attempts_per_hour and settings.limits):
                 clients.dynamodb()
-            told = settings.event_bus_name or settings.mail_from
-            announces = operation.changes_password and told
+            announces = operation.changes_password and (
+                settings.event_bus_name or settings.mail_from
+            )
             if announces or (operation.queued and not revealed):
                 clients.sqs()
             cognito.prepare(settings, operation.actions(revealed=revealed))
@@ -94,7 +96,7 @@ class Endpoint[R: Request]:
     @cached_property
     def settings(self) -> Settings:
         """The settings of this process. The environment is read once."""
-        return Settings.from_environment()
+        return Settings.read(os.environ, names_read_by(self.operation.id))
 
     @cached_property
     def _reporter(self) -> Reporter:

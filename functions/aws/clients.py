@@ -123,7 +123,7 @@ class Client[C]:
         self.service = service
         self.longest = connect + read
         """The most seconds that one attempt can take."""
-        self._options = {
+        self._options: dict[str, Any] = {
             "connect_timeout": connect,
             "read_timeout": read,
             "retries": {"mode": "standard", "total_max_attempts": attempts},
@@ -182,7 +182,8 @@ def make_client(service: str, *, roots: str = AMAZON_ROOTS, **options: Any) -> A
         ),
     )
     if certificates:
-        client.meta.events.register("needs-retry", _trust_all_roots)
+        retry: Any = _trust_all_roots
+        client.meta.events.register("needs-retry", retry)
     return client
 
 
@@ -216,8 +217,7 @@ def _trust_all_roots(
     """
     if not isinstance(caught_exception, SSLError):
         return None
-    (reason, *_) = caught_exception.kwargs["error"].args
-    if not isinstance(reason, ssl.SSLCertVerificationError):
+    if not isinstance(caught_exception.kwargs["error"].args[0], ssl.SSLCertVerificationError):
         return None
     endpoint.http_session._verify = True  # noqa: SLF001 - botocore reads it for each connection
     _logger.warning("Amazon's certificates did not verify a host, so all are used from now on")

@@ -1,5 +1,6 @@
 """Carry out queued tasks. A task that fails is retried up to five times."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from functions.aws.queue import Message, Task
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
 from functions.records import Cause, Degradation, Record
-from functions.settings import Settings
+from functions.settings import Settings, names_read_by
 from functions.telemetry.reporter import Reporter
 from functions.worker.tasks import carry_out
 
@@ -74,7 +75,7 @@ class Worker:
     @cached_property
     def settings(self) -> Settings:
         """The settings of this process. The environment is read once."""
-        return Settings.from_environment()
+        return Settings.read(os.environ, names_read_by(WORKER))
 
     @cached_property
     def _reporter(self) -> Reporter:

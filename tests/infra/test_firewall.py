@@ -14,7 +14,7 @@ from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
 from functions.records import Record
 from functions.requests import Caller
-from functions.settings import STAGES
+from infra.settings import STAGES
 from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.support.contract import ids
 from tests.support.invocation import SETTINGS

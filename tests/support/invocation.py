@@ -4,9 +4,11 @@ import json
 import logging
 import time
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from io import StringIO
 from itertools import count
@@ -14,10 +16,10 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 from functions.api.endpoint import Endpoint
-from functions.operations import Operation
+from functions.operations import WORKER, Operation
 from functions.records import SERVICE
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Settings, names_read_by
 from tests.support import ROOT
 
 ORIGIN: Final = "https://app.example"
@@ -26,8 +28,8 @@ REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 SUB: Final = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
 USERNAME: Final = "demo@example.com"
 CODE: Final = "482916"
-SETTINGS: Final = Settings.of_stage(
-    "dev",
+SETTINGS: Final = Settings(
+    stage="dev",
     user_pool_id="us-east-1_Tests0000",
     user_pool_client_id=CLIENT_ID,
     allowed_client_ids=(CLIENT_ID,),
@@ -43,6 +45,11 @@ SETTINGS: Final = Settings.of_stage(
 )
 """Everything optional is off."""
 
+READ: Final[defaultdict[str, set[str]]] = defaultdict(set)
+"""The settings that each function has read in this process."""
+
+_NAMES: Final = {one.name for one in fields(Settings)}
+_given: Final = cache(names_read_by)
 _messages = count(1)
 _pools = count(1)
 
@@ -134,6 +141,24 @@ class Reply(NamedTuple):
         }
 
 
+class Watched(Settings):
+    """The settings of a function, which must not read what its environment does not have."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _NAMES:
+            function = vars(self)["function"]
+            READ[function].add(name)
+            assert name in _given(function), f"{function} reads {name}"
+        return super().__getattribute__(name)
+
+
+def watch(settings: Settings, function: str) -> Settings:
+    """Return the same settings, which know whose they are."""
+    watched = object.__new__(Watched)
+    vars(watched).update(vars(settings), function=function)
+    return watched
+
+
 class Deployment:
     """The handlers with some settings, and with a pool that no other deployment has read."""
 
@@ -142,12 +167,12 @@ class Deployment:
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
         self.worker = copy(import_module("functions.worker.handler").handler)
-        self.worker.settings = self.settings
+        self.worker.settings = watch(self.settings, WORKER)
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
             handler = copy(import_module(f"functions.{operation.id}.handler").handler)
-            handler.settings = self.settings
+            handler.settings = watch(self.settings, operation.id)
             self._handlers[operation] = handler
         return self._handlers[operation]
 

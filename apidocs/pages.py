@@ -224,7 +224,7 @@ def _describe_member(name: str, kind: Any) -> tuple[str, str, str, str]:  # noqa
 
 def _describe_defaults(name: str) -> str:
     by_value: dict[str, list[str]] = {}
-    for stage in reversed(STAGES):
+    for stage in reversed([*STAGES]):
         by_value.setdefault(_default(stage, name), []).append(stage)
     texts = {value: f"`{value}`" if value else "none" for value in by_value}
     if len(by_value) == 1:

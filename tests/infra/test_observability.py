@@ -65,7 +65,7 @@ def parts(alarm: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def period(alarm: Mapping[str, Any]) -> int:
     """Seconds."""
-    (seconds,) = {part["Period"] for part in parts(alarm) or [alarm]}
+    (seconds,) = {part["Period"] for part in parts(alarm) or [dict(alarm)]}
     return int(seconds)
 
 

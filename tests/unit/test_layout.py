@@ -20,12 +20,12 @@ from tests.support.front import CognitoFront
 from tests.support.invocation import SETTINGS, Context, call, make_event
 
 PACKAGES = {
-    "app": {"functions", "infra"},
+    "app": {"infra", "local"},
     "functions": {"functions"},
     "infra": {"functions", "infra"},
-    "apidocs": {"apidocs", "functions"},
-    "local": {"functions", "local"},
-    "verification": {"functions", "local", "verification"},
+    "apidocs": {"apidocs", "functions", "infra"},
+    "local": {"functions", "infra", "local"},
+    "verification": {"functions", "infra", "local", "verification"},
     "benchmarks": {"benchmarks", "functions", "infra", "local", "tests.support", "verification"},
     "examples": set[str](),
     "release": {"infra", "release"},

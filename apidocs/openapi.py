@@ -30,7 +30,7 @@ from functions.outcomes import COGNITO
 from functions.problems import GATEWAY, JSON, MAX_ERRORS, FieldError, Problem
 from functions.protection.passwords import MIN_LENGTH, RULES, SIGN_IN_NAME
 from functions.requests import Request
-from functions.settings import Settings
+from infra.settings import Deployment
 
 type Document = dict[str, Any]
 
@@ -39,7 +39,7 @@ _TEXT: Final = {"type": "string"}
 
 _PARAMS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
 
-_DEFAULTS: Final = Settings.of_stage("prod")
+_DEFAULTS: Final = Deployment.of_stage("prod")
 _PROBLEM_MEMBERS: Final = {
     "type": "What the problem is known by: switch on it, and translate by it.",
     "title": "The kind of problem.",

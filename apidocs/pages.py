@@ -1,7 +1,10 @@
 """The pages of `docs/` that are tables of what the code declares."""
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -20,7 +23,9 @@ from functions.records import (
     Degradation,
     Record,
 )
-from functions.settings import STAGES, Setting, Settings, declared
+from functions.settings import write
+from infra import settings
+from infra.settings import ARGUMENTS_ONLY, NEEDS, STAGES, Deployment, camel_case
 
 _PROBLEMS_INTRODUCTION: Final = """\
 # Problems
@@ -45,7 +50,7 @@ If this service's own limit refused the request, `Retry-After` is the time until
 ends. If Cognito's did, it is an hour. If the gateway throttled the request, it is a second.
 """
 _SETTINGS_INTRODUCTION: Final = """\
-# Settings
+# Runtime
 
 Every setting of a deployment. Each stage (`local`, `dev` or `prod`) has defaults. Change a setting
 for one deployment with `CONTEXT`, or for all of them in the `context` of
@@ -59,7 +64,11 @@ An unknown name, an invalid value or a contradiction makes `cdk synth` fail with
 Values in `cdk.json` apply to every stage, including `local`, whose emulator supports neither a
 firewall nor a domain.
 
-## Settings you can change
+## Runtime you can change
+"""
+_LOCAL: Final = """\
+The stage `local` also leaves out what its emulator lacks, and lets tools sign users in:
+[local/emulated.py](../local/emulated.py).
 """
 _REFERENCE: Final = """\
 # Reference
@@ -121,27 +130,46 @@ def write_problems() -> str:
 
 def write_settings() -> str:
     """Return the page of every setting."""
-    settable = [setting for setting in declared() if setting.context]
-    fixed = [setting for setting in declared() if not setting.context and not setting.environment]
+    sentences = dict(_read_sentences())
     changed = _table(
         ("setting", "values", "default", "meaning"),
         (
-            (f"`{s.key}`", _escape(s.expected), _describe_defaults(s), s.sentence + _needs(s))
-            for s in settable
+            (
+                f"`{camel_case(name)}`",
+                _escape(settings.RULES[name].expected),
+                _describe_defaults(name),
+                sentence + (f" Needs `{camel_case(NEEDS[name])}`." if name in NEEDS else ""),
+            )
+            for name, sentence in sentences.items()
+            if name not in ARGUMENTS_ONLY
         ),
     )
     stages = _table(
         ("stage", *STAGES),
-        ((s.sentence, *(f"`{s.write(s.defaults[stage])}`" for stage in STAGES)) for s in fixed),
+        (
+            (sentences[name], *(f"`{_default(stage, name)}`" for stage in STAGES))
+            for name in ("log_retention", "retain_data")
+        ),
     )
     return (
         f"{_SETTINGS_INTRODUCTION}\n{changed}\n\n## What else differs between stages\n\n{stages}\n"
+        f"\n{_LOCAL}"
     )
+
+
+def _read_sentences() -> Iterator[tuple[str, str]]:
+    """Yield each setting with the docstring that editors show."""
+    tree = ast.parse(Path(settings.__file__).read_text())
+    classes = {one.name: one.body for one in tree.body if isinstance(one, ast.ClassDef)}
+    for kind in ("StageChoices", "Choices"):
+        for field, docstring in pairwise(classes[kind]):
+            if isinstance(field, ast.AnnAssign) and isinstance(docstring, ast.Expr):
+                yield ast.unparse(field.target), ast.literal_eval(docstring.value)
 
 
 def write_reference() -> str:
     """Return the page of limits, password rules, log members and metrics."""
-    defaults = Settings.of_stage("prod")
+    defaults = Deployment.of_stage("prod")
     networks = {
         "an address, over all users": defaults.attempts_per_address,
         f"an IPv6 /{defaults.ipv6_network_prefix}, over all users": defaults.attempts_per_network,
@@ -198,19 +226,18 @@ def _describe_member(name: str, kind: Any, sentence: str) -> tuple[str, str, str
     return f"`{name}`", types.get(base, "array of strings"), "" if optional else "always", sentence
 
 
-def _describe_defaults(setting: Setting[Any]) -> str:
+def _describe_defaults(name: str) -> str:
     by_value: dict[str, list[str]] = {}
-    for stage in reversed(STAGES):
-        by_value.setdefault(setting.write(setting.defaults[stage]), []).append(stage)
+    for stage in reversed([*STAGES]):
+        by_value.setdefault(_default(stage, name), []).append(stage)
     texts = {value: f"`{value}`" if value else "none" for value in by_value}
     if len(by_value) == 1:
         return texts[next(iter(by_value))]
     return "; ".join(f"{', '.join(stages)}: {texts[v]}" for v, stages in by_value.items())
 
 
-def _needs(setting: Setting[Any]) -> str:
-    needed = next((other for other in declared() if other.name == setting.needs), None)
-    return f" Needs `{needed.key}`." if needed else ""
+def _default(stage: str, name: str) -> str:
+    return write(getattr(Deployment.of_stage(stage), name))
 
 
 def _escape(text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks.execution import Figures, Process
 from benchmarks.variants import Variant
-from functions.settings import Settings
+from infra.settings import Deployment
 
 DELAYS: Final = {
     "AWSCognitoIdentityProviderService": 0.030,
@@ -29,7 +29,7 @@ DELAYS: Final = {
 """Seconds that each service takes longer than the stub."""
 MEMORIES: Final = (128, 256, 512, 1024)
 """Memory sizes in MB."""
-DEFAULT: Final = int(Settings.of_stage("prod").memory_size)
+DEFAULT: Final = Deployment.of_stage("prod").memory_size
 """The default memory size in MB."""
 WARM_CALLS: Final = 5
 PERIOD: Final = 0.020

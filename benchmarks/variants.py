@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from functions.aws.queue import Message, Task
 from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
-from functions.settings import Settings
 from infra.packaging.bundle import ROOT, build, install
+from infra.settings import Deployment
 from tests.support import invocation
 
 RIVALS: Final = Path(__file__).with_name("rivals")
@@ -166,7 +166,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
         "limits": True,
         "event_bus_name": "the-bus",
         "breach_endpoint": f"{url}/range",
-        "response_interval": Settings.of_stage("prod").response_interval,
+        "response_interval": Deployment.of_stage("prod").response_interval,
     }
     environments = {OURS: own | SETTINGS.environment()}
     environments[PROD] = own | SETTINGS.replace(**prod).environment()

@@ -4,10 +4,11 @@ Lambda provides a full vCPU meanwhile, so that whatever the first event would wa
 """
 
 import gc
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from functions.settings import Settings
+from functions.settings import Runtime, names_read_by
 
 if TYPE_CHECKING:
     from functions.work.lambda_handler import LambdaHandler
@@ -20,9 +21,8 @@ def start(name: str) -> "LambdaHandler":
     # Imported after that, and before the handler imports Powertools, which slows down each session
     # that is made later.
     import_module("functions.aws.clients").session()
-    handler: LambdaHandler = import_module(f"functions.{name}.handler").build(
-        Settings.from_environment()
-    )
+    settings = Runtime.read(os.environ, names_read_by(name))
+    handler: LambdaHandler = import_module(f"functions.{name}.handler").build(settings)
     handler.start()
     gc.freeze()
     gc.enable()

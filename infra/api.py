@@ -14,8 +14,8 @@ from constructs import Construct
 from functions import problems
 from functions.operations import SCOPE, Operation
 from functions.problems import Problem
-from functions.settings import FirewallMode, Settings
 from infra.logs import LogGroup
+from infra.settings import Deployment
 
 _PUSH_TO_CLOUD_WATCH: Final = (
     "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -46,7 +46,7 @@ class Api(Construct):
         scope: Construct,
         id_: str,
         *,
-        settings: Settings,
+        settings: Deployment,
         pool: cognito.IUserPool,
         functions: Mapping[Operation, lambda_.IFunction],
     ) -> None:
@@ -82,7 +82,7 @@ class Api(Construct):
                 reason="The policy that AWS made for this purpose",
             ),
         )
-        if settings.firewall is FirewallMode.OFF:
+        if settings.firewall == "off":
             Validations.of(self).acknowledge(
                 Acknowledgment(
                     id="AwsSolutions-APIG3",

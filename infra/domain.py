@@ -8,14 +8,14 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
-from functions.settings import Settings
+from infra.settings import Deployment
 
 
 class Domain(Construct):
     """The custom domain, the API at its root, and DNS records."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, settings: Settings, api: apigateway.RestApi
+        self, scope: Construct, id_: str, *, settings: Deployment, api: apigateway.RestApi
     ) -> None:
         super().__init__(scope, id_)
         self.url = f"https://{settings.domain_name}/"

@@ -9,8 +9,8 @@ from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssoc
 from constructs import Construct
 
 from functions.operations import Operation
-from functions.settings import FirewallMode, Settings
 from infra.logs import LogGroup
+from infra.settings import Deployment
 
 if TYPE_CHECKING:
     from aws_cdk.aws_logs import CfnLogGroup
@@ -34,10 +34,10 @@ class Firewall(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, settings: Settings, api_stage: apigateway.Stage
+        self, scope: Construct, id_: str, *, settings: Deployment, api_stage: apigateway.Stage
     ) -> None:
         super().__init__(scope, id_)
-        block = settings.firewall is FirewallMode.BLOCK
+        block = settings.firewall == "block"
         public = CfnWebACL.StatementProperty(
             or_statement=CfnWebACL.OrStatementProperty(
                 statements=[_path_of(one) for one in Operation if not one.signed_in]
@@ -95,7 +95,7 @@ class Firewall(Construct):
         _log(self, settings, acl)
 
 
-def _log(scope: Construct, settings: Settings, acl: CfnWebACL) -> None:
+def _log(scope: Construct, settings: Deployment, acl: CfnWebACL) -> None:
     stack = Stack.of(scope)
     # Of this very stack: the log of one that was removed may have been kept.
     *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)

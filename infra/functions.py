@@ -17,10 +17,11 @@ from constructs import Construct
 from functions.aws import actions
 from functions.aws.actions import Action
 from functions.operations import WORKER, WORKER_TIMEOUT, Operation, handler_name
-from functions.settings import Settings
+from functions.settings import names_read_by
 from infra.logs import LogGroup, removal_policy
 from infra.packaging.bundle import find_code
 from infra.queue import Queue
+from infra.settings import Deployment
 
 TIMEOUT: Final = 28
 """Seconds, of an operation. Longer than its own time-outs, shorter than API Gateway's 29."""
@@ -43,7 +44,7 @@ class Functions(Construct):
         scope: Construct,
         id_: str,
         *,
-        settings: Settings,
+        settings: Deployment,
         pool: cognito.IUserPool,
         client: cognito.IUserPoolClient,
         table: dynamodb.ITable,
@@ -54,8 +55,8 @@ class Functions(Construct):
         self._code = lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
         visibility = Duration.seconds(6 * WORKER_TIMEOUT)
-        self.queue = Queue(self, "Queue", settings=settings, visibility=visibility)
-        runtime = settings.replace(
+        self.queue = Queue(self, "Queue", visibility=visibility)
+        self._runtime = runtime = settings.replace(
             user_pool_id=pool.user_pool_id,
             user_pool_client_id=client.user_pool_client_id,
             allowed_client_ids=(client.user_pool_client_id, *settings.allowed_client_ids),
@@ -64,7 +65,6 @@ class Functions(Construct):
             queue_url=self.queue.queue.queue_url,
             pseudonym_key=self._make_pseudonym_key(settings),
         )
-        self._environment = runtime.environment()
 
         def grant(function: lambda_.Function, needed: Iterable[Action]) -> None:
             by_service: dict[str, list[str]] = {}
@@ -140,9 +140,9 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=self._code,
             handler=handler_name(name),
-            environment=self._environment,
+            environment=self._runtime.environment(names_read_by(name)),
             log_group=log_group,
-            memory_size=int(settings.memory_size),
+            memory_size=settings.memory_size,
             role=role,
             current_version_options=lambda_.VersionOptions(
                 removal_policy=(
@@ -158,7 +158,7 @@ class Functions(Construct):
             tracing=lambda_.Tracing.ACTIVE,
         )
 
-    def _make_pseudonym_key(self, settings: Settings) -> str:
+    def _make_pseudonym_key(self, settings: Deployment) -> str:
         """Return a reference that CloudFormation replaces with the key when it deploys."""
         key = secretsmanager.Secret(
             self,
@@ -178,11 +178,8 @@ class Functions(Construct):
         return key.secret_value.unsafe_unwrap()
 
 
-def _grant_mail(function: lambda_.Function, settings: Settings) -> None:
+def _grant_mail(function: lambda_.Function, settings: Deployment) -> None:
     """Allow a function to send mails from one address, with its identity or that of its domain."""
-    if not settings.restrict_sender:
-        function.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
-        return
     # The address may be known to CloudFormation alone.
     stack, domain = Stack.of(function), Fn.select(1, Fn.split("@", settings.mail_from))
     # SES looks at the identity of the address if there is one, and at the domain's default set.

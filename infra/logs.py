@@ -6,10 +6,10 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from functions.settings import Settings
+from infra.settings import Deployment
 
 
-def removal_policy(settings: Settings) -> RemovalPolicy:
+def removal_policy(settings: Deployment) -> RemovalPolicy:
     """Return the removal policy that the settings choose for data."""
     kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
     return kept if settings.retain_data else RemovalPolicy.DESTROY
@@ -18,7 +18,7 @@ def removal_policy(settings: Settings) -> RemovalPolicy:
 class LogGroup(logs.LogGroup):
     """A log group that outlives the stack if data is retained."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings, **options: Any) -> None:
+    def __init__(self, scope: Construct, id_: str, *, settings: Deployment, **options: Any) -> None:
         super().__init__(
             scope,
             id_,

@@ -25,9 +25,9 @@ from functions.records import (
     SUCCESS,
     Degradation,
 )
-from functions.settings import Settings
 from infra.api import Api
 from infra.queue import Queue
+from infra.settings import Deployment
 
 FAULT: Final = 3
 """Failures that raise an alarm. Fewer may be one lost connection or one dead mailbox."""
@@ -56,7 +56,7 @@ class Observability(Construct):
         scope: Construct,
         id_: str,
         *,
-        settings: Settings,
+        settings: Deployment,
         api: Api,
         functions: Mapping[str, lambda_.Alias],
         queue: Queue,
@@ -74,7 +74,7 @@ class Observability(Construct):
         }
         # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
         # for a code.
-        most = int(settings.resets_per_minute)
+        most = settings.resets_per_minute
         abuse = {
             "Resets": Watch(self._count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
             "CodeMismatches": Watch(self._count(problems.CODE_MISMATCH.code), most, 1),
@@ -161,7 +161,7 @@ class Observability(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _add_topic(self, settings: Settings) -> sns.Topic:
+    def _add_topic(self, settings: Deployment) -> sns.Topic:
         """Return a topic with its own key, because alarms may not use the key of SNS."""
         key = kms.Key(
             # What it encrypts is not kept.

@@ -7,7 +7,7 @@ from typing import Final
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from functions.settings import Settings
+from infra.settings import Deployment
 
 QUERIES: Final = {
     "request": """
@@ -94,7 +94,7 @@ class Queries(Construct):
         scope: Construct,
         id_: str,
         *,
-        settings: Settings,
+        settings: Deployment,
         functions: Sequence[logs.ILogGroup],
         access: logs.ILogGroup,
     ) -> None:

@@ -1,12 +1,14 @@
 """The whole service, for a user pool that exists; this file only wires."""
 
-from aws_cdk import Names
-from aws_cdk.aws_cognito import IUserPool, IUserPoolClient
+from collections.abc import Iterator
+from typing import Literal, Unpack
+
+from aws_cdk import Names, Stack, Token
+from aws_cdk.aws_cognito import CfnUserPoolClient, IUserPool, IUserPoolClient
 from aws_cdk.aws_events import EventBus
 from aws_cdk.aws_sns import ITopic
 from constructs import Construct
 
-from functions.settings import FirewallMode, Settings
 from infra.api import Api
 from infra.deployments import Deployments
 from infra.domain import Domain
@@ -14,15 +16,12 @@ from infra.firewall import Firewall
 from infra.functions import Functions
 from infra.observability import Observability
 from infra.queries import Queries
+from infra.settings import Choices, Deployment, read_arguments
 from infra.table import Table
 
 
-class PasswordService(Construct):
-    """Let the users of a pool reset and change their passwords through an API of its own.
-
-    It looks nothing up, and a stack may have several of it. API Gateway needs the account's role
-    for access logs: if the account has none yet, set `cloud_watch_role` in one of its stacks.
-    """
+class Service(Construct):
+    """The service with settings that were checked. Without a stage, it gets a unique one."""
 
     def __init__(
         self,
@@ -31,33 +30,20 @@ class PasswordService(Construct):
         *,
         user_pool: IUserPool,
         user_pool_client: IUserPoolClient,
+        settings: Deployment,
         alarm_topic: ITopic | None = None,
-        stage: str = "prod",
-        name: str = "",
-        **settings: object,
     ) -> None:
-        """Add the service.
-
-        The app client needs a secret. `stage` is `prod` or `dev`, whose defaults `settings` change:
-        those of docs/settings.md, as in `mail_from` for `mailFrom`. `name` is the `stage` in
-        metrics and logs; by default it is one that no other construct in the account has.
-        """
         super().__init__(scope, id_)
-        chosen = Settings.from_arguments(
-            stage,
-            {
-                "name": name or Names.unique_resource_name(self, max_length=64, separator="-"),
-                "cloud_watch_role": False,  # there is one in an account
-                **settings,
-            },
-        )
+        if not settings.stage:
+            unique = Names.unique_resource_name(self, max_length=64, separator="-")
+            settings = settings.replace(stage=unique)
         table = Table(self, "Table")
-        self.event_bus = EventBus(self, "Events") if chosen.events else None
+        self.event_bus = EventBus(self, "Events") if settings.events else None
         """Where events arrive, such as the one about a changed password."""
         functions = Functions(
             self,
             "Functions",
-            settings=chosen,
+            settings=settings,
             pool=user_pool,
             client=user_pool_client,
             table=table.table,
@@ -69,41 +55,99 @@ class PasswordService(Construct):
         """What the worker does after the answer."""
         self.dead_letters = functions.queue.dead_letters
         """What the worker could not do."""
-        api = Api(self, "Api", settings=chosen, pool=user_pool, functions=functions.by_operation)
+        api = Api(self, "Api", settings=settings, pool=user_pool, functions=functions.by_operation)
         self.rest_api = api.rest_api
-        if chosen.firewall is not FirewallMode.OFF:
-            Firewall(self, "Firewall", settings=chosen, api_stage=api.rest_api.deployment_stage)
+        if settings.firewall != "off":
+            Firewall(self, "Firewall", settings=settings, api_stage=api.rest_api.deployment_stage)
         self.domain = (
-            Domain(self, "Domain", settings=chosen, api=api.rest_api)
-            if chosen.domain_name
+            Domain(self, "Domain", settings=settings, api=api.rest_api)
+            if settings.domain_name
             else None
         )
         self.url: str = self.domain.url if self.domain else api.rest_api.url
         """Where a client finds the API."""
-        self.alarms = {}
+        observability = Observability(
+            self,
+            "Observability",
+            settings=settings,
+            api=api,
+            functions=functions.by_name,
+            queue=functions.queue,
+            alarm_topic=alarm_topic,
+        )
+        self.alarms = observability.alarms
         """Every alarm by its name."""
-        if chosen.observability:
-            observability = Observability(
+        Queries(
+            self,
+            "Queries",
+            settings=settings,
+            functions=functions.log_groups,
+            access=api.access_log,
+        )
+        if settings.canary:
+            Deployments(
                 self,
-                "Observability",
-                settings=chosen,
-                api=api,
+                "Deployments",
                 functions=functions.by_name,
-                queue=functions.queue,
-                alarm_topic=alarm_topic,
+                alarms=observability.of_deployments,
             )
-            self.alarms = observability.alarms
-            Queries(
-                self,
-                "Queries",
-                settings=chosen,
-                functions=functions.log_groups,
-                access=api.access_log,
-            )
-            if chosen.canary:
-                Deployments(
-                    self,
-                    "Deployments",
-                    functions=functions.by_name,
-                    alarms=observability.of_deployments,
-                )
+
+
+class PasswordService(Service):
+    """Let the users of a pool reset and change their passwords through an API of its own.
+
+    It looks nothing up, and a stack may have several services. API Gateway needs the account's role
+    for access logs: if the account has none yet, set `cloud_watch_role` in one of its stacks.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        user_pool: IUserPool,
+        user_pool_client: IUserPoolClient,
+        alarm_topic: ITopic | None = None,
+        stage: Literal["dev", "prod"] = "prod",
+        name: str = "",
+        **settings: Unpack[Choices],
+    ) -> None:
+        """Add the service, or raise a `ValueError` that lists everything that is wrong.
+
+        :param user_pool: The pool whose users it serves, in the region of the stack.
+        :param user_pool_client: The service's app client in that pool. It needs a secret.
+        :param alarm_topic: A topic that every alarm notifies.
+        :param stage: Whose defaults the settings change.
+        :param name: The `stage` in metrics and logs. By default, it is one that no other
+            construct in the account has.
+        :param settings: Those of docs/settings.md, as in `mail_from` for `mailFrom`.
+        """
+        mistakes, chosen = read_arguments(stage, name, settings)
+        mistakes += _check_pool(Stack.of(scope), user_pool)
+        mistakes += _check_client(user_pool_client)
+        if mistakes:
+            path = f"{scope.node.path}/{id_}".lstrip("/")
+            raise ValueError("\n- ".join([f"{path} cannot be added:", *mistakes]))
+        super().__init__(
+            scope,
+            id_,
+            user_pool=user_pool,
+            user_pool_client=user_pool_client,
+            settings=chosen,
+            alarm_topic=alarm_topic,
+        )
+
+
+def _check_pool(stack: Stack, pool: IUserPool) -> Iterator[str]:
+    """A pool that is imported by its ID is taken for one of the stack's region, so compare both."""
+    known = [one for one in (pool.env.region, pool.user_pool_id) if not Token.is_unresolved(one)]
+    own = stack.region
+    for region in {one.partition("_")[0] for one in known}:
+        if not Token.is_unresolved(own) and region != own:
+            yield f"user_pool is in {region}, and the stack in {own}: they must share a region."
+
+
+def _check_client(client: IUserPoolClient) -> Iterator[str]:
+    made = client.node.default_child
+    if isinstance(made, CfnUserPoolClient) and made.generate_secret is not True:
+        yield "user_pool_client has no secret: make it with generate_secret=True."

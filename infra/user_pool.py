@@ -6,7 +6,7 @@ from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from functions.settings import Settings
+from infra.settings import Deployment
 
 MESSAGE: Final = (
     "Your code is {####}. Use it to set a new password or to confirm your address."
@@ -23,12 +23,11 @@ that somebody whose password was stolen does not go back to it soon."""
 class UserPool(Construct):
     """The pool and the app client that the functions use."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
         super().__init__(scope, id_)
         self.imported = bool(settings.user_pool_id)
         self.pool: cognito.IUserPool
         self.client: cognito.IUserPoolClient
-        self.public_client_id = ""
         if self.imported:
             self.pool = cognito.UserPool.from_user_pool_id(self, "Pool", settings.user_pool_id)
             self.client = cognito.UserPoolClient.from_user_pool_client_id(
@@ -83,23 +82,12 @@ class UserPool(Construct):
         self.client = self.pool.add_client(
             "Client",
             generate_secret=True,
-            auth_flows=cognito.AuthFlow(user_srp=True, admin_user_password=settings.test_sign_in),
+            auth_flows=cognito.AuthFlow(user_srp=True),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             disable_o_auth=True,
             enable_propagate_additional_user_context_data=settings.threat_protection,
         )
-        if settings.test_sign_in:
-            # Amplify signs users in with a client that has no secret. Anyone can use such a client
-            # to call Cognito without this service, so only the local stage has one.
-            public_client = self.pool.add_client(
-                "PublicClient",
-                auth_flows=cognito.AuthFlow(user_srp=True),
-                prevent_user_existence_errors=True,
-                enable_token_revocation=True,
-                disable_o_auth=True,
-            )
-            self.public_client_id = public_client.user_pool_client_id
 
 
 def _mailer(scope: Construct, address: str) -> cognito.UserPoolEmail:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from functions.settings import Settings
+from infra.settings import Deployment
 from local import emulator
 from local.breaches import breached_passwords
 from local.emulator import ACCOUNT, REGION
@@ -86,7 +86,7 @@ def local_stack(
             *("--require-approval", "never"),
             *("--method", "direct"),
         ).finish()
-        _, _, domain = Settings.of_stage("local").mail_from.partition("@")
+        _, _, domain = Deployment.of_stage("local").mail_from.partition("@")
         emulator.client(endpoint, "sesv2").create_email_identity(EmailIdentity=domain)
         stack = _describe(endpoint, json.loads(outputs.read_text())[STACK])
         stack.create(stack.demo_user)

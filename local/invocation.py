@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from functions.api.caller import read_claims
 from functions.operations import FUNCTIONS, WORKER, handler_name
-from functions.settings import Settings
+from functions.settings import Runtime, names_read_by
 from local import emulator
 from local.deployment import local_stack
 from local.processes import ROOT
@@ -78,7 +78,8 @@ def _invoke(name: str, text: str, stack: Stack) -> None:
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:
         # Imported late, because Powertools reads its settings and output stream at import.
-        handler = import_module(f"functions.{name}.handler").build(Settings.from_environment())
+        settings = Runtime.read(os.environ, names_read_by(name))
+        handler = import_module(f"functions.{name}.handler").build(settings)
         answer = handler(event, context)
     if "{{" in text:
         stack.create(stack.demo_user)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Never
 
-from functions.settings import STAGES
+from infra.settings import STAGES
 from verification import doctor, figures, permissions, runner, stages, story, unknowns
 from verification.runner import Check, Outcome, Result
 from verification.target import Target

@@ -16,7 +16,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.operations import FUNCTIONS, Operation
-from functions.settings import Settings, declared
+from functions.settings import Runtime, names_read_by
 from verification import srp
 
 MARK: Final = "password-service verification"
@@ -163,18 +163,19 @@ class Target:
         return {function: one for one in found if (function := name_function(one))}
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> Runtime:
         """The settings that the functions were deployed with."""
         variables: dict[str, str] = {}
         for function in self.functions.values():
             variables |= function["Environment"]["Variables"]
         if not variables:
             raise NotObservedError("The stack has no function of the service.")
-        self.secret_values.add(variables["PSEUDONYM_KEY"])
-        ours = [one for one in declared() if one.environment]
-        if missing := [one.variable for one in ours if one.variable not in variables]:
-            raise NotObservedError(f"Another version is deployed, without {missing[0]}.")
-        return Settings({one.name: one.read(variables[one.variable]) for one in ours})
+        try:
+            read = Runtime.read(variables, {one for f in FUNCTIONS for one in names_read_by(f)})
+        except KeyError as missing:
+            raise NotObservedError(f"Another version is deployed, without {missing}.") from None
+        self.secret_values.add(read.pseudonym_key)
+        return read
 
     @property
     def function_logs(self) -> list[str]:

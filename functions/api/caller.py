@@ -9,7 +9,7 @@ from functions import outcomes, problems
 from functions.operations import SCOPE, Operation
 from functions.problems import REQUEST_RULES, Failure, FieldError
 from functions.requests import Caller
-from functions.settings import Settings
+from functions.settings import Runtime
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -38,7 +38,7 @@ def identify(
     event: dict[str, Any],
     headers: dict[str, str],
     operation: Operation,
-    settings: Settings,
+    settings: Runtime,
 ) -> Caller:
     """Add the idempotency key and, where the operation needs one, the signed-in user.
 

@@ -22,7 +22,7 @@ from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Request, Subject
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import Times
 from functions.work.lambda_handler import LambdaHandler
 from functions.work.scope import Scope
@@ -46,7 +46,7 @@ class Endpoint[R: Request](LambdaHandler):
         self,
         request_type: type[R],
         operate: Callable[[Scope, R], Body],
-        settings: Settings,
+        settings: Runtime,
         limits: Times,
         *,
         hidden_answer: Problem | None = None,

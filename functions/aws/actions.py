@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from functions.operations import Operation
-    from functions.settings import Settings
+    from functions.settings import Runtime
 
 
 class Client(NamedTuple):
@@ -75,7 +75,7 @@ ACTIONS: Final = {
 }
 
 
-def of_operation(operation: "Operation", settings: "Settings") -> Iterator[Action]:
+def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action]:
     """Yield every action that an operation's function may call with these settings."""
     called = not (operation.queued and not settings.reveal_user_existence)
     counted = operation.attempts_per_hour and settings.limits
@@ -91,7 +91,7 @@ def of_operation(operation: "Operation", settings: "Settings") -> Iterator[Actio
     return (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
 
 
-def of_worker(settings: "Settings") -> Iterator[Action]:
+def of_worker(settings: "Runtime") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
     needed = (
         (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),

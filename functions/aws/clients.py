@@ -136,7 +136,8 @@ def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:  # noqa: ANN
         ),
     )
     if certificates:
-        client.meta.events.register("needs-retry", _trust_all_roots)  # type: ignore[arg-type]  # its answers count
+        retry: Any = _trust_all_roots
+        client.meta.events.register("needs-retry", retry)
     return client
 
 
@@ -170,8 +171,7 @@ def _trust_all_roots(
     """
     if not isinstance(caught_exception, SSLError):
         return None
-    error: Any = caught_exception.kwargs["error"]
-    if not isinstance(error.args[0], ssl.SSLCertVerificationError):
+    if not isinstance(caught_exception.kwargs["error"].args[0], ssl.SSLCertVerificationError):
         return None
     endpoint.http_session._verify = True  # noqa: SLF001 - botocore reads it for each connection
     _logger.warning("Amazon's certificates did not verify a host, so all are used from now on")

@@ -11,7 +11,7 @@ from functions.aws.calls import call
 from functions.problems import Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller
-from functions.settings import Settings
+from functions.settings import Runtime
 
 POLICY_LIFETIME: Final = 300
 """Seconds."""
@@ -66,14 +66,14 @@ class Cache[V]:
     After a failure, nothing is read for the seconds of `pause`.
     """
 
-    def __init__(self, read: Callable[[Settings], V], seconds: float, pause: float = 0) -> None:
+    def __init__(self, read: Callable[[Runtime], V], seconds: float, pause: float = 0) -> None:
         self._read = read
         self._seconds = seconds
         self._pause = pause
         self._values: dict[tuple[str, str], tuple[V, float]] = {}
         self._failures: dict[tuple[str, str], tuple[Outcome, float]] = {}
 
-    def get(self, settings: Settings) -> V:
+    def get(self, settings: Runtime) -> V:
         """Return the value, refreshed if it is too old; raise a `Failure` if that fails."""
         key, now = self._key(settings), times.now()
         value, read_at = self._values.get(key, (None, -inf))
@@ -90,24 +90,24 @@ class Cache[V]:
         self._values[key] = value, times.now()
         return value
 
-    def last(self, settings: Settings) -> V | None:
+    def last(self, settings: Runtime) -> V | None:
         """Return the last value, even if it is too old."""
         value, _ = self._values.get(self._key(settings), (None, -inf))
         return value
 
-    def forget(self, settings: Settings) -> None:
+    def forget(self, settings: Runtime) -> None:
         """Discard the value, so that the next access reads it again."""
         self._values.pop(self._key(settings), None)
 
     @staticmethod
-    def _key(settings: Settings) -> tuple[str, str]:
+    def _key(settings: Runtime) -> tuple[str, str]:
         return settings.user_pool_id, settings.user_pool_client_id
 
 
 class Cognito:
     """Cognito, as one request or message uses it."""
 
-    def __init__(self, settings: Settings, record: Record, caller: Caller) -> None:
+    def __init__(self, settings: Runtime, record: Record, caller: Caller) -> None:
         self._settings = settings
         self._record = record
         self._caller = caller
@@ -245,13 +245,13 @@ def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) ->
     )
 
 
-def _read_pool(settings: Settings) -> Pool:
+def _read_pool(settings: Runtime) -> Pool:
     pool = call("DescribeUserPool", UserPoolId=settings.user_pool_id)["UserPool"]
     policy: dict[str, Any] = pool.get("Policies", {}).get("PasswordPolicy", {})
     return Pool(policy, pool.get("UsernameAttributes", ()))
 
 
-def _read_client_secret(settings: Settings) -> str:
+def _read_client_secret(settings: Runtime) -> str:
     action = "DescribeUserPoolClient"
     pool_id, client_id = settings.user_pool_id, settings.user_pool_client_id
     try:
@@ -270,7 +270,7 @@ _client_secrets: Final = Cache(_read_client_secret, inf)
 _pools: Final = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 
-def prepare(settings: Settings, actions: Collection[str]) -> None:
+def prepare(settings: Runtime, actions: Collection[str]) -> None:
     """Read the secret or the policy that these actions are for, and keep it."""
     if "DescribeUserPoolClient" in actions:
         _client_secrets.get(settings)

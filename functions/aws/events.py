@@ -13,7 +13,7 @@ from functions.aws.queue import Queue, Task
 from functions.problems import SERVICE_UNAVAILABLE, Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller
-from functions.settings import Settings
+from functions.settings import Runtime
 
 SOURCE: Final = "password-service"
 
@@ -21,7 +21,7 @@ SOURCE: Final = "password-service"
 class Events:
     """The event bus, as one request or message uses it. Without a bus, nothing happens."""
 
-    def __init__(self, settings: Settings, record: Record, caller: Caller, queue: Queue) -> None:
+    def __init__(self, settings: Runtime, record: Record, caller: Caller, queue: Queue) -> None:
         self._settings = settings
         self._record = record
         self._caller = caller

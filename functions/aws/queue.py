@@ -10,7 +10,7 @@ from functions.aws.calls import call
 from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller
-from functions.settings import Settings
+from functions.settings import Runtime
 
 
 class Task(StrEnum):
@@ -50,7 +50,7 @@ class Message(NamedTuple):
 class Queue:
     """The queue, as one request or message uses it."""
 
-    def __init__(self, settings: Settings, record: Record, caller: Caller) -> None:
+    def __init__(self, settings: Runtime, record: Record, caller: Caller) -> None:
         self._url = settings.queue_url
         self._record = record
         self._caller = caller

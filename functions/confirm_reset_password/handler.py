@@ -11,7 +11,7 @@ from functions.problems import (
     CONFIRM_USERNAME_MISSING,
 )
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.scope import Scope
 
@@ -43,7 +43,7 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     change.complete()
 
 
-def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
+def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
     """Return the handler of a deployment."""
     return Endpoint(
         ConfirmResetPassword, confirm_reset_password, settings, limits, hidden_answer=CODE_REFUSED

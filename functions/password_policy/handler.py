@@ -7,7 +7,7 @@ from functions.operations import Operation
 from functions.outcomes import POLICY_UNREADABLE
 from functions.protection.passwords import RULES, enforced_rules
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.scope import Scope
 
@@ -53,6 +53,6 @@ def _describe(name: str, params: PasswordRuleParams) -> PasswordRule:
     return {"rule": name, "params": params} if params else {"rule": name}
 
 
-def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:
+def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:
     """Return the handler of a deployment."""
     return Endpoint(PasswordPolicy, password_policy, settings, limits)

@@ -17,7 +17,7 @@ from functions.problems import OUTCOME_UNKNOWN, REQUEST_IN_PROGRESS, Failure, Ou
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Caller
-from functions.settings import Settings
+from functions.settings import Runtime
 
 LIFETIME: Final = 3600
 """Seconds for which the outcome of a request is kept."""
@@ -32,7 +32,7 @@ _FREE: Final = (
 class Idempotency:
     """The stored outcomes, as one request or message uses them."""
 
-    def __init__(self, settings: Settings, record: Record, caller: Caller, table: Table) -> None:
+    def __init__(self, settings: Runtime, record: Record, caller: Caller, table: Table) -> None:
         self._key = settings.pseudonym_key
         self._record = record
         self._caller = caller

@@ -26,7 +26,7 @@ from functions.problems import (
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
-from functions.settings import Settings
+from functions.settings import Runtime
 
 WINDOW: Final = 3600
 """Seconds."""
@@ -48,7 +48,7 @@ class Limits:
     def __init__(
         self,
         *,
-        settings: Settings,
+        settings: Runtime,
         record: Record,
         caller: Caller,
         subject: Subject,

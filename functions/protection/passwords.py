@@ -11,7 +11,7 @@ from functions.outcomes import USERNAME_IS_A_SUB
 from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
 from functions.protection import breaches
 from functions.records import Degradation, Record
-from functions.settings import Settings
+from functions.settings import Runtime
 
 type Params = Mapping[str, Any]
 type Policy = Mapping[str, Any]
@@ -38,7 +38,7 @@ class Rule(NamedTuple):
     name: str
     detail: str
     """The sentence for users, with `params` in braces."""
-    params: Callable[[Policy, Settings], Params | None] = lambda *_: {}
+    params: Callable[[Policy, Runtime], Params | None] = lambda *_: {}
     """The function that returns those of a deployment, or None if it does not have the rule."""
     is_broken: Callable[..., bool] | None = None
     """Whether a `NewPassword` breaks it, given the params; None if that is checked elsewhere."""
@@ -51,7 +51,7 @@ class Rule(NamedTuple):
         return FieldError("#/newPassword", self.name, self.detail.format(**numbers), numbers)
 
 
-def _number(name: str, member: str) -> Callable[[Policy, Settings], Params | None]:
+def _number(name: str, member: str) -> Callable[[Policy, Runtime], Params | None]:
     """Return the params of a rule that a policy sets by a number."""
     return lambda policy, _: {name: policy[member]} if policy.get(member) else None
 
@@ -157,7 +157,7 @@ SIGN_IN_NAME: Final = "signInName"
 """The rule about the username of a caller who is not signed in."""
 
 
-def enforced_rules(policy: Policy, settings: Settings) -> Iterator[tuple[Rule, Params]]:
+def enforced_rules(policy: Policy, settings: Runtime) -> Iterator[tuple[Rule, Params]]:
     """Yield each rule of a deployment with its params."""
     for rule in RULES:
         params = rule.params(policy, settings)
@@ -168,7 +168,7 @@ def enforced_rules(policy: Policy, settings: Settings) -> Iterator[tuple[Rule, P
 class Passwords:
     """The checks of new passwords, as one request uses them."""
 
-    def __init__(self, settings: Settings, record: Record, cognito: Cognito) -> None:
+    def __init__(self, settings: Runtime, record: Record, cognito: Cognito) -> None:
         self._settings = settings
         self._record = record
         self._cognito = cognito

@@ -8,7 +8,7 @@ from functions.fields import ClientMetadata, Username
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.scope import Scope
 
@@ -79,6 +79,6 @@ def _describe(delivery: CodeDeliveryDetails) -> ResetPasswordOutput:
     return {"isPasswordReset": False, "nextStep": step}
 
 
-def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
+def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
     """Return the handler of a deployment."""
     return Endpoint(ResetPassword, reset_password, settings, limits)

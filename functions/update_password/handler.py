@@ -7,7 +7,7 @@ from functions.fields import Flag, Password
 from functions.operations import Operation
 from functions.problems import UPDATE_PASSWORD_MISSING
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.scope import Scope
 
@@ -38,6 +38,6 @@ def update_password(scope: Scope, request: UpdatePassword) -> None:
     change.complete()
 
 
-def build(settings: Settings, limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:
+def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:
     """Return the handler of a deployment."""
     return Endpoint(UpdatePassword, update_password, settings, limits)

@@ -9,7 +9,7 @@ from functions.aws import clients
 from functions.aws.actions import Action
 from functions.aws.cognito import prepare
 from functions.records import Record
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.telemetry.reporter import Reporter
 from functions.times import Times
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LambdaHandler:
     """A Lambda handler of one deployment, which reports whatever it does."""
 
-    def __init__(self, name: str, settings: Settings, limits: Times) -> None:
+    def __init__(self, name: str, settings: Runtime, limits: Times) -> None:
         self.name = name
         self.settings = settings
         self._times = limits

@@ -9,7 +9,7 @@ from functions.protection.limits import Limits
 from functions.protection.passwords import Passwords
 from functions.records import Record
 from functions.requests import Caller, Subject
-from functions.settings import Settings
+from functions.settings import Runtime
 
 
 class Scope:
@@ -18,9 +18,7 @@ class Scope:
     A handler takes a scope and the request; each service takes only what it works on.
     """
 
-    def __init__(
-        self, settings: Settings, record: Record, caller: Caller, subject: Subject
-    ) -> None:
+    def __init__(self, settings: Runtime, record: Record, caller: Caller, subject: Subject) -> None:
         self.settings = settings
         self.record = record
         self.caller = caller

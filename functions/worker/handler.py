@@ -11,7 +11,7 @@ from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.lambda_handler import LambdaHandler
 from functions.work.scope import Scope
@@ -78,6 +78,6 @@ def _back_off(attempt: int) -> int:
     return seconds
 
 
-def build(settings: Settings, limits: Times = DEFAULT) -> Worker:
+def build(settings: Runtime, limits: Times = DEFAULT) -> Worker:
     """Return the handler of a deployment."""
     return Worker(WORKER, settings, limits)

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Final
 
 from functions.aws.calls import call
-from functions.settings import Settings
+from functions.settings import Runtime
 from functions.work.scope import Scope
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
@@ -42,7 +42,7 @@ def send_once(
     scope.idempotency.run_once(send, "mail", *parts, lifetime=lifetime)
 
 
-def _send(settings: Settings, mail: Mail, to: str, locale: str, **values: str) -> None:
+def _send(settings: Runtime, mail: Mail, to: str, locale: str, **values: str) -> None:
     subject, *paragraphs = compose(settings, mail, locale, **values)
     optional: dict[str, Any] = {}
     if settings.mail_reply_to:
@@ -66,7 +66,7 @@ def _send(settings: Settings, mail: Mail, to: str, locale: str, **values: str) -
     )
 
 
-def compose(settings: Settings, mail: Mail, locale: str, **values: str) -> list[str]:
+def compose(settings: Runtime, mail: Mail, locale: str, **values: str) -> list[str]:
     """Return the subject and the paragraphs of a mail."""
     texts = read_texts(_language(locale))
     help_ = texts["help" if settings.support_url else "noHelp"]
@@ -98,7 +98,7 @@ def read_texts(language: str) -> dict[str, Any]:
     return texts
 
 
-def _format(settings: Settings, language: str, subject: str, paragraphs: list[str]) -> str:
+def _format(settings: Runtime, language: str, subject: str, paragraphs: list[str]) -> str:
     body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
     if url := escape(settings.support_url):
         body = body.replace(url, f'<a href="{url}">{url}</a>')

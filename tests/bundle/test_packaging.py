@@ -37,7 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree, of another age, where two builds at once found nothing built."""
     copy = tmp_path_factory.mktemp("copy")
-    for name in ("functions", "infra"):
+    for name in ("functions", "infra", "local"):
         shutil.copytree(ROOT / name, copy / name)
     shutil.copy(ROOT / "app.py", copy)
     (copy / "functions" / "notes.swp").write_text("an editor left this")

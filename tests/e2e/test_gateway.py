@@ -15,13 +15,13 @@ from functions.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Problem,
 )
-from functions.settings import Settings
+from infra.settings import Deployment
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.support.contract import WITH_BODY, ids
 from tests.support.front import CognitoFront
 
-ORIGIN = Settings.of_stage("local").allowed_origins[0]
+ORIGIN = Deployment.of_stage("local").allowed_origins[0]
 FOREIGN = "https://attacker.example"
 
 

@@ -12,8 +12,9 @@ import pytest
 from aws_cdk import App, Stack
 
 from functions.operations import handler_name
-from functions.settings import STAGES, Settings
+from infra.settings import STAGES, read_context
 from infra.stack import PasswordServiceStack
+from local.emulated import EmulatedStack
 from tests.support import ROOT
 
 type Find = Callable[[str], list[dict[str, Any]]]
@@ -70,8 +71,9 @@ def make_app(folder: str, *, validates: bool = False, **settings: Any) -> App:
 
 def make_stack(app: App) -> PasswordServiceStack:
     """The app of `app.py`."""
-    settings = Settings.from_context(app.node.get_all_context())
-    return PasswordServiceStack(app, f"password-service-{settings.stage}", settings=settings)
+    settings = read_context(app.node.get_all_context())
+    kind = EmulatedStack if settings.stage == "local" else PasswordServiceStack
+    return kind(app, f"password-service-{settings.stage}", settings=settings)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.operations import FUNCTIONS
-from functions.settings import STAGES
+from infra.settings import STAGES
 from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.infra.test_observability import alarm_name, alarms, period
 

@@ -12,7 +12,7 @@ from apidocs.openapi import handler_of
 from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
-from functions.settings import STAGES
+from infra.settings import STAGES
 from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.support.contract import ids
 

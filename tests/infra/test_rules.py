@@ -18,7 +18,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
     ValidateConfig,
 )
 
-from functions.settings import STAGES
+from infra.settings import STAGES
 from tests.infra.conftest import DOMAIN, IMPORTED, make_app, make_stack, synthesize
 
 each_stage = pytest.mark.parametrize("name", STAGES)

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Stack
+from aws_cdk import App, CfnParameter, Environment, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_sns as sns
 
 from functions.operations import FUNCTIONS
-from functions.settings import Settings
 from infra.service import PasswordService
-from tests.infra.conftest import context, find_in, read_template
+from tests.infra.conftest import context, find_in, read_template, variables
 
 PUBLIC = {
     "AWS::ApiGateway::RestApi",
@@ -54,12 +53,6 @@ def template_of(stack: Stack) -> dict[str, Any]:
     app = stack.node.root
     assert isinstance(app, App)
     return read_template(app, stack)
-
-
-def variables(template: dict[str, Any]) -> dict[str, Any]:
-    functions = find_in(template, "AWS::Lambda::Function")
-    (same, *_) = (function["Environment"]["Variables"] for function in functions)
-    return dict(same)
 
 
 def ids(stack: Stack) -> set[str]:
@@ -137,6 +130,7 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
     template = template_of(stack)
     read = variables(template)
     assert read["MAIL_FROM"] == {"Ref": "Sender"}
+    assert variables(template, "worker")["MAIL_FROM"] == {"Ref": "Sender"}
     assert read["ALLOWED_ORIGINS"]["Fn::Join"][1] == [{"Ref": "Origin"}, ",https://shop.example"]
     assert (read["STAGE"], read["RESPONSE_INTERVAL"], read["LIMITS"]) == ("shop", "0.5", "false")
     assert read["LOWER_CASE_USERNAMES"] == "false"
@@ -160,7 +154,8 @@ def test_the_pool_may_be_made_by_another_stack_of_the_app() -> None:
 
     read = variables(template_of(stack))
     assert "Fn::ImportValue" in read["USER_POOL_ID"]
-    assert read["USER_POOL_CLIENT_ID"] == read["ALLOWED_CLIENT_IDS"] != read["USER_POOL_ID"]
+    allowed = variables(template_of(stack), "update_password")["ALLOWED_CLIENT_IDS"]
+    assert read["USER_POOL_CLIENT_ID"] == allowed != read["USER_POOL_ID"]
 
 
 def test_every_alarm_is_told_to_the_topic_of_the_stack() -> None:
@@ -185,32 +180,66 @@ def test_a_service_shows_what_others_build_upon() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "mistakes"),
     [
         (
-            {"mail_form": "ops@example.com"},
-            "There is no setting 'mail_form': choose one of mail_from",
+            {"mail_form": "a", "mail_from": "example.com", "limits": 1.5},
+            [
+                "There is no setting 'mail_form': did you mean mail_from?",
+                "mail_from must be like no-reply@example.com, not 'example.com'.",
+                "limits must be true or false, not 1.5.",
+            ],
         ),
         (
-            {"mail_from": "example.com"},
-            "mail_from must be like no-reply@example.com, not 'example.",
+            {"name": "my shop", "stage": "local", "mail_reply_to": "help@example.com"},
+            [
+                "There is no stage 'local': choose one of dev, prod.",
+                "mail_reply_to is set, so set mail_from as well.",
+                "name must be like shop-passwords, not 'my shop'.",
+            ],
         ),
-        ({"mail_reply_to": "help@example.com"}, "mail_reply_to is set, so set mail_from as well."),
-        ({"limits": 1.5}, "limits must be true or false, not 1.5."),
-        ({"queue_url": "https://example.com"}, "There is no setting 'queue_url'"),
-        ({"name": "my shop"}, "name must be like shop-passwords, not 'my shop'."),
-        ({"stage": "staging"}, "There is no stage 'staging': choose one of local, dev, prod."),
+        # No argument turns a protection off for the sake of an emulator.
+        ({"enforce_tls": False}, ["There is no setting 'enforce_tls': did you mean"]),
+        ({"restrict_sender": False}, ["There is no setting 'restrict_sender': did you mean"]),
+        ({"test_sign_in": True}, ["There is no setting 'test_sign_in': did you mean"]),
+        ({"queue_url": "https://example.com"}, ["There is no setting 'queue_url': did you mean"]),
     ],
 )
-def test_a_wrong_setting_is_named_in_one_sentence(settings: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SystemExit, match=f"^{re.escape(sentence)}"):
+def test_all_mistakes_are_listed_under_the_path_of_the_construct(
+    settings: dict[str, Any], mistakes: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"^Shop/Passwords cannot be added:\n") as raised:
         add_service(make_stack(), **settings)
 
+    _, *found = str(raised.value).splitlines()
+    assert len(found) == len(mistakes)
+    for line, mistake in zip(found, mistakes, strict=True):
+        assert line.startswith(f"- {mistake}")
 
-def test_what_a_stage_sets_the_construct_takes() -> None:
-    for stage in ("dev", "prod"):
-        chosen = Settings.of_stage(stage)
 
-        again = Settings.from_arguments(stage, {"name": stage, **chosen.arguments()})
+def test_a_pool_of_another_region_and_a_client_without_a_secret_are_refused() -> None:
+    ireland = {"region": "eu-west-1", "account": "123456789012"}
+    stack = Stack(make_app(), "Shop", env=Environment(**ireland))
+    arn = "arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/cn-north-1_Theirs000"
+    china = cognito.UserPool.from_user_pool_arn(stack, "China", arn)
+    ohio = cognito.UserPool.from_user_pool_id(stack, "Ohio", "us-east-2_Theirs000")
+    own = cognito.UserPool(stack, "Own")
+    public, secret = own.add_client("Public"), own.add_client("Secret", generate_secret=True)
 
-        assert again.values == chosen.values
+    for number, (pool, client, parts) in enumerate(
+        [
+            (
+                china,
+                public,
+                ["user_pool is in cn-north-1, and the stack in eu-west-1", "no secret"],
+            ),
+            (ohio, secret, ["user_pool is in us-east-2, and the stack in eu-west-1"]),
+            (own, public, ["user_pool_client has no secret"]),
+        ]
+    ):
+        with pytest.raises(ValueError, match=f"^Shop/P{number} cannot") as raised:
+            PasswordService(stack, f"P{number}", user_pool=pool, user_pool_client=client)
+
+        _, *found = str(raised.value).splitlines()
+        assert all(part in line for part, line in zip(parts, found, strict=True))
+    PasswordService(stack, "Right", user_pool=own, user_pool_client=secret)

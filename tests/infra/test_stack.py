@@ -11,10 +11,11 @@ from aws_cdk import CfnElement, TagManager
 from apidocs.checklist import cognito
 from functions import problems
 from functions.aws.actions import ACTIONS, of_operation
-from functions.operations import Operation
+from functions.operations import FUNCTIONS, Operation
 from functions.problems import JSON
-from functions.settings import MAX_INTERVAL, STAGES, Settings
+from functions.settings import names_read_by
 from functions.times import Times
+from infra.settings import MAX_INTERVAL, STAGES, Deployment
 from tests.infra.conftest import (
     IMPORTED,
     MAILS,
@@ -309,7 +310,7 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     expected |= {"dynamodb:UpdateItem"} if operation.attempts_per_hour else set()
     expected |= STORE if operation.repeatable else set()
     expected |= {"sqs:SendMessage", "events:PutEvents"} if operation.uses_queue else set()
-    used = of_operation(operation, Settings.of_stage("prod"))
+    used = of_operation(operation, Deployment.of_stage("prod").replace(event_bus_name="the-bus"))
     called = {action.name for action in used if action.client.service == "cognito-idp"}
     expected |= {f"cognito-idp:{action}" for action in called if is_signed(action)}
 
@@ -365,9 +366,9 @@ def test_without_an_event_bus_nobody_may_put_an_event() -> None:
     template = synthesize(**OTHER_DEV)
 
     assert find_in(template, "AWS::Events::EventBus") == []
-    for operation in Operation:
-        assert "events:PutEvents" not in role_actions(template, operation.id)
-        assert variables(template, operation.id)["EVENT_BUS_NAME"] == ""
+    for function in FUNCTIONS:
+        assert "events:PutEvents" not in role_actions(template, function)
+        assert variables(template, function).get("EVENT_BUS_NAME", "") == ""
 
 
 def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
@@ -412,7 +413,7 @@ def test_a_setting_reaches_the_functions() -> None:
     assert other["THREAT_PROTECTION"] == "true"
     assert other["LIMITS"] == "false"
     assert chosen["RESPONSE_INTERVAL"] == "0.5"
-    assert chosen["UPDATE_PASSWORD_ATTEMPTS"] == "20"
+    assert variables(synthesize(**OTHER_DEV), "update_password")["UPDATE_PASSWORD_ATTEMPTS"] == "20"
     assert chosen["IPV6_NETWORK_PREFIX"] == "40"
     assert chosen["REVEAL_USER_EXISTENCE"] == "true"
     assert chosen["BREACH_ENDPOINT"] == ""
@@ -421,6 +422,13 @@ def test_a_setting_reaches_the_functions() -> None:
         assert function["MemorySize"] == 256
         assert function["SnapStart"]["ApplyOn"] == "PublishedVersions"
     assert '"SnapStart"' not in json.dumps(synthesize_stage("dev"))
+
+
+def test_a_function_has_the_variables_that_it_reads_and_no_other(template: dict[str, Any]) -> None:
+    for function in FUNCTIONS:
+        names = {name.upper() for name in names_read_by(function)}
+        assert variables(template, function).keys() == names
+    assert "PSEUDONYM_KEY" not in variables(template, "password_policy")
 
 
 def test_production_protects_by_default() -> None:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from functions.settings import Settings
+from infra.settings import Deployment
 from local import emulator
 from local.stack import Stack
 from local.web import Routes, pages, website
 from tests.support import PATIENCE, ROOT
 
-ORIGIN: Final = Settings.of_stage("local").allowed_origins[0]
+ORIGIN: Final = Deployment.of_stage("local").allowed_origins[0]
 """The page's address in the browser, no matter which port serves it."""
 
 _PATIENCE: Final = 1000 * PATIENCE

@@ -3,8 +3,10 @@
 import json
 import logging
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from io import StringIO
 from itertools import count
@@ -13,10 +15,10 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 from functions.api.endpoint import Endpoint
-from functions.operations import Operation
+from functions.operations import WORKER, Operation
 from functions.records import SERVICE
 from functions.requests import Request
-from functions.settings import Settings
+from functions.settings import Runtime, names_read_by
 from functions.times import Times, begin
 from functions.worker import handler as worker
 from tests.support import PATIENCE, ROOT
@@ -27,8 +29,8 @@ REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 SUB: Final = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
 USERNAME: Final = "demo@example.com"
 CODE: Final = "482916"
-SETTINGS: Final = Settings.of_stage(
-    "dev",
+SETTINGS: Final = Runtime(
+    stage="dev",
     user_pool_id="us-east-1_Tests0000",
     user_pool_client_id=CLIENT_ID,
     allowed_client_ids=(CLIENT_ID,),
@@ -48,6 +50,11 @@ NOW: Final = 1_800_000_000.0
 TIMES: Final = Times(breaches=PATIENCE, read=PATIENCE)
 """The limits that a test does not change. No slow machine reaches them."""
 
+READ: Final[defaultdict[str, set[str]]] = defaultdict(set)
+"""The settings that each function has read in this process."""
+
+_NAMES: Final = {one.name for one in fields(Runtime)}
+_given: Final = cache(names_read_by)
 _messages = count(1)
 _pools = count(1)
 
@@ -154,6 +161,24 @@ class Clock:
         self.now += seconds
 
 
+class Watched(Runtime):
+    """The settings of a function, which must not read what its environment does not have."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _NAMES:
+            function = vars(self)["function"]
+            READ[function].add(name)
+            assert name in _given(function), f"{function} reads {name}"
+        return super().__getattribute__(name)
+
+
+def watch(settings: Runtime, function: str) -> Runtime:
+    """Return the same settings, which know whose they are."""
+    watched = object.__new__(Watched)
+    vars(watched).update(vars(settings), function=function)
+    return watched
+
+
 class Deployment:
     """The handlers with some settings, and with a pool that no other deployment has read."""
 
@@ -164,12 +189,12 @@ class Deployment:
         pool = f"us-east-1_Tests{next(_pools):04}"
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
-        self.worker = worker.build(self.settings, self.times)
+        self.worker = worker.build(watch(self.settings, WORKER), self.times)
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
             module = import_module(f"functions.{operation.id}.handler")
-            self._handlers[operation] = module.build(self.settings, self.times)
+            self._handlers[operation] = module.build(watch(self.settings, operation.id), self.times)
         return self._handlers[operation]
 
     def invoke(

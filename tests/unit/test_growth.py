@@ -9,7 +9,7 @@ from botocore.hooks import NodeList
 
 from functions.operations import Operation
 from functions.records import SERVICE
-from functions.settings import MAX_ATTEMPTS
+from infra.settings import MAX_ATTEMPTS
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront
 from tests.support.invocation import make_message

@@ -1,84 +1,92 @@
-"""The settings of the CDK's context, where a wrong one ends in a sentence."""
+"""A function has the settings that it reads, as its deployment wrote them, and no other."""
 
 from typing import Any
 
 import pytest
 
-from functions.settings import Settings
+from functions.operations import FUNCTIONS, Operation
+from functions.protection.limits import REFUSALS_BEFORE_EVENT
+from functions.settings import Runtime, names_read_by
+from tests.support.front import CognitoFront
+from tests.support.invocation import READ, SETTINGS, make_event
+from tests.unit.conftest import Service
+from tests.unit.test_observed import SCENARIOS, World
 
-CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
-
-
-@pytest.mark.parametrize(
-    ("context", "sentence"),
-    [
-        ({"stage": "staging"}, "There is no stage 'staging': choose one of local, dev, prod."),
-        ({"stage": ["prod"]}, r"There is no stage \['prod'\]: choose one of local, dev, prod."),
-        ({"alarm-email": "ops@example.com"}, "There is no setting 'alarm-email'"),
-        ({"userPoolId": "eu-west-1_Imported0"}, "userPoolId is set, so set userPoolClientId as"),
-        ({"userPoolClientId": "client"}, "userPoolClientId is set, so set userPoolId as"),
-        ({"revealUserExistence": "yes"}, "revealUserExistence must be true or false, not 'yes'."),
-        ({"cloudWatchRole": ["true"]}, "cloudWatchRole must be true or false, not"),
-        ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
-        ({"forbiddenWords": "Acme,io"}, "forbiddenWords must be comma-separated words of 3 to 64"),
-        ({"allowedClientIds": 1}, "allowedClientIds must be comma-separated names, such as"),
-        ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be comma-separated"),
-        ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
-        ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
-        ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
-        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
-        ({"resetsPerMinute": "6001"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
-        ({"resetsPerMinute": "few"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
-        ({"stage": "prod", "mailFrom": ""}, "prod needs mailFrom or a userPoolId: Cognito's own"),
-        ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
-        ({"mailReplyTo": "help@example.com"}, "mailReplyTo is set, so set mailFrom as well."),
-        ({"mailName": "Acme <x>"}, "mailName must be like Acme, not 'Acme <x>'."),
-        ({"mailReplyTo": "help"}, "mailReplyTo must be like help@example.com, not 'help'."),
-        ({"mailConfigurationSet": "a/b"}, "mailConfigurationSet must be like passwords, not 'a/b'"),
-        ({"supportUrl": "http://example.com"}, "supportUrl must be like https://example.com/help"),
-        ({"mailUnknownAddresses": "true"}, "mailUnknownAddresses is set, so set mailFrom as"),
-        ({"resendInvitations": "1"}, "resendInvitations must be true or false, not '1'."),
-        ({"forceGlobalSignOut": "yes"}, "forceGlobalSignOut must be true or false, not 'yes'."),
-        ({"firewall": "on"}, "firewall must be one of off, count, block, not 'on'."),
-        ({"firewall": ["off"]}, "firewall must be one of off, count, block, not"),
-        ({"domainName": "https://passwords.example/"}, "domainName must be like passwords.example"),
-        ({"domainName": "passwords.example"}, "domainName is set, so set certificateArn as"),
-        ({"certificateArn": CERTIFICATE}, "certificateArn is set, so set domainName as"),
-        ({"certificateArn": "6c0b5b3a"}, "certificateArn must be like arn:aws:acm:"),
-        ({"hostedZoneId": "Z0123456789"}, "hostedZoneId is set, so set domainName as well"),
-        ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
-        ({"updatePasswordAttempts": "0"}, "updatePasswordAttempts must be a whole number from 1"),
-        ({"attemptsPerAddress": "some"}, "attemptsPerAddress must be a whole number from 1 to"),
-        ({"ipv6AddressPrefix": 48}, "ipv6AddressPrefix must be a whole number from 56 to 128, not"),
-        ({"ipv6NetworkPrefix": "64"}, "ipv6NetworkPrefix must be a whole number from 16 to 55,"),
-        ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
-        ({"responseInterval": "slow"}, "responseInterval must be a number from 0 to 5, not"),
-        ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 5, not '6'."),
-    ],
-)
-def test_a_wrong_setting_is_named_in_one_sentence(context: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SystemExit, match=sentence):
-        Settings.from_context(context)
+EVERYTHING: dict[str, Any] = {
+    "limits": True,
+    "event_bus_name": "the-bus",
+    "mail_from": "no-reply@example.com",
+    "mail_unknown_addresses": True,
+    "threat_protection": True,
+}
 
 
-def test_a_setting_in_cdk_json_may_have_its_json_type() -> None:
-    origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
-
-    as_json = {"allowedOrigins": origins, "allowedClientIds": clients, "cloudWatchRole": False}
-    as_text = {
-        "allowedOrigins": ",".join(origins),
-        "allowedClientIds": "web, mobile",
-        "cloudWatchRole": "false",
-    }
-
-    assert Settings.from_context(as_json).values == Settings.from_context(as_text).values
+def from_address(operation: Operation, address: str, pool: str) -> dict[str, Any]:
+    """The context of a request from an address."""
+    context: dict[str, Any] = make_event(operation, None, pool=pool)["requestContext"]
+    return context | {"identity": {"sourceIp": address}}
 
 
-def test_what_the_cdk_itself_keeps_in_the_context_is_no_setting() -> None:
-    kept = {"acknowledged-issue-numbers": [12345], "cli-telemetry": False, "aws:cdk:one": "x"}
+def test_a_function_reads_what_its_environment_has_and_nothing_else(
+    cognito: CognitoFront, service: Service, dynamodb: Any
+) -> None:
+    world = World(cognito, service)
+    for scenario in SCENARIOS.values():
+        cognito.reset()
+        service.configure()
+        scenario(world)
+    for revealed in (False, True):
+        cognito.reset()
+        service.configure(**EVERYTHING, reveal_user_existence=revealed)
+        for operation in Operation:
+            service.deployment.handler(operation).start()
+            for address in ("192.0.2.7", "2001:db8::7"):
+                pool = service.deployment.settings.user_pool_id
+                service.invoke(operation, requestContext=from_address(operation, address, pool))
+                service.work()
+    cognito.answer("AdminGetUser", error="UserNotFoundException")
+    cognito.answer("ListUsers", body={"Users": []})
+    service.configure(**EVERYTHING | {"limits": False})
+    service.invoke(Operation.RESET_PASSWORD)
+    service.work()
+    service.configure(**EVERYTHING, reset_password_attempts=1)
+    for _ in range(REFUSALS_BEFORE_EVENT + 1):
+        service.invoke(Operation.RESET_PASSWORD)
+    service.deployment.worker.start()
 
-    assert Settings.from_context(kept).values == Settings.from_context({}).values
+    for function in FUNCTIONS:
+        given = set(names_read_by(function))
+        assert (READ[function] - given, given - READ[function]) == (set(), set()), function
 
 
-def test_the_default_stage_is_dev() -> None:
-    assert Settings.from_context({}).stage == "dev"
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_reads_what_its_deployment_wrote(function: str) -> None:
+    chosen = SETTINGS.replace(limits=False, response_interval=0.5, forbidden_words=("Acme", "Two"))
+    names = names_read_by(function)
+
+    read = Runtime.read(chosen.environment(names), names)
+
+    assert read == Runtime(**{name: getattr(chosen, name) for name in names})
+    assert len(names) == len(set(names))
+
+
+def test_only_functions_that_hash_names_have_the_key_and_none_shows_it() -> None:
+    holders = {function for function in FUNCTIONS if "pseudonym_key" in names_read_by(function)}
+
+    assert holders == set(FUNCTIONS) - {Operation.PASSWORD_POLICY.id}
+    assert SETTINGS.pseudonym_key not in repr(SETTINGS)
+
+
+def test_a_missing_or_malformed_variable_is_named() -> None:
+    with pytest.raises(KeyError, match="QUEUE_URL"):
+        Runtime.read({}, ["queue_url"])
+    with pytest.raises(KeyError, match="yes"):
+        Runtime.read({"LIMITS": "yes"}, ["limits"])
+
+
+def test_each_operation_that_counts_has_a_limit_of_its_own() -> None:
+    counting = [operation for operation in Operation if operation.attempts_per_hour]
+
+    limits = [Runtime().attempts_per_hour(operation) for operation in counting]
+
+    assert limits == [operation.attempts_per_hour for operation in counting]

@@ -1,0 +1,365 @@
+"""What a deployment chooses. Each choice has a type, a meaning, a rule, and defaults by stage."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack
+
+from functions.operations import Operation
+from functions.settings import Runtime
+
+MAX_INTERVAL: Final = 5
+"""Seconds. The gateway does not wait long, and Lambda bills each of them."""
+MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
+"""Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
+MAX_NAMES: Final = 1000
+"""Characters. Lambda has room for 4 KB of environment, and three settings are lists of names."""
+MAX_ATTEMPTS: Final = 100
+MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
+MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
+"""Per hour. A higher limit would not limit anything: set `limits` to false instead."""
+
+_MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
+_NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
+"""Other keys in the context; all further ones of the CDK have colons."""
+_DEFERRED: Final = "${Token["
+"""Begins what the CDK writes for a text that only CloudFormation knows."""
+
+type Firewall = Literal["off", "count", "block"]
+type LogRetention = Literal["ONE_MONTH", "ONE_YEAR"]
+
+
+class Choices(TypedDict, total=False):
+    """The settings of the construct, by their Python names."""
+
+    mail_from: str
+    """The sender of mails, in a domain verified in SES. `prod` needs it, or your own pool."""
+    mail_name: str
+    """The name of your service or company, as the sender of mails and in their subjects."""
+    mail_reply_to: str
+    """The address that receives replies to the service's own mails."""
+    mail_configuration_set: str
+    """The configuration set of SES for the service's own mails."""
+    support_url: str
+    """Where a mail sends users who did not change their password: your help, or a reset page."""
+    mail_unknown_addresses: bool
+    """On a reset, tell addresses without an account by mail that they have none."""
+    resend_invitations: bool
+    """On a reset, resend the invitation to invited users who never signed in."""
+    force_global_sign_out: bool
+    """End all of a user's sessions on each update, the caller's own too."""
+    allowed_client_ids: Sequence[str]
+    """Further app clients whose access tokens `update_password` accepts."""
+    allowed_origins: Sequence[str]
+    """The origins whose scripts may call the API."""
+    domain_name: str
+    """A custom domain name for the API, in lower case."""
+    certificate_arn: str
+    """The ACM certificate of the domain name, in the API's own region."""
+    hosted_zone_id: str
+    """The Route 53 zone for the domain's records. Without one, create them yourself."""
+    firewall: Firewall
+    """What happens to a request that matches a firewall rule; `off` deploys no firewall."""
+    reveal_user_existence: bool
+    """Respond with Cognito's own errors, which tell anyone whether an account exists."""
+    threat_protection: bool
+    """Have Cognito rate each request's risk (Plus plan), and tell it the caller's address."""
+    response_interval: float
+    """Seconds. When Cognito refuses a confirmation, the response waits for the next multiple."""
+    limits: bool
+    """Limit the attempts per user and address."""
+    reset_password_attempts: int
+    """Attempts an hour at `reset_password` for one user and address."""
+    confirm_reset_password_attempts: int
+    """Attempts an hour at `confirm_reset_password` for one user and address."""
+    update_password_attempts: int
+    """Attempts an hour at `update_password` for one user."""
+    attempts_per_address: int
+    """Attempts an hour at a public operation from one address, for all users together."""
+    attempts_per_network: int
+    """The same for one IPv6 network, which holds many addresses."""
+    ipv6_address_prefix: int
+    """Bits of an IPv6 prefix that counts as one address: what one customer gets."""
+    ipv6_network_prefix: int
+    """Bits of an IPv6 prefix that counts as one network: what one provider's site gets."""
+    events: bool
+    """Send events to a bus: about changed passwords, and users who are refused repeatedly."""
+    breach_endpoint: str
+    """The range API that knows breached passwords; empty to check none."""
+    forbidden_words: Sequence[str]
+    """Words that no new password may contain, such as your product's and your company's names."""
+    memory_size: int
+    """MB of each function. Its share of a processor grows with it, and so does the price."""
+    snap_start: bool
+    """Restore Lambda snapshots instead of starting cold, in regions that have SnapStart."""
+    alarm_email: str
+    """The address that alarms are mailed to. Without one, only the dashboard shows them."""
+    resets_per_minute: int
+    """Alarm threshold for resets, wrong codes and refused requests per minute."""
+    canary: bool
+    """Shift a tenth of the traffic to a new version, and the rest fifteen minutes later."""
+    keep_versions: bool
+    """Keep replaced versions of the functions, so that you can go back to one by hand."""
+    cloud_watch_role: bool
+    """Create the account's role with which API Gateway writes access logs."""
+    lower_case_usernames: bool
+    """The pool ignores the case of usernames."""
+    log_retention: LogRetention
+    """How long logs are kept."""
+    retain_data: bool
+    """Keep the pool and the logs when the stack is deleted."""
+
+
+class StageChoices(Choices, total=False):
+    """The settings of a stage of our own, which may import a pool."""
+
+    user_pool_id: str
+    """The user pool to use. Without one, the stack makes a test pool."""
+    user_pool_client_id: str
+    """The service's app client in that pool. It needs a secret."""
+
+
+STAGES: Final[Mapping[str, StageChoices]] = {
+    "local": {
+        "mail_from": "no-reply@example.com",
+        "mail_name": "Acme",
+        "resend_invitations": True,
+        "allowed_origins": ("http://localhost:3000", "http://127.0.0.1:3000"),
+        "firewall": "off",  # the emulator cannot associate a web ACL
+        "response_interval": 0.05,
+        "breach_endpoint": "",
+        "forbidden_words": ("Acme",),
+    },
+    "dev": {},
+    "prod": {
+        "canary": True,
+        "keep_versions": True,
+        "log_retention": "ONE_YEAR",
+        "retain_data": True,
+    },
+}
+"""The defaults of each stage, where they differ from those of `Deployment`."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Deployment(Runtime):
+    """All settings of a deployment: those that its functions read, and those of its stack."""
+
+    domain_name: str = ""
+    certificate_arn: str = ""
+    hosted_zone_id: str = ""
+    firewall: Firewall = "block"
+    events: bool = True
+    memory_size: int = 512
+    snap_start: bool = False
+    alarm_email: str = ""
+    resets_per_minute: int = 30
+    canary: bool = False
+    keep_versions: bool = False
+    cloud_watch_role: bool = True
+    log_retention: LogRetention = "ONE_MONTH"
+    retain_data: bool = False
+
+    @classmethod
+    def of_stage(cls, stage: str, **changes: Unpack[StageChoices]) -> Self:
+        """Return the defaults of a stage, with some changes."""
+        chosen: dict[str, Any] = {**STAGES[stage], **changes}
+        return cls(stage=stage, **chosen)
+
+
+class Rule(NamedTuple):
+    """The values that a setting accepts."""
+
+    expected: str
+    """The values in words."""
+    read: Callable[[object], object]
+    """Return a value that was given as itself or as text, or raise `ValueError`."""
+
+
+def _read_flag(value: object) -> bool:
+    if value in ("true", "false"):
+        return value == "true"
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+def _text(pattern: str = ".*", example: str = "") -> Rule:
+    def read(value: object) -> str:
+        if isinstance(value, str) and (not value or _matches(pattern, value)):
+            return value
+        raise ValueError
+
+    return Rule(f"like {example}" if example else "text", read)
+
+
+def _number(least: int, most: int, kind: type[float] = int) -> Rule:
+    def read(value: object) -> float:
+        number = kind(str(value))
+        if least <= number <= most:
+            return number
+        raise ValueError
+
+    return Rule(f"a {'whole ' if kind is int else ''}number from {least} to {most}", read)
+
+
+def _names(pattern: str = ".*", example: str = "a,b", kind: str = "names") -> Rule:
+    def read(value: object) -> tuple[str, ...]:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError
+        stripped = tuple(name.strip() for name in names if name.strip())
+        fits = len(",".join(stripped)) <= MAX_NAMES
+        if fits and all(_matches(pattern, name) for name in stripped):
+            return stripped
+        raise ValueError
+
+    return Rule(f"comma-separated {kind}, such as {example}, at most {MAX_NAMES} characters", read)
+
+
+def _choice(*options: str) -> Rule:
+    def read(value: object) -> str:
+        if value in options:
+            return str(value)
+        raise ValueError
+
+    return Rule(f"one of {', '.join(options)}", read)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return text.startswith(_DEFERRED) or re.fullmatch(pattern, text) is not None
+
+
+NAME: Final = _text(r"[\w-]{1,64}", "shop-passwords")
+_FLAG: Final = Rule("true or false", _read_flag)
+_ATTEMPTS: Final = _number(1, MAX_ATTEMPTS)
+
+RULES: Final[Mapping[str, Rule]] = {
+    **{one.name: _FLAG for one in fields(Deployment) if one.type is bool},
+    "user_pool_id": _text(),
+    "user_pool_client_id": _text(),
+    "mail_from": _text(_MAIL_ADDRESS, "no-reply@example.com"),
+    "mail_name": _text(r"[^\x00-\x1f\x7f<>\"]{1,64}", "Acme"),
+    "mail_reply_to": _text(_MAIL_ADDRESS, "help@example.com"),
+    "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),
+    "support_url": _text(r"https://[^\s\"'<>]+", "https://example.com/help"),
+    "allowed_client_ids": _names(),
+    # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
+    "allowed_origins": _names(r"https?://[^/*\s]+", "https://example.com"),
+    "domain_name": _text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
+    "certificate_arn": _text(
+        r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",
+        "arn:aws:acm:<region>:<account>:certificate/<id>",
+    ),
+    "hosted_zone_id": _text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
+    "firewall": _choice("off", "count", "block"),
+    "response_interval": _number(0, MAX_INTERVAL, float),
+    "reset_password_attempts": _ATTEMPTS,
+    "confirm_reset_password_attempts": _ATTEMPTS,
+    "update_password_attempts": _ATTEMPTS,
+    "attempts_per_address": _number(1, MAX_ATTEMPTS_PER_ADDRESS),
+    "attempts_per_network": _number(1, MAX_ATTEMPTS_PER_NETWORK),
+    "ipv6_address_prefix": _number(56, 128),
+    "ipv6_network_prefix": _number(16, 55),
+    "breach_endpoint": _text(
+        r"https?://[^/:\s]+(?::\d+)?(?:/\S*)?", "https://api.pwnedpasswords.com/range"
+    ),
+    "forbidden_words": _names(
+        r"[^\x00-\x1f\x7f-\x9f,]{3,64}", "Acme,Acme Rockets", "words of 3 to 64 characters"
+    ),
+    "memory_size": _number(128, 1769),
+    "alarm_email": _text(r"[^@\s]+@[^@\s]+", "ops@example.com"),
+    "resets_per_minute": _number(1, MAX_RESETS),
+    "log_retention": _choice("ONE_MONTH", "ONE_YEAR"),
+}
+
+NEEDS: Final[Mapping[str, str]] = {
+    "user_pool_id": "user_pool_client_id",
+    "user_pool_client_id": "user_pool_id",
+    **dict.fromkeys(("mail_name", "mail_reply_to", "mail_configuration_set"), "mail_from"),
+    **dict.fromkeys(("support_url", "mail_unknown_addresses"), "mail_from"),
+    "domain_name": "certificate_arn",
+    "certificate_arn": "domain_name",
+    "hosted_zone_id": "domain_name",
+}
+"""Settings that are of no use without another one."""
+
+_ARGUMENTS: Final = {name: name for name in Choices.__annotations__}
+ARGUMENTS_ONLY: Final = {"lower_case_usernames", "log_retention", "retain_data"}
+"""The settings of the construct that a stage of our own chooses itself."""
+
+
+def camel_case(name: str) -> str:
+    """Return the name of a setting in the context of the CDK."""
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+_CONTEXT: Final = {
+    camel_case(name): name for name in StageChoices.__annotations__ if name not in ARGUMENTS_ONLY
+}
+
+
+def read_context(context: Mapping[str, Any]) -> Deployment:
+    """Return the settings of the CDK context: text from `cdk -c`, or JSON from `cdk.json`.
+
+    A `ValueError` lists everything that is wrong with them.
+    """
+    given = {k: value for k, value in context.items() if ":" not in k and k not in _NOT_SETTINGS}
+    stage = context.get("stage", "dev")
+    mistakes, values = _read(stage, STAGES, given, _CONTEXT)
+    if stage == "prod" and not values.get("user_pool_id") and not values.get("mail_from"):
+        mistakes.append(
+            "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day."
+        )
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
+    return Deployment(stage=stage, **values)
+
+
+def read_arguments(
+    stage: object, name: str, given: Mapping[str, object]
+) -> tuple[list[str], Deployment]:
+    """Return everything that is wrong with a construct's arguments, and the settings if nothing is.
+
+    The `name` becomes the stage of metrics and logs.
+    """
+    mistakes, values = _read(stage, ("dev", "prod"), given, _ARGUMENTS)
+    mistakes += _check("name", name, NAME)
+    # There is one role for access logs in an account.
+    return mistakes, Deployment(**{"cloud_watch_role": False, **values, "stage": name})
+
+
+def _read(
+    stage: object, stages: Iterable[str], given: Mapping[str, object], keys: Mapping[str, str]
+) -> tuple[list[str], dict[str, Any]]:
+    """Return mistakes, and the defaults of a stage with what was given under the `keys`."""
+    mistakes = []
+    values: dict[str, Any] = {}
+    if isinstance(stage, str) and stage in stages:
+        values |= STAGES[stage]
+    else:
+        mistakes.append(f"There is no stage {stage!r}: choose one of {', '.join(stages)}.")
+    for key, value in given.items():
+        if key not in keys:
+            (similar,) = get_close_matches(key, keys, n=1, cutoff=0)
+            mistakes.append(f"There is no setting {key!r}: did you mean {similar}?")
+        elif wrong := list(_check(key, value, RULES[keys[key]])):
+            mistakes += wrong
+        else:
+            values[keys[key]] = RULES[keys[key]].read(value)
+    mistakes += [
+        f"{key} is set, so set {other} as well."
+        for key, name in keys.items()
+        for other, needed in keys.items()
+        if NEEDS.get(name) == needed and values.get(name) and not values.get(needed)
+    ]
+    return mistakes, values
+
+
+def _check(key: str, value: object, rule: Rule) -> Iterator[str]:
+    try:
+        rule.read(value)
+    except ValueError:
+        yield f"{key} must be {rule.expected}, not {value!r}."

@@ -1,0 +1,52 @@
+"""The stack of the stage `local`, without what the emulator lacks, and with a way to sign in."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from aws_cdk import Acknowledgment, CfnOutput, Validations
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.settings import Deployment
+from infra.stack import PasswordServiceStack
+
+
+class EmulatedStack(PasswordServiceStack):
+    """Deployable only to the emulator."""
+
+    def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
+        super().__init__(scope, id_, settings=settings.replace(canary=False, code_interval=0.0))
+        # The emulator has no CodeDeploy and no metric arithmetic.
+        for name in ("Observability", "Queries"):
+            self.service.node.try_remove_child(name)
+        access_logs = self.service.node.find_child("Api").node.find_child("AccessLogs")
+        access_logs.node.try_remove_child("TooManyRequests")
+        # It speaks no TLS.
+        for queue in (self.service.queue, self.service.dead_letters):
+            queue.node.try_remove_child("Policy")
+            Validations.of(queue).acknowledge(
+                Acknowledgment(id="AwsSolutions-SQS4", reason="The emulator speaks no TLS"),
+            )
+        # It does not see which identity sends a mail.
+        worker = self.service.functions["worker"]
+        worker.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))
+
+    def more_clients(self) -> Sequence[str]:
+        """Let Amplify and tools sign users in: by a client without a secret, and as an admin.
+
+        Anyone can use a client without a secret to call Cognito without this service.
+        """
+        own = cast("cognito.CfnUserPoolClient", self.user_pool.client.node.default_child)
+        own.explicit_auth_flows = [
+            *("ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+        ]
+        public = self.user_pool.pool.add_client(
+            "PublicClient",
+            auth_flows=cognito.AuthFlow(user_srp=True),
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            disable_o_auth=True,
+        )
+        CfnOutput(self, "PublicClientId", value=public.user_pool_client_id)
+        return [public.user_pool_client_id]

@@ -83,11 +83,11 @@ def names_read_by(function: str) -> list[str]:
         names += [*mails, "mail_unknown_addresses", "resend_invitations", "code_interval"]
         return [*names, *signs_as_client, *hashes, "queue_url", "event_bus_name"]
     operation = Operation[function.upper()]
-    names += ["allowed_origins", "reveal_user_existence"]
+    names += ["allowed_origins"]
     if operation.about_user:
         names += hashes
     if operation.uses_client_secret:
-        names += signs_as_client
+        names += [*signs_as_client, "reveal_user_existence"]
     if operation.attempts_per_hour:
         names += ["limits", f"{operation.id}_attempts"]
     if operation.signed_in:

@@ -363,14 +363,6 @@ def test_a_first_call_imports_nothing_and_makes_no_client(
     assert run(bundle, _FIRST, [function, events[0]], variables) == []
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_survives_a_client_that_cannot_be_made(function: str, bundle: Path) -> None:
-    script = "from functions import start\nprint(json.dumps(callable(start.start(given))))"
-    variables = ENVIRONMENT | SETTINGS.environment() | {"AWS_DEFAULTS_MODE": "nonsense"}
-
-    assert run(bundle, script, function, variables) is True
-
-
 def test_all_byte_code_is_unchecked(bundle: Path) -> None:
     sources = list(bundle.rglob("*.py"))
     flags = {

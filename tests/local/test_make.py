@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from local import install
 from local.install import PARTS
 from local.processes import ROOT
 from tests.support import PATIENCE
@@ -129,21 +128,6 @@ def test_a_browser_is_asked_for_where_it_is_needed(clone: Path, target: str) -> 
     assert make(clone, target)[0] == 0
 
 
-def test_two_at_once_wait_for_each_other_and_install_once(clone: Path) -> None:
-    need_npm(clone)
-
-    with start(clone, "install-cdk") as first:
-        wait_until((clone / "asked").exists)
-        with start(clone, "install-cdk") as second:
-            assert second.stderr
-            sentence = second.stderr.readline()
-            (clone / "go").touch()
-
-    assert sentence == "Waiting for another make, which is installing here\n"
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert len((clone / "asked").read_text().splitlines()) == 1
-
-
 def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
     need_npm(clone)
     with start(clone, "install-cdk") as killed:
@@ -157,17 +141,6 @@ def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
         "Step 1 of 1: installing npm packages: the CDK and Swagger UI, 40 MB",
     )
     assert make(clone, "install-cdk") == (0, "", "")
-
-
-def test_uv_uses_the_index_and_the_certificates_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
-    monkeypatch.setenv("PIP_CERT", "/etc/company.pem")
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-
-    environment = install.uv_environment()
-
-    assert environment["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple"
-    assert environment["SSL_CERT_FILE"] == "/etc/company.pem"
 
 
 @pytest.mark.parametrize(("arguments", "started"), STARTED.items())

@@ -108,32 +108,6 @@ def test_a_run_ends_with_the_make_that_started_it(folder: Path) -> None:
     check_nothing_is_left(folder, group)
 
 
-@pytest.mark.parametrize("phase", ["node", "python"])
-def test_an_early_interrupt_ends_without_a_traceback(
-    folder: Path, tmp_path: Path, phase: str
-) -> None:
-    """Interrupt all of the run as Ctrl-C does: in make's first check, and in Python's start."""
-    program = tmp_path / {"node": "node", "python": "sitecustomize.py"}[phase]
-    python = "import os, signal\nos.killpg(0, signal.SIGINT)\n"
-    program.write_text(python if phase == "python" else "#!/bin/sh\nkill -INT 0\n")
-    program.chmod(0o755)
-    more = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(tmp_path)}
-    with Run(folder, make=True, more=more) as run:
-        assert run.process.wait(PATIENCE) != 0
-
-    assert not re.search("Traceback|is needed", run.printed)
-
-
-def test_of_two_starts_at_the_same_moment_one_gets_the_port(folder: Path, tmp_path: Path) -> None:
-    other, port = clone(tmp_path / "clone"), emulator.free_port()
-    with Run(folder, port) as first, Run(other, port) as second:
-        wait_until(lambda: not first.process.poll() is second.process.poll() is None)
-        lost, won = (first, second) if first.process.poll() is not None else (second, first)
-        assert won.process.poll() is None, won.printed
-        assert lost.printed.splitlines()[-1].startswith(f"Port {port} is in use by another ")
-        assert "Traceback" not in lost.printed
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

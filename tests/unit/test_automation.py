@@ -4,9 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import yaml
-
 from tests.support import ROOT
 
 
@@ -22,15 +19,3 @@ def test_a_strict_linter_finds_nothing_in_the_workflows() -> None:
     zizmor = Path(sys.executable).with_name("zizmor")
 
     run(zizmor, "--offline", "--persona", "pedantic", "--quiet", ".github")
-
-
-@pytest.mark.parametrize(
-    ("ecosystem", "pattern"), [("pip", "**/requirements.txt"), ("npm", "package-lock.json")]
-)
-def test_every_lock_gets_updates(ecosystem: str, pattern: str) -> None:
-    tracked = run("git", "ls-files", pattern, pattern.removeprefix("**/")).split()
-    configured = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
-    (updates,) = (one for one in configured if one["package-ecosystem"] == ecosystem)
-
-    folders = {f"/{Path(path).parent}".removesuffix(".") for path in tracked}
-    assert folders == set(updates.get("directories", [updates.get("directory")]))

@@ -80,14 +80,6 @@ def test_a_trigger_that_fails_after_the_change_leaves_no_session(
     assert service.cognito.requests[-1].action == "AdminUserGlobalSignOut"
 
 
-def test_ends_no_session_when_the_code_is_refused(cognito: CognitoFront, invoke: Invoke) -> None:
-    cognito.answer("ConfirmForgotPassword", error="CodeMismatchException")
-
-    invoke(CONFIRM)
-
-    assert "AdminUserGlobalSignOut" not in {request.action for request in cognito.requests}
-
-
 def test_the_worker_ends_the_sessions_that_live_on(service: Service) -> None:
     service.cognito.answer("AdminUserGlobalSignOut", error="AccessDeniedException", times=1)
 

@@ -2,9 +2,7 @@
 
 import hmac
 import json
-import time
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from functions.aws.actions import of_operation
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
-from tests.support.front import CLIENT_SECRET, CognitoFront
-from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID, SETTINGS
+from tests.support.front import CLIENT_SECRET
+from tests.support.invocation import BODIES, CLIENT_ID, NOW, ORIGIN, REQUEST_ID
 from tests.unit.conftest import Invoke, Service, after, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -244,32 +242,3 @@ def test_a_start_survives_what_it_cannot_read(operation: Operation, service: Ser
 
     service.cognito.reset()
     assert service.invoke(operation).status < 300
-
-
-@pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
-def test_names_users_without_a_call_of_cognito(operation: Operation, service: Service) -> None:
-    for action in of_operation(operation, SETTINGS):
-        service.cognito.answer(action.name, error="AccessDeniedException")
-
-    assert len(service.invoke(operation).log["user"]) == 64
-
-
-def test_an_update_never_reads_the_client_secret(cognito: CognitoFront, invoke: Invoke) -> None:
-    cognito.answer("DescribeUserPoolClient", error="AccessDeniedException")
-
-    assert invoke(UPDATE).status == 204
-    assert "DescribeUserPoolClient" not in {request.action for request in cognito.requests}
-
-
-def test_the_log_line_has_its_time_in_utc(invoke: Invoke) -> None:
-    before = datetime.now(UTC)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        reply = invoke(RESET)
-    time.tzset()
-    logged = datetime.fromisoformat(reply.log["timestamp"])
-
-    assert logged.utcoffset() == timedelta(0)
-    assert before <= logged + timedelta(milliseconds=1)
-    assert logged <= datetime.now(UTC)

@@ -157,11 +157,6 @@ def test_only_refused_confirmations_count_against_a_network(service: Service) ->
     assert [confirm(1, n) for n in range(2)] == [400, 429]
 
 
-def test_a_success_counts_for_its_user(invoke: Invoke) -> None:
-    """Otherwise each right code would buy another guess."""
-    assert [invoke(CONFIRM).status for _ in range(11)] == [204] * 10 + [429]
-
-
 def test_a_success_holds_even_if_the_table_cannot_give_the_count_back(
     limited: DynamoDBClient, service: Service
 ) -> None:

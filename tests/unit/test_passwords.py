@@ -211,13 +211,6 @@ def test_refuses_a_forbidden_word_by_its_look_and_does_not_repeat_it(
     assert not {"acme", "billing"} & set(re.findall(r"\w+", (reply.text + reply.printed).lower()))
 
 
-def test_answers_a_weak_password_alike_for_every_user(service: Service) -> None:
-    known = choose(service.invoke, CONFIRM, "weak")
-    service.cognito.answer("ConfirmForgotPassword", error="UserNotFoundException")
-
-    assert choose(service.invoke, CONFIRM, "weak")[:3] == known[:3]
-
-
 def test_reads_the_policy_again_after_five_minutes(service: Service) -> None:
     assert choose(service.invoke, CONFIRM, "sixteen letters!").status == 204
     policy(service.cognito, MinimumLength=20)

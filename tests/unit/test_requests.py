@@ -190,19 +190,6 @@ def test_takes_nothing_but_a_boolean_for_a_flag(value: object, invoke: Invoke) -
     assert reply.rules == {("#/options/globalSignOut", "type")}
 
 
-@pytest.mark.parametrize(
-    ("operation", "option"),
-    [(RESET, {"globalSignOut": True}), (UPDATE, {"clientMetadata": {}})],
-    ids=ids,
-)
-def test_refuses_the_option_of_another_operation(
-    operation: Operation, option: dict[str, object], service: Service
-) -> None:
-    reply = service.invoke(operation, BODIES[operation] | {"options": option})
-
-    assert [rule for _, rule in reply.rules] == ["additionalProperties"]
-
-
 @with_body
 @pytest.mark.parametrize("options", [None, {}], ids=str)
 def test_takes_empty_options_for_none(

@@ -57,16 +57,6 @@ def test_counts_the_new_password_even_if_the_sessions_live_on(service: Service) 
     assert (reply.status, reply.metrics) == (204, {"Success", "SignOutDelayed"})
 
 
-def test_ends_no_session_when_the_old_password_is_wrong(service: Service) -> None:
-    service.cognito.answer(
-        "ChangePassword", error="NotAuthorizedException", message="Incorrect username"
-    )
-
-    service.invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": True}})
-
-    assert "GlobalSignOut" not in {request.action for request in service.cognito.requests}
-
-
 @pytest.mark.parametrize(
     ("header", "claims", "cause"),
     [

@@ -9,6 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import WORKER_TIMEOUT, Operation
 from functions.worker.mails import LANGUAGES, read_texts
+from tests.support import ROOT
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import NOW, SETTINGS, make_message
 from tests.unit.conftest import Configure, Service
@@ -200,7 +201,13 @@ def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Se
     assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
 
 
-def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
+PAGES = {file.stem: json.loads(file.read_text()) for file in (ROOT / "web/languages").iterdir()}
+
+
+@pytest.mark.parametrize("catalogues", [TEXTS, PAGES], ids=["mails", "page"])
+def test_every_language_has_the_same_texts_with_the_same_placeholders(
+    catalogues: dict[str, Any],
+) -> None:
     def shape(value: object) -> object:
         if isinstance(value, str):
             return sorted(name for _, name, _, _ in string.Formatter().parse(value) if name)
@@ -209,8 +216,9 @@ def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
         assert isinstance(value, dict)
         return {key: shape(one) for key, one in value.items()}
 
-    assert set(TEXTS) == {"en", "de", "fr", "es", "pt", "ja"}
-    assert [texts for texts in TEXTS.values() if shape(texts) != shape(TEXTS["en"])] == []
+    assert set(catalogues) == {"en", "de", "fr", "es", "pt", "ja"}
+    english = shape(catalogues["en"])
+    assert [language for language, one in catalogues.items() if shape(one) != english] == []
 
 
 def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) -> None:

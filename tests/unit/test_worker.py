@@ -209,9 +209,12 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: 
     )
 
 
-@pytest.mark.parametrize("features", [{}, {"event_bus_name": "b", "mail_from": "a@example.com"}])
+EVERYTHING = {"event_bus_name": "b", "mail_from": "a@example.com", "resend_invitations": True}
+
+
+@pytest.mark.parametrize("features", [{}, EVERYTHING])
 def test_a_start_reads_what_the_first_message_needs(
-    features: dict[str, str], service: Service
+    features: dict[str, Any], service: Service
 ) -> None:
     service.configure(**features)
     service.deployment.worker.start()

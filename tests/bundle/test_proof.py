@@ -377,11 +377,8 @@ def test_all_byte_code_is_unchecked(bundle: Path) -> None:
 # Certificates
 
 
-def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
+def test_the_roots_are_amazons_five(bundle: Path) -> None:
     roots = bundle / "functions/aws/amazon-roots.pem"
-    pattern = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL)
-    ours = pattern.findall(roots.read_text())
-    all_of_them = pattern.findall((Path(botocore.__file__).parent / "cacert.pem").read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(roots)
     subjects: list[Any] = [root["subject"] for root in context.get_ca_certs()]
@@ -391,7 +388,6 @@ def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
         *(f"Amazon Root CA {number}" for number in (1, 2, 3, 4)),
         "Starfield Services Root Certificate Authority - G2",
     ]
-    assert set(ours) < set(all_of_them)
 
 
 _VERIFY: Final = """

@@ -187,11 +187,6 @@ def test_a_sample_event_is_answered_logged_and_counted(run: Run, name: str) -> N
     assert f"{json.loads(log).get('outcome', 'Success')}=1 Count" in metrics
 
 
-def test_a_closed_pipe_causes_no_complaint(run: Run) -> None:
-    command = "{ .venv/bin/python -m local invoke password_policy; echo $? >&2; } | true"
-    assert execute(run.clone, "sh", "-c", command).stderr == "1\n"
-
-
 @pytest.mark.parametrize("setting", ["PORT", "WEB_PORT"])
 def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, setting: str) -> None:
     port, web_port = (run.port, 0) if setting == "PORT" else (0, run.web_port)
@@ -202,23 +197,6 @@ def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, se
         f"Port {port or web_port} is in use by another make run (process {run.process.pid}): "
         f"stop it, or choose another port with {setting}=.\n"
     )
-
-
-def test_a_user_signs_in_with_any_password_unless_another_step_comes_first(run: Run) -> None:
-    stack = json.loads((run.folder / "stack.json").read_text())
-    cognito = emulator.client(stack["endpoint"], "cognito-idp")
-    password = 'it\'s $HOME-$(quiet)-$$ `quiet` "harbour"'
-    user = {"UserPoolId": stack["userPoolId"], "Username": stack["demoUser"]["username"]}
-    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
-    token = execute(run.clone, "make", "-s", "token", f"PASSWORD={password}")
-    assert (token.stdout.count("."), token.stderr) == (2, "")
-
-    invited = {**user, "Username": "invited@example.com"}
-    cognito.admin_create_user(**invited, TemporaryPassword=password, MessageAction="SUPPRESS")
-    body = {"username": "invited@example.com", "password": password}
-    headers = {"Content-Type": "application/json", "Origin": run.site}
-    answer = send("POST", f"{run.site}/local/sign-in", json=body, headers=headers)
-    assert (answer.status, "NEW_PASSWORD_REQUIRED" in answer.json()["message"]) == (403, True)
 
 
 def test_two_runs_of_one_clone_do_not_mix_and_one_that_is_killed_leaves_nothing(run: Run) -> None:

@@ -38,16 +38,6 @@ def text(mail: dict[str, Any]) -> str:
     return body
 
 
-def forget_the_end_of_tasks(table: DynamoDBClient) -> None:
-    """Leave the table as a worker does that is killed in the middle of a task."""
-    for item in table.scan(TableName=SETTINGS.table_name)["Items"]:
-        table.update_item(
-            TableName=SETTINGS.table_name,
-            Key={"id": item["id"]},
-            UpdateExpression="REMOVE outcome",
-        )
-
-
 @pytest.fixture(autouse=True)
 def mailing(configure: Configure, dynamodb: DynamoDBClient) -> None:
     configure(mail_from=FROM)
@@ -152,7 +142,9 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     service.invoke(UPDATE)
     message = queued(service.cognito)
     service.deployment.work(message)
-    forget_the_end_of_tasks(dynamodb)
+    table = {"TableName": SETTINGS.table_name}
+    (item,) = dynamodb.scan(**table)["Items"]
+    dynamodb.update_item(**table, Key={"id": item["id"]}, UpdateExpression="REMOVE outcome")
     assert "RequestInProgressException" in service.deployment.work(message).metrics
     service.clock.now += WORKER_TIMEOUT + 1
     service.deployment.work(message)

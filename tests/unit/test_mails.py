@@ -142,9 +142,9 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     service.invoke(UPDATE)
     message = queued(service.cognito)
     service.deployment.work(message)
-    table = {"TableName": SETTINGS.table_name}
-    (item,) = dynamodb.scan(**table)["Items"]
-    dynamodb.update_item(**table, Key={"id": item["id"]}, UpdateExpression="REMOVE outcome")
+    (item,) = dynamodb.scan(TableName=SETTINGS.table_name)["Items"]
+    del item["outcome"]
+    dynamodb.put_item(TableName=SETTINGS.table_name, Item=item)
     assert "RequestInProgressException" in service.deployment.work(message).metrics
     service.clock.now += WORKER_TIMEOUT + 1
     service.deployment.work(message)

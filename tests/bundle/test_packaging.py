@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from infra.packaging.bundle import ROOT, archive, build, find_code
+from infra.packaging.slimming import slim
 from release.__main__ import build_wheel
 from tests.infra.conftest import context, synthesize
 
@@ -133,6 +134,14 @@ def test_a_package_without_a_hash_is_refused_and_leaves_nothing(tmp_path: Path) 
         build(tmp_path)
 
     assert list((tmp_path / ".build").iterdir()) == []
+
+
+def test_a_store_without_amazons_certificates_is_noticed(packages: Path, tmp_path: Path) -> None:
+    changed = shutil.copytree(packages, tmp_path / "changed")
+    (changed / "botocore/cacert.pem").write_text('# Label: "Another Root CA"\n')
+
+    with pytest.raises(SystemExit, match="no longer names Amazon's certificates"):
+        slim(changed)
 
 
 @pytest.fixture(scope="module")

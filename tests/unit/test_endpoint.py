@@ -140,18 +140,6 @@ def test_writes_one_log_line_that_says_who_asked_and_what_came_of_it(
     assert (log["source_ip"], log["user_agent"]) == ("192.0.2.7", "tests")
 
 
-@each_operation
-def test_counts_each_outcome_of_each_operation(operation: Operation, invoke: Invoke) -> None:
-    reply = invoke(operation)
-
-    blob = next(line for line in map(json.loads, reply.printed.splitlines()) if "Success" in line)
-    assert (blob["operation"], blob["stage"]) == (operation.id, "dev")
-    assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "PasswordService"
-    assert set(blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {
-        *("operation", "service", "stage")
-    }
-
-
 def test_forgets_one_request_before_the_next(invoke: Invoke) -> None:
     invoke(RESET, raw="{")
 

@@ -78,13 +78,6 @@ def test_gives_the_last_policy_while_the_pool_cannot_be_read(service: Service) -
     assert reply.metrics == {"Success", "PolicyUnreadable"}
 
 
-@pytest.mark.parametrize("raw", ["{", "[" * 3_000_000, json.dumps({"username": "demo"})])
-def test_a_body_and_its_type_make_no_difference(raw: str, invoke: Invoke) -> None:
-    reply = invoke(POLICY, raw=raw, headers={"Content-Type": "text/plain"})
-
-    assert reply.text == invoke(POLICY).text
-
-
 def test_reads_the_pool_alone(cognito: CognitoFront, configure: Configure, invoke: Invoke) -> None:
     configure(limits=True)
 

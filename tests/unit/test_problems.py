@@ -10,9 +10,7 @@ from functions import problems
 from functions.operations import Operation
 from functions.outcomes import COGNITO
 from functions.problems import PROBLEMS, Failure
-from tests.support import PATIENCE
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
-from tests.support.invocation import TIMES
 from tests.unit.conftest import Service, sent
 
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
@@ -152,16 +150,6 @@ def test_answers_trouble_on_the_way_to_cognito_with_a_problem(
     assert_is_problem(reply, status, code)
     assert reply.log["cause"] == cause
     assert len(sent(service.cognito, operation)) == 1
-
-
-def test_answers_in_time_when_cognito_does_not(service: Service) -> None:
-    service.configure(times=TIMES._replace(read=0.01))
-    service.cognito.answer("ChangePassword", delay=PATIENCE)
-
-    reply = service.invoke(Operation.UPDATE_PASSWORD)
-
-    assert reply.status == 504
-    assert reply.log["cause"] == "ReadTimeoutError"
 
 
 @pytest.mark.parametrize(

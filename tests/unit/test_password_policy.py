@@ -48,12 +48,6 @@ def test_lists_every_rule_of_a_strict_deployment(service: Service) -> None:
     }
 
 
-def test_lists_no_rule_that_a_deployment_does_not_have(service: Service) -> None:
-    policy(service.cognito, MinimumLength=6, PasswordHistorySize=0, RequireNumbers=False)
-
-    assert rules(service.invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
-
-
 def test_anyone_may_keep_a_policy_for_five_minutes_and_a_failure_for_no_time(
     service: Service,
 ) -> None:

@@ -177,17 +177,6 @@ def test_reads_are_retried_before_the_caller_is_told_to_retry(
     assert len(sent(service.cognito, CONFIRM)) == (status == 204)
 
 
-def test_a_cognito_that_cannot_be_reached_is_unavailable(service: Service) -> None:
-    service.invoke(CONFIRM)
-    service.cognito.refuse()
-
-    for operation in (CONFIRM, Operation.UPDATE_PASSWORD):
-        reply = service.invoke(operation)
-
-        assert_is_problem(reply, 503, "InternalErrorException")
-        assert reply.log["cause"] == "EndpointConnectionError"
-
-
 @pytest.mark.parametrize("code", ["", "x" * 300, "a\u0000b", "Ünïcode"])
 def test_a_cause_that_makes_no_metric_does_not_fail_the_request(
     code: str, service: Service

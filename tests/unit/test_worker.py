@@ -170,13 +170,6 @@ def test_the_log_line_names_the_request_and_the_user_of_the_reset(service: Servi
         assert line[member] == asked[member]
 
 
-def test_cognito_gets_the_address_of_the_caller(service: Service) -> None:
-    service.configure(threat_protection=True)
-    service.finish(RESET)
-
-    assert service.cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
-
-
 @pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize("task", Task)
 def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: Service) -> None:

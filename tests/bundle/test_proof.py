@@ -256,18 +256,11 @@ def test_the_endpoint_is_that_of_stock_botocore_in_every_commercial_region(bundl
 
 # Modules and byte code
 
+_POWERTOOLS: Final = ("event_handler", "utilities.parser", "utilities.validation")
 UNWANTED: Final = {
-    "aws_lambda_powertools.event_handler",
-    "aws_lambda_powertools.utilities.parser",
-    "aws_lambda_powertools.utilities.validation",
-    "aws_xray_sdk",
-    "boto3",
-    "fastjsonschema",
-    "jsonschema",
-    "multiprocessing",
-    "pydantic",
-    "s3transfer",
-    "wrapt",
+    *(f"aws_lambda_powertools.{name}" for name in _POWERTOOLS),
+    *("aws_xray_sdk", "boto3", "fastjsonschema", "jsonschema", "multiprocessing", "pydantic"),
+    *("s3transfer", "wrapt"),
 }
 
 _IMPORT: Final = """
@@ -363,33 +356,17 @@ def test_a_first_call_imports_nothing_and_makes_no_client(
     assert run(bundle, _FIRST, [function, events[0]], variables) == []
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_survives_a_client_that_cannot_be_made(function: str, bundle: Path) -> None:
-    script = "from functions import start\nprint(json.dumps(callable(start.start(given))))"
-    variables = ENVIRONMENT | SETTINGS.environment() | {"AWS_DEFAULTS_MODE": "nonsense"}
-
-    assert run(bundle, script, function, variables) is True
-
-
 def test_all_byte_code_is_unchecked(bundle: Path) -> None:
-    sources = list(bundle.rglob("*.py"))
-    flags = {
-        source: (source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc").read_bytes()[4:8]
-        for source in sources
-    }
+    flags = [path.read_bytes()[4:8] for path in bundle.rglob("__pycache__/*.cpython-313.pyc")]
 
-    assert sources
-    assert {source for source, flag in flags.items() if flag != b"\1\0\0\0"} == set()
+    assert flags == [b"\1\0\0\0"] * len(list(bundle.rglob("*.py")))
 
 
 # Certificates
 
 
-def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
+def test_the_roots_are_amazons_five(bundle: Path) -> None:
     roots = bundle / "functions/aws/amazon-roots.pem"
-    pattern = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.DOTALL)
-    ours = pattern.findall(roots.read_text())
-    all_of_them = pattern.findall((Path(botocore.__file__).parent / "cacert.pem").read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(roots)
     subjects: list[Any] = [root["subject"] for root in context.get_ca_certs()]
@@ -399,7 +376,6 @@ def test_the_roots_are_amazons_five_as_botocore_has_them(bundle: Path) -> None:
         *(f"Amazon Root CA {number}" for number in (1, 2, 3, 4)),
         "Starfield Services Root Certificate Authority - G2",
     ]
-    assert set(ours) < set(all_of_them)
 
 
 _VERIFY: Final = """

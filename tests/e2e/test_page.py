@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from functions import problems
-from functions.operations import Operation
 from functions.problems import Problem
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
@@ -318,45 +317,6 @@ def test_the_page_speaks_the_language_of_the_browser_or_says_that_it_needs_scrip
         page.goto(ORIGIN)
         # A text that only `inner_text` includes.
         assert page.locator("body").inner_text().startswith("This page needs JavaScript.")
-
-
-def test_the_documentation_shows_the_operations_first_under_its_policy(page: Page) -> None:
-    page.goto(f"{ORIGIN}/docs")
-    for operation in Operation:
-        expect(page.get_by_text(operation.path, exact=True).first).to_be_in_viewport()
-
-
-def test_the_rules_are_judged_as_one_types_and_a_change_keeps_the_session(
-    page: Page, user: User
-) -> None:
-    def unmet() -> list[str]:
-        """Return the rules as they are read aloud."""
-        texts = card(page).locator(".rules li").all_text_contents()
-        return [text.partition(":")[2] for text in texts if text.startswith("Not met:")]
-
-    open_update(page, user)
-    field = page.locator("#update-new-password")
-    assert unmet() == []
-    field.press_sequentially(user.username.partition("@")[0] + " ")
-    assert unmet() == [
-        "At least 15 characters",
-        "No space at the beginning or end",
-        "Does not contain your email address",
-    ]
-    summary = page.locator("#update .summary")
-    expect(summary).to_have_text(re.compile(r"^\d of \d rules are met\.$"))
-    field.press_sequentially("harbour-of-mine")
-    assert unmet() == ["Does not contain your email address"]
-    fill(page, oldPassword=OLD, newPassword=OLD)
-    assert unmet() == ["Differs from your current password"]
-
-    submit(page, newPassword=NEW)
-
-    expect(card(page)).to_contain_text("Use your new password the next time you sign in.")
-    press(page, "Continue")
-    expect(card(page)).to_contain_text(f"You are signed in as {user.username}.")
-    press(page, "Sign out")
-    expect(page.locator("#sign-in-password")).to_be_focused()
 
 
 def test_a_password_is_hidden_when_it_is_sent_and_a_password_manager_knows_each_field(

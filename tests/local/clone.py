@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -87,13 +87,7 @@ class Run:
     """`python -m local run` in a clone, or the `make run` that starts it."""
 
     def __init__(
-        self,
-        clone: Path,
-        port: int = 0,
-        web_port: int = 0,
-        *,
-        make: bool = False,
-        more: Mapping[str, str] | None = None,
+        self, clone: Path, port: int = 0, web_port: int = 0, *, make: bool = False
     ) -> None:
         self.clone = clone
         self.port = port or emulator.free_port()
@@ -109,7 +103,7 @@ class Run:
             self.process = subprocess.Popen(
                 command,
                 cwd=clone,
-                env={**environment(clone), **(more or {})},
+                env=environment(clone),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

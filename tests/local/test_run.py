@@ -108,32 +108,6 @@ def test_a_run_ends_with_the_make_that_started_it(folder: Path) -> None:
     check_nothing_is_left(folder, group)
 
 
-@pytest.mark.parametrize("phase", ["node", "python"])
-def test_an_early_interrupt_ends_without_a_traceback(
-    folder: Path, tmp_path: Path, phase: str
-) -> None:
-    """Interrupt all of the run as Ctrl-C does: in make's first check, and in Python's start."""
-    program = tmp_path / {"node": "node", "python": "sitecustomize.py"}[phase]
-    python = "import os, signal\nos.killpg(0, signal.SIGINT)\n"
-    program.write_text(python if phase == "python" else "#!/bin/sh\nkill -INT 0\n")
-    program.chmod(0o755)
-    more = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(tmp_path)}
-    with Run(folder, make=True, more=more) as run:
-        assert run.process.wait(PATIENCE) != 0
-
-    assert not re.search("Traceback|is needed", run.printed)
-
-
-def test_of_two_starts_at_the_same_moment_one_gets_the_port(folder: Path, tmp_path: Path) -> None:
-    other, port = clone(tmp_path / "clone"), emulator.free_port()
-    with Run(folder, port) as first, Run(other, port) as second:
-        wait_until(lambda: not first.process.poll() is second.process.poll() is None)
-        lost, won = (first, second) if first.process.poll() is not None else (second, first)
-        assert won.process.poll() is None, won.printed
-        assert lost.printed.splitlines()[-1].startswith(f"Port {port} is in use by another ")
-        assert "Traceback" not in lost.printed
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -213,11 +187,6 @@ def test_a_sample_event_is_answered_logged_and_counted(run: Run, name: str) -> N
     assert f"{json.loads(log).get('outcome', 'Success')}=1 Count" in metrics
 
 
-def test_a_closed_pipe_causes_no_complaint(run: Run) -> None:
-    command = "{ .venv/bin/python -m local invoke password_policy; echo $? >&2; } | true"
-    assert execute(run.clone, "sh", "-c", command).stderr == "1\n"
-
-
 @pytest.mark.parametrize("setting", ["PORT", "WEB_PORT"])
 def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, setting: str) -> None:
     port, web_port = (run.port, 0) if setting == "PORT" else (0, run.web_port)
@@ -228,23 +197,6 @@ def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, se
         f"Port {port or web_port} is in use by another make run (process {run.process.pid}): "
         f"stop it, or choose another port with {setting}=.\n"
     )
-
-
-def test_a_user_signs_in_with_any_password_unless_another_step_comes_first(run: Run) -> None:
-    stack = json.loads((run.folder / "stack.json").read_text())
-    cognito = emulator.client(stack["endpoint"], "cognito-idp")
-    password = 'it\'s $HOME-$(quiet)-$$ `quiet` "harbour"'
-    user = {"UserPoolId": stack["userPoolId"], "Username": stack["demoUser"]["username"]}
-    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
-    token = execute(run.clone, "make", "-s", "token", f"PASSWORD={password}")
-    assert (token.stdout.count("."), token.stderr) == (2, "")
-
-    invited = {**user, "Username": "invited@example.com"}
-    cognito.admin_create_user(**invited, TemporaryPassword=password, MessageAction="SUPPRESS")
-    body = {"username": "invited@example.com", "password": password}
-    headers = {"Content-Type": "application/json", "Origin": run.site}
-    answer = send("POST", f"{run.site}/local/sign-in", json=body, headers=headers)
-    assert (answer.status, "NEW_PASSWORD_REQUIRED" in answer.json()["message"]) == (403, True)
 
 
 def test_two_runs_of_one_clone_do_not_mix_and_one_that_is_killed_leaves_nothing(run: Run) -> None:

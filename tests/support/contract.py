@@ -45,7 +45,7 @@ def check(operation: Operation, status: int, headers: Mapping[str, str], text: s
     """Assert that the document has the status, its headers, such a body, and this very problem."""
     answer = _answer(operation, status)
     for name in answer["headers"]:
-        if _component(name).get("required"):
+        if _document()["components"]["headers"][name].get("required"):
             assert name in headers, (name, headers)
     if "content" not in answer:
         assert text == ""
@@ -67,11 +67,6 @@ def _answer(operation: Operation, status: int) -> dict[str, Any]:
     described = _document()["paths"][operation.path][operation.method.lower()]
     answer: dict[str, Any] = described["responses"][str(status)]
     return answer
-
-
-def _component(header: str) -> dict[str, Any]:
-    component: dict[str, Any] = _document()["components"]["headers"][header]
-    return component
 
 
 @cache

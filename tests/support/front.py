@@ -27,11 +27,7 @@ CLIENT_SECRET: Final = "the-client-secret-of-the-front"
 _JSON: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "front"}
 _HOP_BY_HOP: Final = {"connection", "content-length", "transfer-encoding"}
 
-_DELIVERY: Final = {
-    "Destination": "a***@e***",
-    "DeliveryMedium": "EMAIL",
-    "AttributeName": "email",
-}
+_DELIVERY: Final = {"Destination": "a***@e***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}
 
 
 def make_user(
@@ -54,19 +50,7 @@ def make_user(
 
 
 _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
-    "DescribeUserPool": {
-        "UserPool": {
-            "Policies": {
-                "PasswordPolicy": {
-                    "MinimumLength": 15,
-                    "RequireLowercase": False,
-                    "RequireNumbers": False,
-                    "RequireSymbols": False,
-                    "RequireUppercase": False,
-                }
-            }
-        }
-    },
+    "DescribeUserPool": {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 15}}}},
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
     "AdminGetUser": make_user(),
     "ListUsers": {"Users": []},
@@ -216,14 +200,7 @@ class Front:
             answer = _Answer(status or 200, {}, body)
         elif body is not None:
             answer = _Answer(status or 200, _JSON, json.dumps(body).encode())
-        script = _Script(
-            answer=answer,
-            delay=delay,
-            reset=reset,
-            forward=forward,
-            times=times,
-            above=above,
-        )
+        script = _Script(answer, delay, reset, forward, times, above)
         with self._lock:
             earlier = self._scripts.get(action, [])
             self._scripts[action] = [one for one in earlier if one.times is not None] + [script]

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +25,29 @@ def call(server: TlsServer, roots: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     return client.forgot_password(ClientId="a-client", Username="demo@example.com")
 
 
+@pytest.mark.parametrize(
+    ("shows", "trusted", "connections"),
+    [("a", "a", 1), ("a", "b", 2), ("", "a", 1)],
+    ids=["verified", "verified by none", "no TLS"],
+)
 def test_all_certificates_are_tried_once_and_nothing_is_sent_to_a_host_that_none_verifies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shows: str,
+    trusted: str,
+    connections: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (tmp_path / "other").mkdir()
-    _, other = make_certificate(tmp_path / "other")
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    pairs = {name: make_certificate(tmp_path / name) for name in "ab"}
+    verified = shows == trusted
 
-    with serve(make_certificate(tmp_path)) as server:
-        with pytest.raises(SSLError):
-            call(server, other, monkeypatch)
+    with serve(pairs.get(shows)) as server:
+        with nullcontext() if verified else pytest.raises(SSLError):
+            call(server, pairs[trusted][1], monkeypatch)
 
-        assert server.connections == 2
-        assert server.requests == []
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
-
-
-def test_a_host_that_the_roots_verify_is_asked_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    key, certificate = make_certificate(tmp_path)
-
-    with serve((key, certificate)) as server:
-        call(server, certificate, monkeypatch)
-
-        assert (server.connections, server.requests) == (1, ["ForgotPassword"])
-    assert caplog.records == []
-
-
-def test_what_is_not_about_certificates_is_not_retried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    _, certificate = make_certificate(tmp_path)
-
-    with serve(None) as server:
-        with pytest.raises(SSLError):
-            call(server, certificate, monkeypatch)
-
-        assert server.connections == 1
-    assert caplog.records == []
+        assert server.connections == connections
+        assert server.requests == (["ForgotPassword"] if verified else [])
+    again = [logging.WARNING] * 2 if connections == 2 else []
+    assert [record.levelno for record in caplog.records] == again

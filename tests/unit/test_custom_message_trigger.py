@@ -1,4 +1,4 @@
-"""The example trigger, called with the event that AWS documents."""
+"""The example trigger, called with what it reads of the event that AWS documents."""
 
 import re
 from copy import deepcopy
@@ -13,29 +13,20 @@ from tests.support import ROOT
 
 PAGE = "https://app.example.com/reset"
 EVENT: dict[str, Any] = {
-    "version": "1",
-    "region": "eu-west-1",
-    "userPoolId": "eu-west-1_Example00",
-    "userName": "6f5b5c1e-0000-4000-8000-3a0c1d2e4f50",
-    "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "a-client"},
     "triggerSource": "CustomMessage_ForgotPassword",
     "request": {
         "userAttributes": {"email": "ada+'\"<&#=@example.com", "email_verified": "true"},
         "codeParameter": "{####}",
-        "usernameParameter": None,
     },
     "response": {"smsMessage": None, "emailMessage": None, "emailSubject": None},
 }
 
 
-@pytest.fixture(autouse=True)
-def reset_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESET_PAGE", PAGE)
-
-
 def answer(**changes: Any) -> dict[str, Any]:
-    handler = run_path(str(ROOT / "examples/custom_message_trigger/handler.py"))["handler"]
-    answered: dict[str, Any] = handler(deepcopy(EVENT | changes), None)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RESET_PAGE", PAGE)
+        handler = run_path(str(ROOT / "examples/custom_message_trigger/handler.py"))["handler"]
+        answered: dict[str, Any] = handler(deepcopy(EVENT | changes), None)
     return answered
 
 

@@ -121,16 +121,6 @@ def test_the_guarantee_ends_with_the_time_of_a_function_that_was_killed(
     assert len(sent(service.cognito, operation)) == 2
 
 
-@changing
-def test_a_table_that_fails_stops_nothing(operation: Operation, service: Service) -> None:
-    service.configure(table_name="a-table-that-is-not-there")
-
-    reply = repeatable(service.invoke, operation)
-
-    assert (reply.status, len(sent(service.cognito, operation))) == (204, 1)
-    assert reply.metrics == {"Success", "IdempotencyFailed"}
-
-
 @pytest.mark.parametrize("fails", [False, True], ids=["success", "failure"])
 def test_a_table_that_fails_half_way_undoes_no_answer(
     fails: bool, dynamodb: DynamoDBClient, service: Service

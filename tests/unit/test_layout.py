@@ -36,7 +36,6 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 sys.path.append(".")
 before = dict(os.environ), gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
 from importlib import import_module
-from itertools import count
 for name in json.loads(sys.argv[1]):
     import_module(name)
 assert before == (dict(os.environ), gc.isenabled(), gc.get_threshold(), gc.get_freeze_count())

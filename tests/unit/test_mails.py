@@ -9,6 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import WORKER_TIMEOUT, Operation
 from functions.worker.mails import LANGUAGES, read_texts
+from tests.support import ROOT
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import NOW, SETTINGS, make_message
 from tests.unit.conftest import Configure, Service
@@ -35,16 +36,6 @@ def queued(cognito: CognitoFront) -> dict[str, Any]:
 def text(mail: dict[str, Any]) -> str:
     body: str = mail["Content"]["Simple"]["Body"]["Text"]["Data"]
     return body
-
-
-def forget_the_end_of_tasks(table: DynamoDBClient) -> None:
-    """Leave the table as a worker does that is killed in the middle of a task."""
-    for item in table.scan(TableName=SETTINGS.table_name)["Items"]:
-        table.update_item(
-            TableName=SETTINGS.table_name,
-            Key={"id": item["id"]},
-            UpdateExpression="REMOVE outcome",
-        )
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +142,9 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     service.invoke(UPDATE)
     message = queued(service.cognito)
     service.deployment.work(message)
-    forget_the_end_of_tasks(dynamodb)
+    (item,) = dynamodb.scan(TableName=SETTINGS.table_name)["Items"]
+    del item["outcome"]
+    dynamodb.put_item(TableName=SETTINGS.table_name, Item=item)
     assert "RequestInProgressException" in service.deployment.work(message).metrics
     service.clock.now += WORKER_TIMEOUT + 1
     service.deployment.work(message)
@@ -200,7 +193,13 @@ def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Se
     assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
 
 
-def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
+PAGES = {file.stem: json.loads(file.read_text()) for file in (ROOT / "web/languages").iterdir()}
+
+
+@pytest.mark.parametrize("catalogues", [TEXTS, PAGES], ids=["mails", "page"])
+def test_every_language_has_the_same_texts_with_the_same_placeholders(
+    catalogues: dict[str, Any],
+) -> None:
     def shape(value: object) -> object:
         if isinstance(value, str):
             return sorted(name for _, name, _, _ in string.Formatter().parse(value) if name)
@@ -209,8 +208,9 @@ def test_every_language_has_the_same_texts_with_the_same_placeholders() -> None:
         assert isinstance(value, dict)
         return {key: shape(one) for key, one in value.items()}
 
-    assert set(TEXTS) == {"en", "de", "fr", "es", "pt", "ja"}
-    assert [texts for texts in TEXTS.values() if shape(texts) != shape(TEXTS["en"])] == []
+    assert set(catalogues) == {"en", "de", "fr", "es", "pt", "ja"}
+    english = shape(catalogues["en"])
+    assert [language for language, one in catalogues.items() if shape(one) != english] == []
 
 
 def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) -> None:

@@ -89,9 +89,6 @@ class World:
         self.service.configure(event_bus_name="the-bus")
         return self.works(RESET, "AdminGetUser", body=user)
 
-    def without_an_address(self) -> Reply:
-        return self.at_a_dead_end(make_user(email_verified="false"))
-
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)

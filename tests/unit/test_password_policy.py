@@ -48,12 +48,6 @@ def test_lists_every_rule_of_a_strict_deployment(service: Service) -> None:
     }
 
 
-def test_lists_no_rule_that_a_deployment_does_not_have(service: Service) -> None:
-    policy(service.cognito, MinimumLength=6, PasswordHistorySize=0, RequireNumbers=False)
-
-    assert rules(service.invoke(POLICY)) == ALWAYS | {"minLength": {"minimum": 6}}
-
-
 def test_anyone_may_keep_a_policy_for_five_minutes_and_a_failure_for_no_time(
     service: Service,
 ) -> None:
@@ -76,13 +70,6 @@ def test_gives_the_last_policy_while_the_pool_cannot_be_read(service: Service) -
 
     assert reply.text == first.text
     assert reply.metrics == {"Success", "PolicyUnreadable"}
-
-
-@pytest.mark.parametrize("raw", ["{", "[" * 3_000_000, json.dumps({"username": "demo"})])
-def test_a_body_and_its_type_make_no_difference(raw: str, invoke: Invoke) -> None:
-    reply = invoke(POLICY, raw=raw, headers={"Content-Type": "text/plain"})
-
-    assert reply.text == invoke(POLICY).text
 
 
 def test_reads_the_pool_alone(cognito: CognitoFront, configure: Configure, invoke: Invoke) -> None:

@@ -74,6 +74,7 @@ def test_tells_where_the_code_went_when_users_are_revealed(
 
 
 def test_asks_cognito_for_one_code_in_the_name_of_the_client(service: Service) -> None:
+    service.configure(threat_protection=True)
     metadata = {"campaign": "spring", "": "empty name"}
 
     service.finish(RESET, {"username": "Demo@Example.com", "options": {"clientMetadata": metadata}})
@@ -84,6 +85,7 @@ def test_asks_cognito_for_one_code_in_the_name_of_the_client(service: Service) -
         "ClientId": "0client0of0the0tests0",
         "Username": "demo@example.com",
         "ClientMetadata": metadata,
+        "UserContextData": {"IpAddress": "192.0.2.7"},
     }
 
 

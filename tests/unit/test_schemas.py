@@ -49,8 +49,3 @@ def test_the_schema_accepts_what_the_service_accepts(
 
     for body in (valid | known, valid | known | {"options": options}, valid | changes, other):
         assert validator.is_valid(body) == accepts(operation, body)
-
-
-@pytest.mark.parametrize("operation", Operation, ids=ids)
-def test_a_schema_is_one(operation: Operation) -> None:
-    jsonschema_rs.meta.validate(handler_of(operation).request_type.schema())

@@ -57,47 +57,35 @@ def check(document: dict[str, Any]) -> None:
         assert inner["end_time"] <= document["end_time"]
 
 
-def test_a_subsegment_belongs_to_the_trace_of_lambda(daemon: socket.socket) -> None:
-    with XRayProvider().in_subsegment("ForgotPassword"):
-        pass
-
-    document = receive(daemon)
-    assert (document["name"], document["trace_id"]) == ("ForgotPassword", ROOT)
-    assert document["parent_id"] == PARENT
-
-
-def test_subsegments_within_another_are_sent_with_it(daemon: socket.socket) -> None:
-    provider = XRayProvider()
-    with provider.in_subsegment("## handler") as outer:
-        for name in ("ConfirmForgotPassword", "AdminUserGlobalSignOut"):
-            with provider.in_subsegment(name):
-                pass
-        with provider.in_subsegment("not wanted") as unwanted:
-            pass
-        outer.remove_subsegment(unwanted)
-
-    document = receive(daemon)
-    names = [inner["name"] for inner in document["subsegments"]]
-    assert names == ["ConfirmForgotPassword", "AdminUserGlobalSignOut"]
-    assert document["parent_id"] == PARENT
+def assert_nothing_more(daemon: socket.socket) -> None:
     daemon.setblocking(False)
     with pytest.raises(BlockingIOError):
         daemon.recv(1)
 
 
-def test_annotations_and_metadata_go_to_the_innermost(daemon: socket.socket) -> None:
+def test_subsegments_are_sent_once_with_those_within_and_belong_to_the_trace_of_lambda(
+    daemon: socket.socket,
+) -> None:
     provider = XRayProvider()
     with provider.in_subsegment("## handler") as outer:
         outer.put_annotation("ColdStart", True)
         with provider.in_subsegment("ForgotPassword"):
             provider.put_annotation("cause", "Throttled")
             provider.put_metadata("attempt", 1, namespace="tests")
+        with provider.in_subsegment("AdminUserGlobalSignOut"):
+            pass
+        with provider.in_subsegment("not wanted") as unwanted:
+            pass
+        outer.remove_subsegment(unwanted)
 
-    parent = receive(daemon)
-    (inner,) = parent["subsegments"]
-    assert inner["annotations"] == {"cause": "Throttled"}
-    assert inner["metadata"] == {"tests": {"attempt": 1}}
-    assert parent["annotations"] == {"ColdStart": True}
+    document = receive(daemon)
+    assert (document["trace_id"], document["parent_id"]) == (ROOT, PARENT)
+    assert (document["name"], document["annotations"]) == ("## handler", {"ColdStart": True})
+    first, second = document["subsegments"]
+    assert (first["name"], second["name"]) == ("ForgotPassword", "AdminUserGlobalSignOut")
+    assert first["annotations"] == {"cause": "Throttled"}
+    assert first["metadata"] == {"tests": {"attempt": 1}}
+    assert_nothing_more(daemon)
 
 
 def test_an_exception_is_a_fault_without_its_message(daemon: socket.socket) -> None:
@@ -132,21 +120,25 @@ def test_what_is_not_sampled_is_neither_made_nor_sent(
             raise ValueError("hunter2")
 
     assert [part for part in (outer, inner) if isinstance(part, Subsegment)] == []
-    daemon.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        daemon.recv(1)
+    assert_nothing_more(daemon)
 
 
-def test_each_request_is_sampled_or_not_by_itself(
+def test_each_request_is_sampled_by_itself_and_keeps_nothing_of_what_is_outside(
     daemon: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = XRayProvider()
+    provider.patch(["botocore"])
+    provider.patch_all()
     for sampled in (0, 1, 0, 1):
         monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={PARENT};Sampled={sampled}")
+        provider.put_annotation("outcome", "Success")
+        provider.put_metadata("attempt", 1)
         with provider.in_subsegment(f"sampled {sampled}"):
             pass
 
-    assert [receive(daemon)["name"] for _ in range(2)] == ["sampled 1"] * 2
+    for _ in range(2):
+        document = receive(daemon)
+        assert (document["name"], document.keys() & OPTIONAL) == ("sampled 1", set())
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "127.0.0.1:9", "[::1]:2000"])
@@ -158,16 +150,3 @@ def test_a_daemon_that_cannot_be_reached_stops_nothing(
 
     with XRayProvider().in_subsegment("ForgotPassword") as subsegment:
         subsegment.put_annotation("outcome", "Success")
-
-
-def test_outside_a_subsegment_there_is_nothing_to_annotate(daemon: socket.socket) -> None:
-    provider = XRayProvider()
-    provider.put_annotation("outcome", "Success")
-    provider.put_metadata("attempt", 1)
-    provider.patch(["botocore"])
-    provider.patch_all()
-
-    with provider.in_subsegment("## handler"):
-        pass
-
-    assert receive(daemon).keys() & OPTIONAL == set()

@@ -64,6 +64,8 @@ def test_other_failures_are_retried_with_growing_delays(
         # Each message counts its cause once.
         assert (work.log["cause"] in work.metrics) == (attempt == 1)
         assert "Retried" in work.metrics
+        is_new = trouble.get("error") == "BrandNewException"
+        assert ("UnknownException" in work.metrics) == is_new
         assert sum(one.action == "ForgotPassword" for one in service.cognito.requests) == 1
         waits.append(service.cognito.requests[-1].body["VisibilityTimeout"])
         assert work.log["retry_after"] == waits[-1]
@@ -111,15 +113,6 @@ def test_a_crash_has_a_metric_and_the_message_comes_again(service: Service) -> N
 
     assert work.metrics >= {"Crash", "Retried"}
     assert work.log["level"] == "ERROR"
-
-
-@pytest.mark.parametrize("error", ["BrandNewException", "CodeDeliveryFailureException"])
-def test_only_an_exception_that_nobody_has_seen_is_an_error(error: str, service: Service) -> None:
-    service.cognito.answer("ForgotPassword", error=error)
-    work = service.finish(RESET)
-
-    assert ("UnknownException" in work.metrics) == (error == "BrandNewException")
-    assert (work.log["level"] == "ERROR") == (error == "BrandNewException")
 
 
 @pytest.mark.parametrize(("age", "sent"), [(590, True), (610, False)])
@@ -177,13 +170,6 @@ def test_the_log_line_names_the_request_and_the_user_of_the_reset(service: Servi
         assert line[member] == asked[member]
 
 
-def test_cognito_gets_the_address_of_the_caller(service: Service) -> None:
-    service.configure(threat_protection=True)
-    service.finish(RESET)
-
-    assert service.cognito.requests[-1].body["UserContextData"] == {"IpAddress": "192.0.2.7"}
-
-
 @pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize("task", Task)
 def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: Service) -> None:
@@ -209,9 +195,12 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: 
     )
 
 
-@pytest.mark.parametrize("features", [{}, {"event_bus_name": "b", "mail_from": "a@example.com"}])
+EVERYTHING = {"event_bus_name": "b", "mail_from": "a@example.com", "resend_invitations": True}
+
+
+@pytest.mark.parametrize("features", [{}, EVERYTHING])
 def test_a_start_reads_what_the_first_message_needs(
-    features: dict[str, str], service: Service
+    features: dict[str, Any], service: Service
 ) -> None:
     service.configure(**features)
     service.deployment.worker.start()

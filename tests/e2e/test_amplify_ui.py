@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from functions.problems import CODE_REFUSED, PASSWORD_REFUSED, WRONG_PASSWORD
 from local.stack import Stack, User
@@ -47,12 +47,20 @@ def build(stack: Stack) -> Routes:
     }
 
 
+def ask_cognito(route: Route) -> None:
+    """Ask Cognito for the page, because the emulator answers no page."""
+    ours = {n: v for n, v in route.request.headers.items() if n not in {"origin", "referer"}}
+    answer = route.fetch(headers=ours)
+    route.fulfill(response=answer, headers=answer.headers | {"access-control-allow-origin": "*"})
+
+
 @pytest.fixture
 def page(stack: Stack) -> Iterator[Page]:
     wrong: list[str] = []
     with chromium(stack, build(stack)) as browser, tab(browser) as page:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda one: wrong.append(one.text) if "Policy" in one.text else None)
+        page.route(f"{stack.endpoint}/", ask_cognito)
         page.goto(f"{ORIGIN}/amplify-ui/")
         yield page
     assert wrong == []

@@ -412,6 +412,7 @@ def test_only_amazons_roots_are_trusted_unless_the_environment_or_another_partit
 
 
 _CHANGE: Final = """
+import socket
 actual = socket.getaddrinfo
 def resolve(host, port, *arguments, **more):
     own = host == given["host"]

@@ -42,6 +42,7 @@ class Wheel(BuildHookInterface[Any]):
         draft = self._draft = TemporaryDirectory()
         package = Path(draft.name) / _PACKAGE
         vocabulary = {*(root / "functions").glob("*.py")} - {root / "functions" / "start.py"}
+        vocabulary |= {root / "functions" / "aws" / name for name in ("__init__.py", "actions.py")}
         construct, checks = (root / "infra").rglob("*.py"), (root / "verification").glob("*.py")
         for module in (*vocabulary, *construct, *checks):
             target = package / module.relative_to(root)

@@ -40,9 +40,10 @@ ENVIRONMENT: Final = {
 }
 
 _BUNDLED: Final = """
+from functions.aws.actions import Client
 from functions.aws.clients import make_client
-def make(service, **time_outs):
-    return make_client(service, retries={"mode": "standard", "total_max_attempts": 1}, **time_outs)
+def make(service, connect_timeout, read_timeout):
+    return make_client(Client(service, connect_timeout, read_timeout, attempts=1))
 """
 _STOCK: Final = """
 import boto3, os

@@ -1,15 +1,21 @@
 """What `make` starts and installs, and what it says where something that it needs is missing."""
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from local import install
 from local.install import PARTS
 from local.processes import ROOT
+from tests.support import PATIENCE
 
 STARTED = {
     "run": "python -m local run",
@@ -58,17 +64,38 @@ def offer(clone: Path, tool: str, script: str) -> None:
     program.chmod(0o755)
 
 
-def make(clone: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
+def need_npm(clone: Path) -> None:
+    """Let `npm ci` write to `asked`, and end when there is a file `go`."""
+    waits = f"until test -e {clone}/go; do sleep 0.1; done"
+    offer(clone, "npm", f'test "$1" != ci || {{ echo "$*" >> {clone}/asked; {waits}; }}')
+    offer(clone, "sleep", f'exec {shutil.which("sleep")} "$@"')
+    (clone / PARTS["cdk"].stamp).unlink()
+
+
+def start(clone: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [MAKE, *arguments],
         cwd=clone,
         env={"PATH": str(clone / "bin")},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    return done.returncode, done.stdout.strip(), done.stderr
+
+
+def make(clone: Path, *arguments: str) -> tuple[int, str, str]:
+    with start(clone, *arguments) as process:
+        output, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, output.strip(), errors
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("target", ["setup", "run", "invoke", "test", "synth", "deploy"])
@@ -100,6 +127,47 @@ def test_a_browser_is_asked_for_where_it_is_needed(clone: Path, target: str) -> 
     assert make(clone, "test")[0] == 0
     offer(clone, "google-chrome", "exit 0")
     assert make(clone, target)[0] == 0
+
+
+def test_two_at_once_wait_for_each_other_and_install_once(clone: Path) -> None:
+    need_npm(clone)
+
+    with start(clone, "install-cdk") as first:
+        wait_until((clone / "asked").exists)
+        with start(clone, "install-cdk") as second:
+            assert second.stderr
+            sentence = second.stderr.readline()
+            (clone / "go").touch()
+
+    assert sentence == "Waiting for another make, which is installing here\n"
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert len((clone / "asked").read_text().splitlines()) == 1
+
+
+def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
+    need_npm(clone)
+    with start(clone, "install-cdk") as killed:
+        wait_until((clone / "asked").exists)
+        os.killpg(killed.pid, signal.SIGKILL)
+    (clone / "go").touch()
+
+    code, _, errors = make(clone, "install-cdk")
+    assert (code, errors.splitlines()[0]) == (
+        0,
+        "Step 1 of 1: installing npm packages: the CDK and Swagger UI, 40 MB",
+    )
+    assert make(clone, "install-cdk") == (0, "", "")
+
+
+def test_uv_uses_the_index_and_the_certificates_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
+    monkeypatch.setenv("PIP_CERT", "/etc/company.pem")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+    environment = install.uv_environment()
+
+    assert environment["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple"
+    assert environment["SSL_CERT_FILE"] == "/etc/company.pem"
 
 
 @pytest.mark.parametrize(("arguments", "started"), STARTED.items())

@@ -39,8 +39,8 @@ def main() -> None:
             target = stages.find_local(arguments.port)
         else:
             stack = arguments.stack or f"password-service-{arguments.stage}"
-            address = "-" if arguments.policy else arguments.mailbox
-            target = stages.find_deployed(stack, arguments.construct, address)
+            mailbox = None if arguments.policy else stages.ask_mailbox(arguments.mailbox)
+            target = stages.find_deployed(stack, arguments.construct, mailbox)
         if arguments.policy:
             print(permissions.explain(target), file=sys.stderr)
             print(json.dumps(permissions.policy(target), indent=2))

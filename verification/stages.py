@@ -26,12 +26,10 @@ RUNS: Final = Path(__file__).parents[1] / ".local" / "runs"
 """Where `make run` describes each stack, in a folder with the name of its port."""
 
 
-def find_deployed(stack: str, construct: str, mailbox: str) -> Target:
+def find_deployed(stack: str, construct: str, mailbox: Mailbox | None) -> Target:
     """Return a deployment on AWS, or exit with what is missing."""
     try:
-        return describe(
-            _client, stack, construct, mailbox=_mailbox(mailbox), patience=PATIENCE, pause=PAUSE
-        )
+        return describe(_client, stack, construct, mailbox=mailbox, patience=PATIENCE, pause=PAUSE)
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"{stack} cannot be read: {error}")
 
@@ -161,7 +159,7 @@ def _client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
     return boto3.client(service, config=retries)  # type: ignore[call-overload]
 
 
-def _mailbox(address: str) -> Mailbox | None:
+def ask_mailbox(address: str) -> Mailbox | None:
     """Return a mailbox that a person reads, and types from."""
     if not address and sys.stdin.isatty():
         address = input("An address where you can read a code, or nothing to go without: ").strip()

@@ -71,11 +71,7 @@ class Degradation(StrEnum):
     )
 
 
-ERRORS: Final = {
-    Degradation.EVENT_LOST,
-    Degradation.QUEUE_FAILED,
-    Degradation.UNKNOWN_EXCEPTION,
-}
+ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.UNKNOWN_EXCEPTION}
 """The degradations that need someone to act."""
 
 

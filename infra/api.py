@@ -87,7 +87,7 @@ class Api(Construct):
                 Acknowledgment(
                     id="AwsSolutions-APIG3",
                     reason="A setting turns the firewall off, as the local stage does",
-                ),
+                )
             )
         authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,

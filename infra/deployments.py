@@ -41,5 +41,5 @@ class Deployments(Construct):
             Acknowledgment(
                 id=f"AwsSolutions-IAM4[Policy::{_SHIFT_ALIASES}]",
                 reason="The policy that AWS made for this purpose",
-            ),
+            )
         )

@@ -87,8 +87,7 @@ class Functions(Construct):
 
         Validations.of(self).acknowledge(
             Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's actions know no resources",
+                id="AwsSolutions-IAM5[Resource::*]", reason="X-Ray's actions know no resources"
             ),
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::{_CONFIGURATION_SETS}]",
@@ -173,7 +172,7 @@ class Functions(Construct):
             Acknowledgment(
                 id="AwsSolutions-SMG4",
                 reason="A new key would make users in old log lines unrecognisable",
-            ),
+            )
         )
         return key.secret_value.unsafe_unwrap()
 

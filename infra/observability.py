@@ -17,14 +17,7 @@ from constructs import Construct
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
 from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED
-from functions.records import (
-    CRASH,
-    HIDDEN,
-    NAMESPACE,
-    SERVICE,
-    SUCCESS,
-    Degradation,
-)
+from functions.records import CRASH, HIDDEN, NAMESPACE, SERVICE, SUCCESS, Degradation
 from infra.api import Api
 from infra.queue import Queue
 from infra.settings import Deployment
@@ -190,11 +183,7 @@ class Observability(Construct):
             cloudwatch.Metric(
                 namespace=NAMESPACE,
                 metric_name=name,
-                dimensions_map={
-                    "operation": function,
-                    "service": SERVICE,
-                    "stage": self._stage,
-                },
+                dimensions_map={"operation": function, "service": SERVICE, "stage": self._stage},
             )
             for name in names
             for function in functions
@@ -262,10 +251,7 @@ def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:
     # An id begins with a small letter, and is known in the whole of a graph.
     by_id = {f"{name[0].lower()}{name[1:]}{n}": metric for n, metric in enumerate(metrics)}
     return cloudwatch.MathExpression(
-        label=name,
-        expression=f"SUM([{', '.join(by_id)}])",
-        using_metrics=by_id,
-        period=period,
+        label=name, expression=f"SUM([{', '.join(by_id)}])", using_metrics=by_id, period=period
     )
 
 

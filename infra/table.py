@@ -20,5 +20,5 @@ class Table(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         Validations.of(self.table).acknowledge(
-            Acknowledgment(id="AwsSolutions-DDB3", reason="Nothing in it is worth a backup"),
+            Acknowledgment(id="AwsSolutions-DDB3", reason="Nothing in it is worth a backup")
         )

@@ -153,22 +153,16 @@ def _ours(
 
 
 ATTEMPTS_LIMIT: Final = _ours(
-    "AttemptsLimit",
-    problems.ATTEMPTS_EXCEEDED,
-    "A limit of this service refused the attempt.",
+    "AttemptsLimit", problems.ATTEMPTS_EXCEEDED, "A limit of this service refused the attempt."
 )
 NO_BEARER_TOKEN: Final = _ours(
     "NoBearerToken", problems.NOT_SIGNED_IN, "An update came without a bearer token."
 )
 NO_ACCESS_TOKEN: Final = _ours(
-    "NoAccessToken",
-    problems.NOT_SIGNED_IN,
-    "An update came with a token that is no access token.",
+    "NoAccessToken", problems.NOT_SIGNED_IN, "An update came with a token that is no access token."
 )
 FOREIGN_POOL: Final = _ours(
-    "ForeignPool",
-    problems.NOT_SIGNED_IN,
-    "An update came with a token of another user pool.",
+    "ForeignPool", problems.NOT_SIGNED_IN, "An update came with a token of another user pool."
 )
 FOREIGN_CLIENT: Final = _ours(
     "ForeignClient",

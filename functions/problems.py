@@ -157,19 +157,29 @@ PROBLEMS: Final[list[Problem]] = []
 """Every row of the table below."""
 
 
-def _problem(  # noqa: PLR0917 - the columns of the table
-    slug: str,
-    code: str,
-    status: int,
-    title: str,
-    detail: str,
-    recovery_suggestion: str,
-    retry_after: int | None = None,
-) -> Problem:
-    """Add a row to the table."""
-    problem = Problem(slug, code, status, title, detail, recovery_suggestion, retry_after)
-    PROBLEMS.append(problem)
-    return problem
+class _Row(NamedTuple):
+    """A row of the table, without its sentences."""
+
+    slug: str
+    code: str
+    status: int
+    title: str = ""
+    """The slug in words, if nothing else."""
+    retry_after: int | None = None
+
+    def says(self, detail: str, recovery_suggestion: str) -> Problem:
+        """Add the row with its sentences to the table."""
+        problem = Problem(
+            slug=self.slug,
+            code=self.code,
+            status=self.status,
+            title=self.title or self.slug.replace("-", " ").capitalize(),
+            detail=detail,
+            recovery_suggestion=recovery_suggestion,
+            retry_after=self.retry_after,
+        )
+        PROBLEMS.append(problem)
+        return problem
 
 
 _IN_SECONDS = "Wait a few seconds, then try again."
@@ -178,288 +188,158 @@ _NEW_CODE = "Request a new code and use the latest one that you receive."
 _SUPPORT = "Try again later. If the problem persists, contact support and include the request ID."
 _TRY_TO_SIGN_IN = "If you chose a new password, try to sign in with it before you try again."
 
-INVALID_REQUEST = _problem(
-    "invalid-request",
-    "InvalidParameterException",
-    400,
-    "Invalid request",
-    "The request is invalid.",
-    "Check what you entered, then try again.",
+INVALID_REQUEST = _Row("invalid-request", "InvalidParameterException", 400).says(
+    "The request is invalid.", "Check what you entered, then try again."
 )
-RESET_USERNAME_MISSING = _problem(
-    "reset-username-missing",
-    "EmptyResetPasswordUsername",
-    400,
-    "Username missing",
-    "A username is required to reset a password.",
-    "Enter your username, then try again.",
+RESET_USERNAME_MISSING = _Row(
+    "reset-username-missing", "EmptyResetPasswordUsername", 400, title="Username missing"
+).says("A username is required to reset a password.", "Enter your username, then try again.")
+CONFIRM_USERNAME_MISSING = _Row(
+    "confirm-username-missing", "EmptyConfirmResetPasswordUsername", 400, title="Username missing"
+).says(
+    "A username is required to confirm a password reset.", "Enter your username, then try again."
 )
-CONFIRM_USERNAME_MISSING = _problem(
-    "confirm-username-missing",
-    "EmptyConfirmResetPasswordUsername",
-    400,
-    "Username missing",
-    "A username is required to confirm a password reset.",
-    "Enter your username, then try again.",
-)
-CONFIRM_NEW_PASSWORD_MISSING = _problem(
+CONFIRM_NEW_PASSWORD_MISSING = _Row(
     "confirm-new-password-missing",
     "EmptyConfirmResetPasswordNewPassword",
     400,
-    "New password missing",
+    title="New password missing",
+).says(
     "A new password is required to confirm a password reset.",
     "Enter a new password, then try again.",
 )
-CONFIRM_CODE_MISSING = _problem(
+CONFIRM_CODE_MISSING = _Row(
     "confirm-code-missing",
     "EmptyConfirmResetPasswordConfirmationCode",
     400,
-    "Confirmation code missing",
+    title="Confirmation code missing",
+).says(
     "A confirmation code is required to confirm a password reset.",
     "Enter the code that you received, then try again.",
 )
-UPDATE_PASSWORD_MISSING = _problem(
-    "update-password-missing",
-    "EmptyUpdatePassword",
-    400,
-    "Password missing",
-    "Both your current and your new password are required.",
-    "Enter both passwords, then try again.",
+UPDATE_PASSWORD_MISSING = _Row(
+    "update-password-missing", "EmptyUpdatePassword", 400, title="Password missing"
+).says(
+    "Both your current and your new password are required.", "Enter both passwords, then try again."
 )
-REQUEST_TOO_LARGE = _problem(
-    "request-too-large",
-    "InvalidParameterException",
-    413,
-    "Request too large",
-    "The request is too large.",
-    "Shorten what you entered, then try again.",
+REQUEST_TOO_LARGE = _Row("request-too-large", "InvalidParameterException", 413).says(
+    "The request is too large.", "Shorten what you entered, then try again."
 )
-UNSUPPORTED_MEDIA_TYPE = _problem(
-    "unsupported-media-type",
-    "InvalidParameterException",
-    415,
-    "Unsupported media type",
-    "The request must be JSON.",
-    "Set the Content-Type header to application/json, then try again.",
+UNSUPPORTED_MEDIA_TYPE = _Row("unsupported-media-type", "InvalidParameterException", 415).says(
+    "The request must be JSON.", "Set the Content-Type header to application/json, then try again."
 )
-PASSWORD_REFUSED = _problem(
-    "password-refused",
-    "InvalidPasswordException",
-    400,
-    "Password refused",
+PASSWORD_REFUSED = _Row("password-refused", "InvalidPasswordException", 400).says(
     "The new password does not meet the password rules.",
     "Choose a different password that meets every rule.",
 )
-PASSWORD_USED_BEFORE = _problem(
-    "password-used-before",
-    "PasswordHistoryPolicyViolationException",
-    400,
-    "Password used before",
+PASSWORD_USED_BEFORE = _Row(
+    "password-used-before", "PasswordHistoryPolicyViolationException", 400
+).says(
     "This password has been used for this account before.",
     "Choose a password that you have not used for this account.",
 )
-CODE_MISMATCH = _problem(
-    "code-mismatch",
-    "CodeMismatchException",
-    400,
-    "Wrong code",
-    "The confirmation code is wrong.",
-    _NEW_CODE,
+CODE_MISMATCH = _Row("code-mismatch", "CodeMismatchException", 400, title="Wrong code").says(
+    "The confirmation code is wrong.", _NEW_CODE
 )
-CODE_REFUSED = _problem(
-    "code-refused",
-    "CodeMismatchException",
-    400,
-    "Code refused",
+CODE_REFUSED = _Row("code-refused", "CodeMismatchException", 400).says(
     "The confirmation code is wrong, has expired, or was tried too often.",
     "Request a new code. If you have tried several times, wait an hour first.",
 )
-CODE_EXPIRED = _problem(
-    "code-expired",
-    "ExpiredCodeException",
-    400,
-    "Code expired",
-    "The confirmation code has expired, was already used, or was never requested.",
-    _NEW_CODE,
+CODE_EXPIRED = _Row("code-expired", "ExpiredCodeException", 400).says(
+    "The confirmation code has expired, was already used, or was never requested.", _NEW_CODE
 )
-NOT_SIGNED_IN = _problem(
-    "not-signed-in",
-    "NotAuthorizedException",
-    401,
-    "Not signed in",
-    "You are not signed in, or your session has ended.",
-    "Sign in, then try again.",
+NOT_SIGNED_IN = _Row("not-signed-in", "NotAuthorizedException", 401).says(
+    "You are not signed in, or your session has ended.", "Sign in, then try again."
 )
-WRONG_PASSWORD = _problem(
-    "wrong-password",
-    "NotAuthorizedException",
-    403,
-    "Wrong password",
+WRONG_PASSWORD = _Row("wrong-password", "NotAuthorizedException", 403).says(
     "The current password is wrong.",
     "Enter your current password again, or reset it if you have forgotten it.",
 )
-ACCOUNT_NOT_ALLOWED = _problem(
-    "account-not-allowed",
-    "NotAuthorizedException",
-    403,
-    "Not allowed for this account",
+ACCOUNT_NOT_ALLOWED = _Row(
+    "account-not-allowed", "NotAuthorizedException", 403, title="Not allowed for this account"
+).says(
     "The password of this account cannot be changed right now.",
     "Contact support. The account may be disabled, or its invitation may still be open.",
 )
-USER_NOT_CONFIRMED = _problem(
-    "user-not-confirmed",
-    "UserNotConfirmedException",
-    403,
-    "Account not confirmed",
+USER_NOT_CONFIRMED = _Row(
+    "user-not-confirmed", "UserNotConfirmedException", 403, title="Account not confirmed"
+).says(
     "This account has not been confirmed yet.",
     "Confirm your account with the code that you received when you signed up.",
 )
-PASSWORD_RESET_REQUIRED = _problem(
-    "password-reset-required",
-    "PasswordResetRequiredException",
-    403,
-    "Password reset required",
+PASSWORD_RESET_REQUIRED = _Row(
+    "password-reset-required", "PasswordResetRequiredException", 403
+).says(
     "An administrator has reset this password, so you cannot change it.",
     "Request a code and use it to choose a new password.",
 )
-REQUEST_BLOCKED = _problem(
-    "request-blocked",
-    "ForbiddenException",
-    403,
-    "Request blocked",
+REQUEST_BLOCKED = _Row("request-blocked", "ForbiddenException", 403).says(
     "The firewall blocked this request.",
     "Try another network. If the problem persists, contact support and include the request ID.",
 )
-NOT_FOUND = _problem(
-    "not-found",
-    "NotFoundException",
-    404,
-    "Not found",
-    "This path does not exist.",
-    "Check the path in the API documentation.",
+NOT_FOUND = _Row("not-found", "NotFoundException", 404).says(
+    "This path does not exist.", "Check the path in the API documentation."
 )
-METHOD_NOT_ALLOWED = _problem(
-    "method-not-allowed",
-    "MethodNotAllowedException",
-    405,
-    "Method not allowed",
-    "This path does not support that method.",
-    "Use one of the methods in the Allow header.",
+METHOD_NOT_ALLOWED = _Row("method-not-allowed", "MethodNotAllowedException", 405).says(
+    "This path does not support that method.", "Use one of the methods in the Allow header."
 )
-USER_NOT_FOUND = _problem(
-    "user-not-found",
-    "UserNotFoundException",
-    404,
-    "User not found",
+USER_NOT_FOUND = _Row("user-not-found", "UserNotFoundException", 404).says(
     "There is no account with this username.",
     "Check that you entered the username that you signed up with.",
 )
-ATTEMPTS_EXCEEDED = _problem(
-    "attempts-exceeded",
-    "LimitExceededException",
-    429,
-    "Too many attempts",
-    "There have been too many attempts for this account.",
-    _IN_AN_HOUR,
-    retry_after=3600,
-)
-NETWORK_ATTEMPTS_EXCEEDED = _problem(
+ATTEMPTS_EXCEEDED = _Row(
+    "attempts-exceeded", "LimitExceededException", 429, title="Too many attempts", retry_after=3600
+).says("There have been too many attempts for this account.", _IN_AN_HOUR)
+NETWORK_ATTEMPTS_EXCEEDED = _Row(
     "network-attempts-exceeded",
     "LimitExceededException",
     429,
-    "Too many attempts from this network",
-    "There have been too many attempts from your network.",
-    _IN_AN_HOUR,
+    title="Too many attempts from this network",
     retry_after=3600,
-)
-FAILED_ATTEMPTS_EXCEEDED = _problem(
+).says("There have been too many attempts from your network.", _IN_AN_HOUR)
+FAILED_ATTEMPTS_EXCEEDED = _Row(
     "failed-attempts-exceeded",
     "TooManyFailedAttemptsException",
     429,
-    "Too many failed attempts",
-    "There have been too many failed attempts for this account.",
-    _IN_AN_HOUR,
+    title="Too many failed attempts",
     retry_after=3600,
+).says("There have been too many failed attempts for this account.", _IN_AN_HOUR)
+TOO_MANY_REQUESTS = _Row("too-many-requests", "TooManyRequestsException", 429, retry_after=1).says(
+    "The service is receiving too many requests.", _IN_SECONDS
 )
-TOO_MANY_REQUESTS = _problem(
-    "too-many-requests",
-    "TooManyRequestsException",
-    429,
-    "Too many requests",
-    "The service is receiving too many requests.",
-    _IN_SECONDS,
-    retry_after=1,
-)
-REQUEST_IN_PROGRESS = _problem(
-    "request-in-progress",
-    "RequestInProgressException",
-    409,
-    "Request in progress",
+REQUEST_IN_PROGRESS = _Row("request-in-progress", "RequestInProgressException", 409).says(
     "The same request is still being processed.",
     "Wait a few seconds, then send it again with the same Idempotency-Key.",
 )
-TRIGGER_REFUSED = _problem(
-    "trigger-refused",
-    "UserLambdaValidationException",
-    400,
-    "Request refused",
+TRIGGER_REFUSED = _Row(
+    "trigger-refused", "UserLambdaValidationException", 400, title="Request refused"
+).says(
     "The operator of this service does not allow this request.",
     "Check what you entered, or contact support.",
 )
-CODE_NOT_DELIVERED = _problem(
-    "code-not-delivered",
-    "CodeDeliveryFailureException",
-    502,
-    "Code not delivered",
-    "We could not send the confirmation code.",
-    _SUPPORT,
+CODE_NOT_DELIVERED = _Row("code-not-delivered", "CodeDeliveryFailureException", 502).says(
+    "We could not send the confirmation code.", _SUPPORT
 )
-TRIGGER_FAILED = _problem(
-    "trigger-failed",
-    "UnexpectedLambdaException",
-    502,
-    "Trigger failed",
-    "An extension of the user directory failed.",
-    _SUPPORT,
+TRIGGER_FAILED = _Row("trigger-failed", "UnexpectedLambdaException", 502).says(
+    "An extension of the user directory failed.", _SUPPORT
 )
-TRIGGER_RESPONSE_INVALID = _problem(
+TRIGGER_RESPONSE_INVALID = _Row(
     "trigger-response-invalid",
     "InvalidLambdaResponseException",
     502,
-    "Invalid trigger response",
-    "An extension of the user directory returned an invalid response.",
-    _SUPPORT,
+    title="Invalid trigger response",
+).says("An extension of the user directory returned an invalid response.", _SUPPORT)
+INTERNAL_ERROR = _Row("internal-error", "InternalErrorException", 500).says(
+    "Something went wrong on our side.", _SUPPORT
 )
-INTERNAL_ERROR = _problem(
-    "internal-error",
-    "InternalErrorException",
-    500,
-    "Internal error",
-    "Something went wrong on our side.",
-    _SUPPORT,
-)
-SERVICE_UNAVAILABLE = _problem(
-    "service-unavailable",
-    "InternalErrorException",
-    503,
-    "Service unavailable",
-    "Part of the service is unavailable. Nothing was changed.",
-    _IN_SECONDS,
-    retry_after=5,
-)
-OUTCOME_UNKNOWN = _problem(
-    "outcome-unknown",
-    "InternalErrorException",
-    504,
-    "Outcome unknown",
+SERVICE_UNAVAILABLE = _Row(
+    "service-unavailable", "InternalErrorException", 503, retry_after=5
+).says("Part of the service is unavailable. Nothing was changed.", _IN_SECONDS)
+OUTCOME_UNKNOWN = _Row("outcome-unknown", "InternalErrorException", 504).says(
     "No clear response arrived in time, so your request may or may not have gone through.",
     _TRY_TO_SIGN_IN,
 )
-FUNCTION_STOPPED = _problem(
-    "function-stopped",
-    "InternalErrorException",
-    502,
-    "Function stopped",
+FUNCTION_STOPPED = _Row("function-stopped", "InternalErrorException", 502).says(
     "Part of the service stopped, so your request may or may not have gone through.",
     _TRY_TO_SIGN_IN,
 )

@@ -71,17 +71,13 @@ class Degradation(StrEnum):
     )
 
 
-ERRORS: Final = {
-    Degradation.EVENT_LOST,
-    Degradation.QUEUE_FAILED,
-    Degradation.UNKNOWN_EXCEPTION,
-}
+ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.UNKNOWN_EXCEPTION}
 """The degradations that need someone to act."""
 
 
-def _logged(description: str) -> dict[str, str]:
-    """Mark a field of `Record` as a member of the log line; the documentation has the sentence."""
-    return {"logged": description}
+def _logged(sentence: str, *, default: Any = None) -> Any:  # noqa: ANN401 - of any type
+    """Return a field of `Record` that is a member of the log line; the documentation says this."""
+    return field(default=default, metadata={"logged": sentence})
 
 
 @dataclass
@@ -91,64 +87,36 @@ class Record:
     `started` is a time of the clock's `monotonic`, and `padding` the seconds that a refusal waited.
     """
 
-    operation: str = field(metadata=_logged("The operation's name, or `worker`."))
-    request_id: str = field(
-        default="",
-        metadata=_logged("API Gateway's request ID, which the caller sees as `requestId`."),
+    operation: str = field(metadata={"logged": "The operation's name, or `worker`."})
+    request_id: str = _logged(
+        "API Gateway's request ID, which the caller sees as `requestId`.", default=""
     )
-    source_ip: str | None = field(
-        default=None, metadata=_logged("The caller's address, as API Gateway saw it.")
+    source_ip: str | None = _logged("The caller's address, as API Gateway saw it.")
+    user_agent: str | None = _logged("The caller's `User-Agent`.")
+    pool: str | None = _logged("The ID of the user pool.")
+    user: str | None = _logged(
+        "The user's reference: a keyed hash, the same for each request of the user."
     )
-    user_agent: str | None = field(default=None, metadata=_logged("The caller's `User-Agent`."))
-    pool: str | None = field(default=None, metadata=_logged("The ID of the user pool."))
-    user: str | None = field(
-        default=None,
-        metadata=_logged(
-            "The user's reference: a keyed hash, the same for each request of the user."
-        ),
+    task: str | None = _logged("What the worker was asked to do.")
+    attempt: int | None = _logged("The number of this attempt.")
+    retry_after: int | None = _logged("Seconds until the worker retries it.")
+    status: int | None = _logged("The HTTP status of the response.")
+    outcome: str = _logged(
+        "`Success`, or the `code` of the problem that the caller saw.", default=""
     )
-    task: str | None = field(default=None, metadata=_logged("What the worker was asked to do."))
-    attempt: int | None = field(default=None, metadata=_logged("The number of this attempt."))
-    retry_after: int | None = field(
-        default=None, metadata=_logged("Seconds until the worker retries it.")
+    problem: str | None = _logged("The slug of the problem that the caller saw.")
+    cause: str | None = _logged(
+        "The failure behind the problem, by its name in Cognito, botocore or this service."
     )
-    status: int | None = field(default=None, metadata=_logged("The HTTP status of the response."))
-    outcome: str = field(
-        default="", metadata=_logged("`Success`, or the `code` of the problem that the caller saw.")
+    note: str | None = _logged("The text of that failure, without any value that was sent.")
+    rules: list[str] | None = _logged("The rules that the request or the password broke.")
+    hidden: bool | None = _logged("True if the caller was not told about the failure.")
+    repeated: bool | None = _logged(
+        "True if the response was stored by an earlier request with the same key."
     )
-    problem: str | None = field(
-        default=None, metadata=_logged("The slug of the problem that the caller saw.")
-    )
-    cause: str | None = field(
-        default=None,
-        metadata=_logged(
-            "The failure behind the problem, by its name in Cognito, botocore or this service."
-        ),
-    )
-    note: str | None = field(
-        default=None, metadata=_logged("The text of that failure, without any value that was sent.")
-    )
-    rules: list[str] | None = field(
-        default=None, metadata=_logged("The rules that the request or the password broke.")
-    )
-    hidden: bool | None = field(
-        default=None, metadata=_logged("True if the caller was not told about the failure.")
-    )
-    repeated: bool | None = field(
-        default=None,
-        metadata=_logged(
-            "True if the response was stored by an earlier request with the same key."
-        ),
-    )
-    degradations: list[str] | None = field(
-        default=None, metadata=_logged("The side effects that failed.")
-    )
-    stack: list[str] | None = field(
-        default=None, metadata=_logged("The stack of a crash, without values.")
-    )
-    duration: float = field(
-        default=0.0, metadata=_logged("Seconds of the function's own work, without padding.")
-    )
+    degradations: list[str] | None = _logged("The side effects that failed.")
+    stack: list[str] | None = _logged("The stack of a crash, without values.")
+    duration: float = _logged("Seconds of the function's own work, without padding.", default=0.0)
     started: float = field(default_factory=times.monotonic)
     padding: float = 0.0
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
@@ -14,12 +14,9 @@ from constructs import Construct
 from functions import problems
 from functions.operations import SCOPE, Operation
 from functions.problems import Problem
+from infra.acknowledgments import acknowledge, acknowledge_policy
 from infra.logs import LogGroup
 from infra.settings import Deployment
-
-_PUSH_TO_CLOUD_WATCH: Final = (
-    "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-)
 
 ACCESS_LOG: Final = {
     "requestId": "$context.requestId",
@@ -68,27 +65,16 @@ class Api(Construct):
         )
         # An output of its own, with a name that only the CDK knows.
         self.rest_api.node.try_remove_child("Endpoint")
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-APIG2",
-                reason="A body is judged by the function, which lists all that is wrong with it",
-            ),
-            Acknowledgment(
-                id="AwsSolutions-APIG6",
-                reason="Execution logs can quote a body; the access log says what is needed",
-            ),
-            Acknowledgment(
-                id=f"AwsSolutions-IAM4[Policy::{_PUSH_TO_CLOUD_WATCH}]",
-                reason="The policy that AWS made for this purpose",
-            ),
+        acknowledge_policy(self, "AmazonAPIGatewayPushToCloudWatchLogs")
+        acknowledge(
+            self,
+            {
+                "APIG2": "A body is judged by the function, which lists all that is wrong with it",
+                "APIG6": "Execution logs can quote a body; the access log says what is needed",
+            },
         )
         if settings.firewall == "off":
-            Validations.of(self).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-APIG3",
-                    reason="A setting turns the firewall off, as the local stage does",
-                ),
-            )
+            acknowledge(self, {"APIG3": "A setting turns it off, as the local stage does"})
         authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,
             "Authorizer",
@@ -145,10 +131,7 @@ def _deployment(access_log: logs.ILogGroup, stage: str) -> apigateway.StageOptio
 
 
 def _acknowledge_public(method: apigateway.Method, reason: str) -> None:
-    Validations.of(method).acknowledge(
-        Acknowledgment(id="AwsSolutions-APIG4", reason=reason),
-        Acknowledgment(id="AwsSolutions-COG4", reason=reason),
-    )
+    acknowledge(method, {"APIG4": reason, "COG4": reason})
 
 
 def _refuse_other_methods(

@@ -1,17 +1,13 @@
 """Canary deployments, which alarms roll back."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-_SHIFT_ALIASES: Final = (
-    "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
-)
+from infra.acknowledgments import acknowledge_policy
 
 
 class Deployments(Construct):
@@ -37,9 +33,4 @@ class Deployments(Construct):
                 auto_rollback=codedeploy.AutoRollbackConfig(deployment_in_alarm=True),
                 deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_15_MINUTES,
             )
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM4[Policy::{_SHIFT_ALIASES}]",
-                reason="The policy that AWS made for this purpose",
-            ),
-        )
+        acknowledge_policy(self, "AWSCodeDeployRoleForLambdaLimited")

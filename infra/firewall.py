@@ -77,15 +77,9 @@ class Firewall(Construct):
             # The redaction of a log would know no bodies, and keep what a rule found in them.
             data_protection_config=CfnWebACL.DataProtectionConfigProperty(
                 data_protections=[
-                    CfnWebACL.DataProtectProperty(action="SUBSTITUTION", field=field)
-                    for field in (
-                        CfnWebACL.FieldToProtectProperty(field_type="BODY"),
-                        CfnWebACL.FieldToProtectProperty(field_type="QUERY_STRING"),
-                        CfnWebACL.FieldToProtectProperty(
-                            field_type="SINGLE_HEADER",
-                            field_keys=["authorization", "cookie", "idempotency-key"],
-                        ),
-                    )
+                    _hidden("BODY"),
+                    _hidden("QUERY_STRING"),
+                    _hidden("SINGLE_HEADER", "authorization", "cookie", "idempotency-key"),
                 ]
             ),
         )
@@ -204,3 +198,8 @@ def _too_large() -> CfnWebACL.StatementProperty:
 
 def _transformed(kind: str) -> list[CfnWebACL.TextTransformationProperty]:
     return [CfnWebACL.TextTransformationProperty(priority=0, type=kind)]
+
+
+def _hidden(part: str, *names: str) -> CfnWebACL.DataProtectProperty:
+    field = CfnWebACL.FieldToProtectProperty(field_type=part, field_keys=[*names] or None)
+    return CfnWebACL.DataProtectProperty(action="SUBSTITUTION", field=field)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from aws_cdk import Acknowledgment, Duration, Fn, RemovalPolicy, Stack, Validations
+from aws_cdk import Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -18,6 +18,7 @@ from functions.aws import actions
 from functions.aws.actions import Action
 from functions.operations import WORKER, WORKER_TIMEOUT, Operation, handler_name
 from functions.settings import names_read_by
+from infra.acknowledgments import acknowledge
 from infra.logs import LogGroup, removal_policy
 from infra.packaging.bundle import find_code
 from infra.queue import Queue
@@ -85,19 +86,14 @@ class Functions(Construct):
             if "sesv2" in by_service:
                 _grant_mail(function, settings)
 
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::*]",
-                reason="X-Ray's actions know no resources",
-            ),
-            Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::{_CONFIGURATION_SETS}]",
-                reason="The sender's condition limits the grant; SES may apply any default set",
-            ),
-            Acknowledgment(
-                id="AwsSolutions-L1",
-                reason="Python 3.13 starts faster than 3.14, and is supported until 2029",
-            ),
+        sets = f"IAM5[Resource::{_CONFIGURATION_SETS}]"
+        acknowledge(
+            self,
+            {
+                "IAM5[Resource::*]": "X-Ray's actions know no resources",
+                sets: "The sender's condition limits the grant; SES may apply any default set",
+                "L1": "Python 3.13 starts faster than 3.14, and is supported until 2029",
+            },
         )
         self.log_groups: list[logs.ILogGroup] = []
         self.by_operation: dict[Operation, lambda_.Alias] = {}
@@ -169,12 +165,7 @@ class Functions(Construct):
             ),
             removal_policy=removal_policy(settings),  # without it, retained logs are unreadable
         )
-        Validations.of(key).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SMG4",
-                reason="A new key would make users in old log lines unrecognisable",
-            ),
-        )
+        acknowledge(key, {"SMG4": "A new key would make users in old log lines unrecognisable"})
         return key.secret_value.unsafe_unwrap()
 
 

@@ -1,6 +1,7 @@
 """Alarms, alarm mails, and a dashboard."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from aws_cdk import Aws, Duration, RemovalPolicy
@@ -17,14 +18,7 @@ from constructs import Construct
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
 from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED
-from functions.records import (
-    CRASH,
-    HIDDEN,
-    NAMESPACE,
-    SERVICE,
-    SUCCESS,
-    Degradation,
-)
+from functions.records import CRASH, HIDDEN, NAMESPACE, SERVICE, SUCCESS, Degradation
 from infra.api import Api
 from infra.queue import Queue
 from infra.settings import Deployment
@@ -33,7 +27,6 @@ FAULT: Final = 3
 """Failures that raise an alarm. Fewer may be one lost connection or one dead mailbox."""
 PERIOD: Final = 5
 """Minutes. Long enough to notice a fault although few people reset a password."""
-
 
 OLD_MESSAGE: Final = 60
 """Seconds that a message waits for the worker. Usually it is less than one."""
@@ -83,29 +76,18 @@ class Observability(Construct):
             "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }
         hidden = {HIDDEN: Watch(self._count(HIDDEN), most, 1)}
+        triggers = problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code
+        # An alarm has ten metrics at most.
+        about_users = [*(one.id for one in Operation if one.about_user), WORKER]
         undelivered = {
             "DeliveryFailures": Watch(self._count(problems.CODE_NOT_DELIVERED.code), FAULT),
-            "TriggerFailures": Watch(
-                self._count(
-                    problems.TRIGGER_FAILED.code,
-                    problems.TRIGGER_RESPONSE_INVALID.code,
-                    # An alarm has ten metrics at most.
-                    functions=[*(one.id for one in Operation if one.about_user), WORKER],
-                ),
-                FAULT,
-            ),
+            "TriggerFailures": Watch(self._count(*triggers, functions=about_users), FAULT),
         }
+        dead = queue.dead_letters.metric_approximate_number_of_messages_visible()
+        age = queue.queue.metric_approximate_age_of_oldest_message()
         queued = {
-            "DeadLetters": Watch(
-                [queue.dead_letters.metric_approximate_number_of_messages_visible()],
-                1,
-                statistic=cloudwatch.Stats.MAXIMUM,
-            ),
-            "OldestMessage": Watch(
-                [queue.queue.metric_approximate_age_of_oldest_message()],
-                OLD_MESSAGE,
-                statistic=cloudwatch.Stats.MAXIMUM,
-            ),
+            "DeadLetters": Watch([dead], 1, statistic=cloudwatch.Stats.MAXIMUM),
+            "OldestMessage": Watch([age], OLD_MESSAGE, statistic=cloudwatch.Stats.MAXIMUM),
             "MessagesExpired": Watch(self._count(MESSAGE_EXPIRED.cause, functions=[WORKER]), 1),
             "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
         }
@@ -125,6 +107,8 @@ class Observability(Construct):
         for topic in (*mailed, *([alarm_topic] if alarm_topic else [])):
             for alarm in self.alarms.values():
                 alarm.add_alarm_action(actions.SnsAction(topic))
+        alarms = [*self.alarms.values()]
+        status = cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24)
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -132,11 +116,7 @@ class Observability(Construct):
             # Otherwise a longer time has longer sums, beside thresholds that stay.
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
-                [
-                    cloudwatch.AlarmStatusWidget(
-                        title="Alarms", alarms=[*self.alarms.values()], width=24
-                    )
-                ],
+                [status],
                 *(self._row(name, alias) for name, alias in functions.items()),
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],
@@ -163,13 +143,9 @@ class Observability(Construct):
 
     def _add_topic(self, settings: Deployment) -> sns.Topic:
         """Return a topic with its own key, because alarms may not use the key of SNS."""
-        key = kms.Key(
-            # What it encrypts is not kept.
-            self,
-            "Key",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        # What the key encrypts is not kept.
+        kept = RemovalPolicy.DESTROY
+        key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=kept)
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com")
         # Without a condition: AWS documents those of alarms for the topic, and not for its key.
@@ -186,19 +162,11 @@ class Observability(Construct):
         return topic
 
     def _count(self, *names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
-        return [
-            cloudwatch.Metric(
-                namespace=NAMESPACE,
-                metric_name=name,
-                dimensions_map={
-                    "operation": function,
-                    "service": SERVICE,
-                    "stage": self._stage,
-                },
-            )
-            for name in names
-            for function in functions
-        ]
+        return [self._metric(name, operation=one) for name in names for one in functions]
+
+    def _metric(self, name: str, **dimensions: str) -> cloudwatch.Metric:
+        dimensions |= {"service": SERVICE, "stage": self._stage}
+        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions)
 
     def _add_too_many_requests(self, access_log: logs.LogGroup) -> cloudwatch.Metric:
         """Count each 429, the gateway's own and the functions': API Gateway has no metric of it."""
@@ -213,44 +181,23 @@ class Observability(Construct):
         return counted.metric(dimensions_map={"stage": self._stage})
 
     def _row(self, name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
-        cold_starts = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name="ColdStart",
-            dimensions_map={
-                "function_name": alias.lambda_.function_name,
-                "service": SERVICE,
-                "stage": self._stage,
-            },
-        )
+        cold_starts = self._metric("ColdStart", function_name=alias.lambda_.function_name)
+        calls = [alias.metric_invocations(), alias.metric_errors(), alias.metric_throttles()]
         # Whatever the function counts, also what is added later.
-        outcomes = cloudwatch.MathExpression(
-            label="",
-            expression=(
-                f'SEARCH(\'{{{NAMESPACE},operation,service,stage}} operation="{name}"'
-                f" stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
-            ),
+        search = (
+            f'SEARCH(\'{{{NAMESPACE},operation,service,stage}} operation="{name}"'
+            f" stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
         )
+        outcomes = cloudwatch.MathExpression(label="", expression=search)
+        durations = [
+            alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
+            for number in (50, 99)
+        ]
+        graph = partial(cloudwatch.GraphWidget, width=8)
         return [
-            cloudwatch.GraphWidget(
-                title=f"{name}: requests",
-                width=8,
-                statistic=cloudwatch.Stats.SUM,
-                left=[
-                    alias.metric_invocations(),
-                    alias.metric_errors(),
-                    alias.metric_throttles(),
-                    cold_starts,
-                ],
-            ),
-            cloudwatch.GraphWidget(title=f"{name}: outcomes and causes", width=8, left=[outcomes]),
-            cloudwatch.GraphWidget(
-                title=f"{name}: duration with the wait for the step",
-                width=8,
-                left=[
-                    alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
-                    for number in (50, 99)
-                ],
-            ),
+            graph(title=f"{name}: requests", statistic="Sum", left=[*calls, cold_starts]),
+            graph(title=f"{name}: outcomes and causes", left=[outcomes]),
+            graph(title=f"{name}: duration with the wait for the step", left=durations),
         ]
 
 
@@ -262,10 +209,7 @@ def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:
     # An id begins with a small letter, and is known in the whole of a graph.
     by_id = {f"{name[0].lower()}{name[1:]}{n}": metric for n, metric in enumerate(metrics)}
     return cloudwatch.MathExpression(
-        label=name,
-        expression=f"SUM([{', '.join(by_id)}])",
-        using_metrics=by_id,
-        period=period,
+        label=name, expression=f"SUM([{', '.join(by_id)}])", using_metrics=by_id, period=period
     )
 
 

@@ -81,7 +81,7 @@ ACCESS_QUERIES: Final = {
             latest(requestId) as example
             by method, path, status, failure
         | sort requests desc
-    """,
+    """
 }
 """Queries of the access log, which also has requests that reached no function."""
 

@@ -1,8 +1,10 @@
 """The table that counts attempts and remembers answers."""
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
+
+from infra.acknowledgments import acknowledge
 
 
 class Table(Construct):
@@ -19,6 +21,4 @@ class Table(Construct):
             time_to_live_attribute="expiration",
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(self.table).acknowledge(
-            Acknowledgment(id="AwsSolutions-DDB3", reason="Nothing in it is worth a backup"),
-        )
+        acknowledge(self.table, {"DDB3": "Nothing in it is worth a backup"})

@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
+from infra.acknowledgments import acknowledge
 from infra.settings import Deployment
 
 MESSAGE: Final = (
@@ -74,10 +75,13 @@ class UserPool(Construct):
             # A protected pool cannot be deleted, even if the stack's creation fails.
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
-        Validations.of(self.pool).acknowledge(
-            Acknowledgment(id="AwsSolutions-COG1", reason="NIST: length, no kinds of characters"),
-            Acknowledgment(id="AwsSolutions-COG2", reason="A test pool; MFA is the user's choice"),
-            Acknowledgment(id="AwsSolutions-COG8", reason="A test pool; the plan is paid for"),
+        acknowledge(
+            self.pool,
+            {
+                "COG1": "NIST: length, no kinds of characters",
+                "COG2": "A test pool; MFA is the user's choice",
+                "COG8": "A test pool; the plan is paid for",
+            },
         )
         self.client = self.pool.add_client(
             "Client",

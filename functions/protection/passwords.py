@@ -206,11 +206,7 @@ class Passwords:
             raise Failure(PASSWORD_REFUSED, [BREACHED.error({})])
 
 
-_NOT_A_SIGN_IN_NAME: Final = FieldError(
-    "#/username",
-    SIGN_IN_NAME,
-    REQUEST_RULES[SIGN_IN_NAME],
-)
+_NOT_A_SIGN_IN_NAME: Final = FieldError("#/username", SIGN_IN_NAME, REQUEST_RULES[SIGN_IN_NAME])
 
 
 def _is_sub(name: str) -> bool:

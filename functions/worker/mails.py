@@ -26,13 +26,7 @@ class Mail(StrEnum):
 
 
 def send_once(
-    scope: Scope,
-    mail: Mail,
-    to: str,
-    *parts: str,
-    lifetime: int,
-    locale: str = "",
-    **values: str,
+    scope: Scope, mail: Mail, to: str, *parts: str, lifetime: int, locale: str = "", **values: str
 ) -> None:
     """Send a mail, unless that was done for the same `parts` within the `lifetime`, in seconds.
 

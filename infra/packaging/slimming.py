@@ -135,7 +135,5 @@ def _compile(bundle: Path) -> None:
     """
     compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     subprocess.run(  # noqa: S603 - Python's own compiler
-        [*compiler, "-s", str(bundle), str(bundle)],
-        check=True,
-        env={"PYTHONHASHSEED": "0"},
+        [*compiler, "-s", str(bundle), str(bundle)], check=True, env={"PYTHONHASHSEED": "0"}
     )

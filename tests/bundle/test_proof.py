@@ -200,11 +200,8 @@ def sent(front: Recorder, bundle: Path | None) -> list[tuple[str, str, dict[str,
     return requests
 
 
-def test_every_action_is_compared() -> None:
-    assert {service: set(actions) for service, actions in CALLS.items()} == ACTIONS
-
-
 def test_the_requests_are_those_of_stock_boto3(bundle: Path, front: Recorder) -> None:
+    assert {service: set(actions) for service, actions in CALLS.items()} == ACTIONS
     stock = sent(front, None)
 
     assert sent(front, bundle) == stock
@@ -272,22 +269,16 @@ print(*sys.modules, sep="\\n")
 """
 
 
-def import_handler(function: str, bundle: Path) -> subprocess.CompletedProcess[str]:
-    """A start in Lambda, which prints the modules, and Python's trace of imports."""
-    command = [sys.executable, "-I", "-S", "-B", "-v", "-c", _IMPORT, str(bundle)]
-    return subprocess.run(
-        [*command, function],
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_loads_few_modules_and_compiles_none(function: str, bundle: Path) -> None:
+    """Python's own trace of imports names the sources that it had to compile."""
+    started = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-v", "-c", _IMPORT, str(bundle), function],
         env=ENVIRONMENT | SETTINGS.environment(),
         capture_output=True,
         text=True,
         check=True,
     )
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_loads_few_modules_and_compiles_none(function: str, bundle: Path) -> None:
-    """Python's own trace of imports names the sources that it had to compile."""
-    started = import_handler(function, bundle)
     modules = set(started.stdout.split())
     code = rf"^# code object from '?({re.escape(str(bundle))}/\S+\.pyc?)\b"
     found = re.findall(code, started.stderr, re.MULTILINE)

@@ -25,6 +25,7 @@ PUBLIC = {
     "AWS::SecretsManager::Secret",
 }
 """Types of resources that hold data, or that somebody may refer to."""
+EMULATED = ("enforce_tls", "restrict_sender", "test_sign_in", "queue_url")
 IDS = Path(__file__).with_name("public-ids.json")
 
 
@@ -199,10 +200,10 @@ def test_a_service_shows_what_others_build_upon() -> None:
             ],
         ),
         # No argument turns a protection off for the sake of an emulator.
-        ({"enforce_tls": False}, ["There is no setting 'enforce_tls': did you mean"]),
-        ({"restrict_sender": False}, ["There is no setting 'restrict_sender': did you mean"]),
-        ({"test_sign_in": True}, ["There is no setting 'test_sign_in': did you mean"]),
-        ({"queue_url": "https://example.com"}, ["There is no setting 'queue_url': did you mean"]),
+        (
+            dict.fromkeys(EMULATED),
+            [f"There is no setting '{name}': did you mean" for name in EMULATED],
+        ),
     ],
 )
 def test_all_mistakes_are_listed_under_the_path_of_the_construct(

@@ -221,19 +221,20 @@ def test_every_check_of_a_setting_is_judged_by_an_answer() -> None:
 
 
 def test_an_alarm_that_rings_is_found(stack: Stack) -> None:
-    cloudwatch, outcomes = stack.client("cloudwatch"), []
+    cloudwatch = stack.client("cloudwatch")
     threshold = {"Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
     what = {"MetricName": "Planted", "Namespace": "Tests", "Statistic": "Sum", "Period": 60}
     cloudwatch.put_metric_alarm(AlarmName="planted", EvaluationPeriods=1, **what, **threshold)
     target = replace(find(stack), resources={"AWS::CloudWatch::Alarm": ["planted"]})
+    outcomes = {}
 
     for state in ("OK", "ALARM"):
         cloudwatch.set_alarm_state(AlarmName="planted", StateValue=state, StateReason="planted")
         (result,) = runner.run(target, [doctor.alarms])
-        outcomes.append(result.finding.outcome)
+        outcomes[state] = result.finding.outcome
 
     cloudwatch.delete_alarms(AlarmNames=["planted"])
-    assert outcomes == [HOLDS, EXPECTED]
+    assert outcomes == {"OK": HOLDS, "ALARM": EXPECTED}
 
 
 def test_a_subscription_that_nobody_confirmed_is_found(stack: Stack) -> None:

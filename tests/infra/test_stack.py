@@ -141,6 +141,11 @@ def promised() -> dict[str, str]:
     }
 
 
+def headers_of(response: Mapping[str, Any]) -> dict[str, str]:
+    parameters = response["ResponseParameters"].items()
+    return {name.partition("header.")[2]: value.strip("'") for name, value in parameters}
+
+
 @pytest.mark.parametrize("response_type", problems.GATEWAY)
 def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     response_type: str, find: Find
@@ -150,10 +155,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
         r for r in find("AWS::ApiGateway::GatewayResponse") if r["ResponseType"] == response_type
     )
     document = json.loads(response["ResponseTemplates"]["application/json"])
-    headers = {
-        name.removeprefix("gatewayresponse.header."): value.strip("'")
-        for name, value in response["ResponseParameters"].items()
-    }
+    headers = headers_of(response)
 
     assert response["StatusCode"] == str(problem.status) == str(document["status"])
     assert response["ResponseTemplates"].keys() == {"application/json"}
@@ -175,17 +177,13 @@ def test_an_unsupported_method_is_told_the_supported_one(
     others = found["ANY", operation.path]
     (answer,) = others["Integration"]["IntegrationResponses"]
     (declared,) = others["MethodResponses"]
-    headers = {
-        name.removeprefix("method.response.header."): value.strip("'")
-        for name, value in answer["ResponseParameters"].items()
-    }
+    headers = headers_of(answer)
     allowed = {method for method, path in found if path == operation.path} - {"ANY"}
 
     assert others["Integration"]["Type"] == "MOCK"
     assert others["Integration"]["PassthroughBehavior"] == "NEVER"
-    assert json.loads(others["Integration"]["RequestTemplates"]["application/json"]) == {
-        "statusCode": 405
-    }
+    request = json.loads(others["Integration"]["RequestTemplates"]["application/json"])
+    assert request == {"statusCode": 405}
     assert answer["StatusCode"] == declared["StatusCode"] == "405"
     assert "SelectionPattern" not in answer
     assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
@@ -205,13 +203,12 @@ def test_a_preflight_allows_what_the_operations_read() -> None:
 
     allowed = []
     for preflight in preflights:
-        (answer,) = preflight["Integration"]["IntegrationResponses"]
-        headers = answer["ResponseParameters"]
-        prefix = "method.response.header.Access-Control-Allow-"
-        assert headers[f"{prefix}Origin"] == "'https://app.example'"
-        assert headers[f"{prefix}Headers"] == "'Authorization,Content-Type,Idempotency-Key'"
-        allowed.append(headers[f"{prefix}Methods"])
-    assert sorted(allowed) == sorted(f"'{operation.method}'" for operation in Operation)
+        headers = headers_of(*preflight["Integration"]["IntegrationResponses"])
+        assert headers["Access-Control-Allow-Origin"] == "https://app.example"
+        read = "Authorization,Content-Type,Idempotency-Key"
+        assert headers["Access-Control-Allow-Headers"] == read
+        allowed.append(headers["Access-Control-Allow-Methods"])
+    assert sorted(allowed) == sorted(operation.method for operation in Operation)
 
 
 def test_a_function_is_traced_and_shares_neither_its_role_nor_its_log(
@@ -473,13 +470,11 @@ def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
 def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
     (pool,) = find("AWS::Cognito::UserPool")
 
+    kinds = ("Lowercase", "Numbers", "Symbols", "Uppercase")
     assert pool["Policies"]["PasswordPolicy"] == {
         "MinimumLength": 15,
         "PasswordHistorySize": 5,
-        "RequireLowercase": False,
-        "RequireNumbers": False,
-        "RequireSymbols": False,
-        "RequireUppercase": False,
+        **{f"Require{kind}": False for kind in kinds},
     }
     assert pool["UsernameAttributes"] == ["email"]
     assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
@@ -523,13 +518,9 @@ def test_production_mails_from_the_operators_domain_in_the_stacks_region() -> No
     mail = pool["EmailConfiguration"]
 
     assert (mail["EmailSendingAccount"], mail["From"]) == ("DEVELOPER", "no-reply@example.com")
-    parts = [
-        next(iter(p.values())) if isinstance(p, dict) else p
-        for p in mail["SourceArn"]["Fn::Join"][1]
-    ]
-    assert "".join(parts) == (
-        "arn:AWS::Partition:ses:AWS::Region:AWS::AccountId:identity/example.com"
-    )
+    *_, region, _, account, identity = mail["SourceArn"]["Fn::Join"][1]
+    assert (region, account) == ({"Ref": "AWS::Region"}, {"Ref": "AWS::AccountId"})
+    assert identity == ":identity/example.com"
     assert "EmailConfiguration" not in other
 
 

@@ -97,7 +97,7 @@ def test_in_counting_mode_no_rule_blocks_and_none_is_missing() -> None:
 
 
 @deployed
-def test_what_reads_a_body_never_blocks_but_by_its_size(stage: str) -> None:
+def test_attacks_in_bodies_are_counted_and_a_body_is_blocked_only_by_its_size(stage: str) -> None:
     blocking = {name for name, rule in rules(stage).items() if blocks(rule)}
     by_group = {
         name
@@ -107,20 +107,15 @@ def test_what_reads_a_body_never_blocks_but_by_its_size(stage: str) -> None:
 
     assert blocking == by_group | {"RequestsPerAddress", "PublicPerAddress", "BodySize"}
     assert len(by_group) == len(NO_BODIES)
+    assert {
+        rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
+        for name, rule in rules(stage).items()
+        if name not in blocking
+    } == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"}
     for name in blocking - by_group:
         fields = re.findall(r'"FieldToMatch": {"(\w+)"', json.dumps(rules(stage)[name]))
         assert set(fields) <= {"UriPath", "Body"}
         assert ("Body" in fields) == (name == "BodySize")
-
-
-def test_attacks_in_bodies_are_counted() -> None:
-    counted = {
-        rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
-        for rule in rules().values()
-        if not blocks(rule)
-    }
-
-    assert counted == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"}
 
 
 def fullest(field: Field[Any]) -> object:
@@ -137,23 +132,19 @@ def fullest(field: Field[Any]) -> object:
     raise NotImplementedError(field)
 
 
-def largest_body(operation: Operation) -> int:
-    """Bytes of the largest valid request: every character is escaped, in six bytes or twelve."""
+@each_operation
+def test_the_largest_valid_request_passes(operation: Operation) -> None:
+    """Every character is escaped, in six bytes or twelve."""
     made = handler_of(operation).request_type
     fields = made.fields.values()
     body: dict[str, Any] = {field.name: fullest(field) for field in fields if field.empty}
     body["options"] = {field.name: fullest(field) for field in fields if not field.empty}
     made(body)  # or it raises: it is valid
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return sum(12 if ord(character) > 0xFFFF else 6 for character in text)
+    length = sum(12 if ord(character) > 0xFFFF else 6 for character in text)
 
-
-@each_operation
-def test_the_largest_valid_request_passes(operation: Operation) -> None:
-    body = largest_body(operation)
-
-    assert body <= MAX_LENGTH
-    assert not matches(rules()["BodySize"]["Statement"], body=body)
+    assert length <= MAX_LENGTH
+    assert not matches(rules()["BodySize"]["Statement"], body=length)
 
 
 @pytest.mark.parametrize("body", [MAX_LENGTH + 1, 10_000_000])
@@ -171,27 +162,22 @@ def test_a_household_passes() -> None:
 
 
 def test_one_address_cannot_use_up_the_throttle_of_any_method() -> None:
+    """A public method takes hundreds of addresses."""
     for operation in Operation:
         name = "RequestsPerAddress" if operation.signed_in else "PublicPerAddress"
-        assert limit(name) / 60 < operation.requests_per_second
-
-
-def test_it_takes_hundreds_of_addresses_to_use_up_the_throttle_of_a_public_method() -> None:
-    for operation in Operation:
-        if not operation.signed_in:
-            assert 60 * operation.requests_per_second / limit("PublicPerAddress") >= 200
+        addresses = 60 * operation.requests_per_second / limit(name)
+        assert addresses > 1
+        assert operation.signed_in or addresses >= 200
 
 
 @pytest.mark.parametrize(
     ("path", "counted"),
     [
         ("/v1/reset-password", True),
-        ("/reset-password", True),
         ("/v1/reset-password/", True),
         ("/v1//reset-password", True),
         ("/v1/reset%2Dpass%77ord", True),
         ("/v1/confirm-reset-password", True),
-        ("/v1/confirm%2Dreset-password", True),
         ("/v1/password-policy", True),
         ("/v1/update-password", False),
     ],

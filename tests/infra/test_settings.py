@@ -31,28 +31,14 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"revealUserExistence": "yes"}, "revealUserExistence must be true or false, not 'yes'."),
         ({"cloudWatchRole": ["true"]}, "cloudWatchRole must be true or false, not"),
         ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
-        (
-            {"forbiddenWords": "Acme,io"},
-            "forbiddenWords must be comma-separated words of 3 to 64 characters, such as",
-        ),
+        ({"forbiddenWords": "Acme,io"}, "forbiddenWords must be comma-separated words of 3 to 64"),
         ({"allowedClientIds": 1}, "allowedClientIds must be comma-separated names, such as"),
-        (
-            {"allowedOrigins": "https://app.example/"},
-            "allowedOrigins must be comma-separated names, such as",
-        ),
+        ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be comma-separated"),
         ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
-        ({"allowedOrgins": "https://app.example"}, "There is no setting 'allowedOrgins'"),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
-        (
-            {"resetsPerMinute": "0"},
-            "resetsPerMinute must be a whole number from 1 to 6000, not '0'",
-        ),
+        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
         ({"resetsPerMinute": "6001"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
-        ({"resetsPerMinute": "few"}, "resetsPerMinute must be a whole number from 1 to 6000, not"),
-        (
-            {"stage": "prod", "mailFrom": ""},
-            "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day.",
-        ),
+        ({"stage": "prod", "mailFrom": ""}, "prod needs mailFrom or a userPoolId: Cognito's own"),
         ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
         ({"mailReplyTo": "help@example.com"}, "mailReplyTo is set, so set mailFrom as well."),
         ({"mailName": "Acme <x>"}, "mailName must be like Acme, not 'Acme <x>'."),
@@ -60,8 +46,6 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"mailConfigurationSet": "a/b"}, "mailConfigurationSet must be like passwords, not 'a/b'"),
         ({"supportUrl": "http://example.com"}, "supportUrl must be like https://example.com/help"),
         ({"mailUnknownAddresses": "true"}, "mailUnknownAddresses is set, so set mailFrom as"),
-        ({"resendInvitations": "1"}, "resendInvitations must be true or false, not '1'."),
-        ({"forceGlobalSignOut": "yes"}, "forceGlobalSignOut must be true or false, not 'yes'."),
         ({"firewall": "on"}, "firewall must be one of off, count, block, not 'on'."),
         ({"firewall": ["off"]}, "firewall must be one of off, count, block, not"),
         ({"domainName": "https://passwords.example/"}, "domainName must be like passwords.example"),
@@ -70,21 +54,12 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"certificateArn": "6c0b5b3a"}, "certificateArn must be like arn:aws:acm:"),
         ({"hostedZoneId": "Z0123456789"}, "hostedZoneId is set, so set domainName as well"),
         ({"hostedZoneId": "passwords.example"}, "hostedZoneId must be like Z0123456789"),
-        (
-            {"updatePasswordAttempts": "0"},
-            "updatePasswordAttempts must be a whole number from 1 to",
-        ),
+        ({"updatePasswordAttempts": "0"}, "updatePasswordAttempts must be a whole number from 1"),
         ({"attemptsPerAddress": "some"}, "attemptsPerAddress must be a whole number from 1 to"),
         ({"ipv6AddressPrefix": 48}, "ipv6AddressPrefix must be a whole number from 56 to 128, not"),
-        (
-            {"ipv6NetworkPrefix": "64"},
-            "ipv6NetworkPrefix must be a whole number from 16 to 55, not",
-        ),
+        ({"ipv6NetworkPrefix": "64"}, "ipv6NetworkPrefix must be a whole number from 16 to 55"),
         ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
-        (
-            {"responseInterval": "slow"},
-            "responseInterval must be a number from 0 to 5, not 'slow'.",
-        ),
+        ({"responseInterval": "slow"}, "responseInterval must be a number from 0 to 5, not"),
         ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 5, not '6'."),
     ],
 )
@@ -108,23 +83,15 @@ def test_a_setting_in_cdk_json_may_have_its_json_type() -> None:
     origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
 
     as_json = {"allowedOrigins": origins, "allowedClientIds": clients, "cloudWatchRole": False}
-    as_text = {
-        "allowedOrigins": ",".join(origins),
-        "allowedClientIds": "web, mobile",
-        "cloudWatchRole": "false",
-    }
+    as_text = {"allowedOrigins": ",".join(origins), "allowedClientIds": "web, mobile"}
 
-    assert read_context(as_json) == read_context(as_text)
+    assert read_context(as_json) == read_context(as_text | {"cloudWatchRole": "false"})
 
 
-def test_what_the_cdk_itself_keeps_in_the_context_is_no_setting() -> None:
+def test_what_the_cdk_itself_keeps_is_no_setting_and_the_default_stage_is_dev() -> None:
     kept = {"acknowledged-issue-numbers": [12345], "cli-telemetry": False, "aws:cdk:one": "x"}
 
-    assert read_context(kept) == read_context({})
-
-
-def test_the_default_stage_is_dev() -> None:
-    assert read_context({}).stage == "dev"
+    assert read_context(kept) == read_context({}) == Deployment.of_stage("dev")
 
 
 def test_every_setting_has_a_rule_and_the_type_that_the_constructs_read() -> None:

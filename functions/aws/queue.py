@@ -51,7 +51,7 @@ class Queue:
     """The queue, as one request or message uses it."""
 
     def __init__(self, settings: Runtime, record: Record, caller: Caller) -> None:
-        self._url = settings.queue_url
+        self._settings = settings
         self._record = record
         self._caller = caller
 
@@ -61,7 +61,11 @@ class Queue:
         message = Message(
             task, caller.request_id, caller.source_ip, self._record.user, parameters, now
         )
-        call("SendMessage", QueueUrl=self._url, MessageBody=json.dumps(message._asdict()))
+        call(
+            "SendMessage",
+            QueueUrl=self._settings.queue_url,
+            MessageBody=json.dumps(message._asdict()),
+        )
 
     def follow_up(self, task: Task, /, **parameters: object) -> bool:
         """Queue what must follow a change; a failure degrades the request but does not fail it."""

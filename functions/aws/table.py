@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from functions.aws import clients
+from functions.settings import Runtime
 
 
 class ConditionFailedError(Exception):
@@ -19,8 +20,8 @@ class ConditionFailedError(Exception):
 class Table:
     """The items by their `id`. Every method can also raise one of `clients.ERRORS`."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, settings: Runtime) -> None:
+        self._settings = settings
 
     def put(self, id_: str, item: Mapping[str, Any], condition: str, **values: Any) -> None:  # noqa: ANN401 - DynamoDB's own
         """Store an item, or raise a `ConditionFailedError`."""
@@ -52,13 +53,13 @@ class Table:
 
     def delete(self, id_: str) -> None:
         """Delete an item."""
-        clients.request("DeleteItem", TableName=self._name, Key={"id": {"S": id_}})
+        clients.request("DeleteItem", TableName=self._settings.table_name, Key={"id": {"S": id_}})
 
     def _change(self, action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - DynamoDB's own
         try:
             return clients.request(
                 action,
-                TableName=self._name,
+                TableName=self._settings.table_name,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **parameters,
             )

@@ -33,7 +33,7 @@ class Idempotency:
     """The stored outcomes, as one request or message uses them."""
 
     def __init__(self, settings: Runtime, record: Record, caller: Caller, table: Table) -> None:
-        self._key = settings.pseudonym_key
+        self._settings = settings
         self._record = record
         self._caller = caller
         self._table = table
@@ -45,7 +45,7 @@ class Idempotency:
         Lambda would have stopped it, and can be repeated after that. If the table fails, it is done
         without.
         """
-        id_ = f"{purpose}#{keyed_hash(self._key, purpose, *parts)}"
+        id_ = f"{purpose}#{keyed_hash(self._settings.pseudonym_key, purpose, *parts)}"
         earlier: Mapping[str, Any] | None = None
         with self._best_effort():
             earlier = self._begin(id_, lifetime)

@@ -26,7 +26,7 @@ class Scope:
         self.cognito = Cognito(settings, record, caller)
         self.queue = Queue(settings, record, caller)
         self.events = Events(settings, record, caller, self.queue)
-        table = Table(settings.table_name)
+        table = Table(settings)
         self.limits = Limits(
             settings=settings,
             record=record,

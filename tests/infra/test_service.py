@@ -105,10 +105,12 @@ def test_two_services_share_no_name_in_one_stack_nor_in_one_account() -> None:
 
 
 def test_what_belongs_to_the_account_is_left_alone_unless_it_is_wanted() -> None:
-    for number, settings in enumerate([{}, {"cloud_watch_role": True}]):
-        stack = make_stack()
-        add_service(stack, **settings)
-        assert len(find_in(template_of(stack), "AWS::ApiGateway::Account")) == number
+    left, wanted = make_stack(), make_stack()
+    add_service(left)
+    add_service(wanted, cloud_watch_role=True)
+
+    assert find_in(template_of(left), "AWS::ApiGateway::Account") == []
+    assert len(find_in(template_of(wanted), "AWS::ApiGateway::Account")) == 1
 
 
 def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone() -> None:

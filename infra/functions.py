@@ -55,8 +55,7 @@ class Functions(Construct):
         self._settings = settings
         self._code = lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
-        visibility = Duration.seconds(6 * WORKER_TIMEOUT)
-        self.queue = Queue(self, "Queue", visibility=visibility)
+        self.queue = Queue(self, "Queue", visibility=Duration.seconds(6 * WORKER_TIMEOUT))
         self._runtime = runtime = settings.replace(
             user_pool_id=pool.user_pool_id,
             user_pool_client_id=client.user_pool_client_id,

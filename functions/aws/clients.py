@@ -29,7 +29,6 @@ connection."""
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
-
 _logger: Final = logging.getLogger(SERVICE)
 """The logger to which Powertools' is a handle, so that a warning is a line of JSON."""
 
@@ -45,8 +44,7 @@ class ForeignAnswerError(BotoCoreError):
 
 def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
     success = response_dict["status_code"] < 300  # noqa: PLR2004 - HTTP
-    known = "x-amzn-requestid" in response_dict["headers"]
-    if success and not known:
+    if success and "x-amzn-requestid" not in response_dict["headers"]:
         raise ForeignAnswerError
 
 

@@ -105,7 +105,13 @@ class Api(Construct):
             others = _refuse_other_methods(resource, allowed)
             _acknowledge_public(others, "The answer says only which methods there are")
         for response_type, problem in problems.GATEWAY.items():
-            _add_response(self.rest_api, response_type, problem)
+            self.rest_api.add_gateway_response(
+                response_type.title().replace("_", ""),
+                type=apigateway.ResponseType.of(response_type),
+                status_code=str(problem.status),
+                response_headers=_headers(problem),
+                templates=_templates(problem),
+            )
 
 
 def _deployment(access_log: logs.ILogGroup, stage: str) -> apigateway.StageOptions:
@@ -158,16 +164,6 @@ def _refuse_other_methods(
                 status_code=str(problem.status), response_parameters=dict.fromkeys(headers, True)
             )
         ],
-    )
-
-
-def _add_response(api: apigateway.RestApi, response_type: str, problem: Problem) -> None:
-    api.add_gateway_response(
-        response_type.title().replace("_", ""),
-        type=apigateway.ResponseType.of(response_type),
-        status_code=str(problem.status),
-        response_headers=_headers(problem),
-        templates=_templates(problem),
     )
 
 

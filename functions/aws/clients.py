@@ -54,7 +54,7 @@ class OutOfTimeError(BotoCoreError):
     fmt = "The call failed, and there is no time left to try it again."
 
 
-def _check_deadline(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
+def _check_deadline(request: Any, **_: object) -> None:
     if request.context["retries"]["attempt"] > 1 and times.is_over():
         raise OutOfTimeError
 
@@ -93,7 +93,7 @@ _made: Final[dict[Client, tuple[Any, float]]] = {}
 """The clients of this process, and when each was last used."""
 
 
-def find_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
+def find_client(kind: Client) -> Any:
     """Return the client, made when it is first needed, without connections that may be dead."""
     limits, now = times.current(), times.now()
     kind = kind._replace(read=limits.read or kind.read)
@@ -106,14 +106,14 @@ def find_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
     return client
 
 
-def request(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as botocore has it
+def request(action: str, **parameters: Any) -> dict[str, Any]:
     """Return AWS's response to an action, or raise one of `ERRORS`."""
     client = find_client(ACTIONS[action].client)
     response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
     return response
 
 
-def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:  # noqa: ANN401 - as botocore has it
+def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:
     """Return a new client for this region.
 
     Parameters are not validated a second time, and no request is large enough for compression.
@@ -158,10 +158,7 @@ def _needs_all_roots(roots: str) -> bool:
 
 
 def _trust_all_roots(
-    endpoint: Any,  # noqa: ANN401 - botocore has no types
-    attempts: int,
-    caught_exception: Exception | None,
-    **_: object,
+    endpoint: Any, attempts: int, caught_exception: Exception | None, **_: object
 ) -> int | None:
     """Have botocore retry with its full list of certificates if Amazon's did not verify a host.
 

@@ -127,6 +127,10 @@ class Functions(Construct):
         self.log_groups.append(log_group)
         role = iam.Role(self, f"{id_}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        # RETAIN would also keep the version of a deployment that is rolled back, and the next
+        # deployment of the same code could not publish it again.
+        kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        versions = kept if settings.keep_versions else RemovalPolicy.DESTROY
         return lambda_.Function(
             self,
             id_,
@@ -139,15 +143,7 @@ class Functions(Construct):
             log_group=log_group,
             memory_size=settings.memory_size,
             role=role,
-            current_version_options=lambda_.VersionOptions(
-                removal_policy=(
-                    # RETAIN would also keep the version of a deployment that is rolled back, and
-                    # the next deployment of the same code could not publish it again.
-                    RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-                    if settings.keep_versions
-                    else RemovalPolicy.DESTROY
-                )
-            ),
+            current_version_options=lambda_.VersionOptions(removal_policy=versions),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,
             timeout=Duration.seconds(WORKER_TIMEOUT if name == WORKER else TIMEOUT),
             tracing=lambda_.Tracing.ACTIVE,

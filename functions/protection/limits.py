@@ -79,9 +79,8 @@ class Limits:
             if not attempts:
                 if limit.problem is problems.ATTEMPTS_EXCEEDED:
                     self._count_refusal(operation)
-                raise Failure(
-                    limit.problem._replace(retry_after=seconds), outcome=outcomes.ATTEMPTS_LIMIT
-                )
+                problem = limit.problem._replace(retry_after=seconds)
+                raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
             counted.append(item)
         return counted
 

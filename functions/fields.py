@@ -93,12 +93,10 @@ class Username(Text):
     refused_are = f"spaces or {Text.refused_are}"
 
 
-class ConfirmationCode(Text):
+class ConfirmationCode(Username):
     """Cognito's `ConfirmationCode`: six digits, unless a trigger of the pool makes its own."""
 
     max_length = 2048
-    refused = Username.refused
-    refused_are = Username.refused_are
 
 
 class Password(Text):

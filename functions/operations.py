@@ -34,19 +34,19 @@ class Facts(NamedTuple):
     """The Cognito action that carries out the operation."""
     log_message: str
     """The event that each log line reports; `outcome` tells how it ended."""
-    uses_client_secret: bool
-    """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
-    changes_password: bool
-    """The operation checks a new password against the policy, and announces the change."""
-    repeatable: bool
-    """A request with an `Idempotency-Key` is carried out once."""
-    signed_in: bool
-    """The caller sends an access token, which the gateway's authorizer verifies."""
-    attempts_per_hour: int
-    """For one user. The default of a setting; 0 if attempts are not counted."""
     requests_per_second: int
     """For all callers together: the gateway's throttle, and its burst."""
     success: Success
+    uses_client_secret: bool = False
+    """Cognito requires a SECRET_HASH, so the function reads the app client's secret."""
+    changes_password: bool = False
+    """The operation checks a new password against the policy, and announces the change."""
+    repeatable: bool = False
+    """A request with an `Idempotency-Key` is carried out once."""
+    signed_in: bool = False
+    """The caller sends an access token, which the gateway's authorizer verifies."""
+    attempts_per_hour: int = 0
+    """For one user. The default of a setting; 0 if attempts are not counted."""
     about_user: bool = True
     """The request names a user, or its caller is one, whose hash is in the log."""
     has_body: bool = True
@@ -77,9 +77,6 @@ class Operation(Facts, Enum):
         log_message="password reset requested",
         queued=True,
         uses_client_secret=True,
-        changes_password=False,
-        repeatable=False,
-        signed_in=False,
         attempts_per_hour=5,
         requests_per_second=100,
         success=Success(
@@ -107,7 +104,6 @@ class Operation(Facts, Enum):
         uses_client_secret=True,
         changes_password=True,
         repeatable=True,
-        signed_in=False,
         attempts_per_hour=10,
         requests_per_second=100,
         success=Success(status=204, description="The password is changed."),
@@ -118,7 +114,6 @@ class Operation(Facts, Enum):
         action="ChangePassword",
         log_message="password change requested",
         other_actions=("GetUser", "GlobalSignOut"),
-        uses_client_secret=False,
         changes_password=True,
         repeatable=True,
         signed_in=True,
@@ -134,11 +129,6 @@ class Operation(Facts, Enum):
         about_user=False,
         has_body=False,
         uses_queue=False,
-        uses_client_secret=False,
-        changes_password=False,
-        repeatable=False,
-        signed_in=False,
-        attempts_per_hour=0,
         requests_per_second=100,
         success=Success(
             status=200,

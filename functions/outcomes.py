@@ -143,11 +143,21 @@ OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT]
 """The causes that neither Cognito nor botocore has a name for."""
 
 
-def _ours(
-    cause: str, problem: Problem, description: str, *, of_account: bool = False, final: bool = False
-) -> Outcome:
+def _ours(cause: str, problem: Problem, description: str, *, final: bool = False) -> Outcome:
     """Add a row to ours."""
-    outcome = Outcome(cause, problem, of_account=of_account, final=final, description=description)
+    outcome = Outcome(cause, problem, final=final, description=description)
+    OURS.append(outcome)
+    return outcome
+
+
+def _token_refused(cause: str, description: str) -> Outcome:
+    """Add a row about an update's token to ours."""
+    return _ours(cause, problems.NOT_SIGNED_IN, f"An update came {description}.")
+
+
+def _not_for_account(cause: str, description: str) -> Outcome:
+    """Add a row to ours about an account that cannot get what was asked for."""
+    outcome = _account(cause, problems.ACCOUNT_NOT_ALLOWED)._replace(description=description)
     OURS.append(outcome)
     return outcome
 
@@ -155,56 +165,31 @@ def _ours(
 ATTEMPTS_LIMIT: Final = _ours(
     "AttemptsLimit", problems.ATTEMPTS_EXCEEDED, "A limit of this service refused the attempt."
 )
-NO_BEARER_TOKEN: Final = _ours(
-    "NoBearerToken", problems.NOT_SIGNED_IN, "An update came without a bearer token."
+NO_BEARER_TOKEN: Final = _token_refused("NoBearerToken", "without a bearer token")
+NO_ACCESS_TOKEN: Final = _token_refused("NoAccessToken", "with a token that is no access token")
+FOREIGN_POOL: Final = _token_refused("ForeignPool", "with a token of another user pool")
+FOREIGN_CLIENT: Final = _token_refused(
+    "ForeignClient", "with a token of an app client that is not allowed"
 )
-NO_ACCESS_TOKEN: Final = _ours(
-    "NoAccessToken", problems.NOT_SIGNED_IN, "An update came with a token that is no access token."
+ANOTHER_TOKEN: Final = _token_refused(
+    "AnotherToken", "with a token other than the one that the authorizer checked"
 )
-FOREIGN_POOL: Final = _ours(
-    "ForeignPool", problems.NOT_SIGNED_IN, "An update came with a token of another user pool."
-)
-FOREIGN_CLIENT: Final = _ours(
-    "ForeignClient",
-    problems.NOT_SIGNED_IN,
-    "An update came with a token of an app client that is not allowed.",
-)
-ANOTHER_TOKEN: Final = _ours(
-    "AnotherToken",
-    problems.NOT_SIGNED_IN,
-    "An update came with a token other than the one that the authorizer checked.",
-)
-NOT_A_SIGN_IN_NAME: Final = _ours(
-    "NotASignInName",
-    problems.ACCOUNT_NOT_ALLOWED,
-    "The username was a `sub`, or an address that its user does not sign in with.",
-    of_account=True,
-    final=True,
+NOT_A_SIGN_IN_NAME: Final = _not_for_account(
+    "NotASignInName", "The username was a `sub`, or an address that its user does not sign in with."
 )
 USERNAME_IS_A_SUB: Final = NOT_A_SIGN_IN_NAME._replace(
     problem=problems.INVALID_REQUEST, of_account=False
 )
 """The same cause, seen before Cognito is asked, so that it may be shown."""
-INVITED: Final = _ours(
+INVITED: Final = _not_for_account(
     "Invited",
-    problems.ACCOUNT_NOT_ALLOWED,
     "A code was not sent, because the user never signed in. They may get their invitation.",
-    of_account=True,
-    final=True,
 )
-FEDERATED: Final = _ours(
-    "Federated",
-    problems.ACCOUNT_NOT_ALLOWED,
-    "A code was not sent, because the user signs in through another provider.",
-    of_account=True,
-    final=True,
+FEDERATED: Final = _not_for_account(
+    "Federated", "A code was not sent, because the user signs in through another provider."
 )
-NO_VERIFIED_ADDRESS: Final = _ours(
-    "NoVerifiedAddress",
-    problems.ACCOUNT_NOT_ALLOWED,
-    "A code or a mail was not sent, because the user has no verified address.",
-    of_account=True,
-    final=True,
+NO_VERIFIED_ADDRESS: Final = _not_for_account(
+    "NoVerifiedAddress", "A code or a mail was not sent, because the user has no verified address."
 )
 NOT_CHANGED_YET: Final = _ours(
     "NotChangedYet",

@@ -163,17 +163,15 @@ class _Row(NamedTuple):
     slug: str
     code: str
     status: int
-    title: str = ""
-    """The slug in words, if nothing else."""
     retry_after: int | None = None
 
-    def says(self, detail: str, recovery_suggestion: str) -> Problem:
-        """Add the row with its sentences to the table."""
+    def says(self, detail: str, recovery_suggestion: str, *, title: str = "") -> Problem:
+        """Add the row with its sentences to the table. The title is the slug, if nothing else."""
         problem = Problem(
             slug=self.slug,
             code=self.code,
             status=self.status,
-            title=self.title or self.slug.replace("-", " ").capitalize(),
+            title=title or self.slug.replace("-", " ").capitalize(),
             detail=detail,
             recovery_suggestion=recovery_suggestion,
             retry_after=self.retry_after,
@@ -191,36 +189,36 @@ _TRY_TO_SIGN_IN = "If you chose a new password, try to sign in with it before yo
 INVALID_REQUEST = _Row("invalid-request", "InvalidParameterException", 400).says(
     "The request is invalid.", "Check what you entered, then try again."
 )
-RESET_USERNAME_MISSING = _Row(
-    "reset-username-missing", "EmptyResetPasswordUsername", 400, title="Username missing"
-).says("A username is required to reset a password.", "Enter your username, then try again.")
+RESET_USERNAME_MISSING = _Row("reset-username-missing", "EmptyResetPasswordUsername", 400).says(
+    "A username is required to reset a password.",
+    "Enter your username, then try again.",
+    title="Username missing",
+)
 CONFIRM_USERNAME_MISSING = _Row(
-    "confirm-username-missing", "EmptyConfirmResetPasswordUsername", 400, title="Username missing"
+    "confirm-username-missing", "EmptyConfirmResetPasswordUsername", 400
 ).says(
-    "A username is required to confirm a password reset.", "Enter your username, then try again."
+    "A username is required to confirm a password reset.",
+    "Enter your username, then try again.",
+    title="Username missing",
 )
 CONFIRM_NEW_PASSWORD_MISSING = _Row(
-    "confirm-new-password-missing",
-    "EmptyConfirmResetPasswordNewPassword",
-    400,
-    title="New password missing",
+    "confirm-new-password-missing", "EmptyConfirmResetPasswordNewPassword", 400
 ).says(
     "A new password is required to confirm a password reset.",
     "Enter a new password, then try again.",
+    title="New password missing",
 )
 CONFIRM_CODE_MISSING = _Row(
-    "confirm-code-missing",
-    "EmptyConfirmResetPasswordConfirmationCode",
-    400,
-    title="Confirmation code missing",
+    "confirm-code-missing", "EmptyConfirmResetPasswordConfirmationCode", 400
 ).says(
     "A confirmation code is required to confirm a password reset.",
     "Enter the code that you received, then try again.",
+    title="Confirmation code missing",
 )
-UPDATE_PASSWORD_MISSING = _Row(
-    "update-password-missing", "EmptyUpdatePassword", 400, title="Password missing"
-).says(
-    "Both your current and your new password are required.", "Enter both passwords, then try again."
+UPDATE_PASSWORD_MISSING = _Row("update-password-missing", "EmptyUpdatePassword", 400).says(
+    "Both your current and your new password are required.",
+    "Enter both passwords, then try again.",
+    title="Password missing",
 )
 REQUEST_TOO_LARGE = _Row("request-too-large", "InvalidParameterException", 413).says(
     "The request is too large.", "Shorten what you entered, then try again."
@@ -238,8 +236,8 @@ PASSWORD_USED_BEFORE = _Row(
     "This password has been used for this account before.",
     "Choose a password that you have not used for this account.",
 )
-CODE_MISMATCH = _Row("code-mismatch", "CodeMismatchException", 400, title="Wrong code").says(
-    "The confirmation code is wrong.", _NEW_CODE
+CODE_MISMATCH = _Row("code-mismatch", "CodeMismatchException", 400).says(
+    "The confirmation code is wrong.", _NEW_CODE, title="Wrong code"
 )
 CODE_REFUSED = _Row("code-refused", "CodeMismatchException", 400).says(
     "The confirmation code is wrong, has expired, or was tried too often.",
@@ -255,17 +253,15 @@ WRONG_PASSWORD = _Row("wrong-password", "NotAuthorizedException", 403).says(
     "The current password is wrong.",
     "Enter your current password again, or reset it if you have forgotten it.",
 )
-ACCOUNT_NOT_ALLOWED = _Row(
-    "account-not-allowed", "NotAuthorizedException", 403, title="Not allowed for this account"
-).says(
+ACCOUNT_NOT_ALLOWED = _Row("account-not-allowed", "NotAuthorizedException", 403).says(
     "The password of this account cannot be changed right now.",
     "Contact support. The account may be disabled, or its invitation may still be open.",
+    title="Not allowed for this account",
 )
-USER_NOT_CONFIRMED = _Row(
-    "user-not-confirmed", "UserNotConfirmedException", 403, title="Account not confirmed"
-).says(
+USER_NOT_CONFIRMED = _Row("user-not-confirmed", "UserNotConfirmedException", 403).says(
     "This account has not been confirmed yet.",
     "Confirm your account with the code that you received when you signed up.",
+    title="Account not confirmed",
 )
 PASSWORD_RESET_REQUIRED = _Row(
     "password-reset-required", "PasswordResetRequiredException", 403
@@ -287,23 +283,23 @@ USER_NOT_FOUND = _Row("user-not-found", "UserNotFoundException", 404).says(
     "There is no account with this username.",
     "Check that you entered the username that you signed up with.",
 )
-ATTEMPTS_EXCEEDED = _Row(
-    "attempts-exceeded", "LimitExceededException", 429, title="Too many attempts", retry_after=3600
-).says("There have been too many attempts for this account.", _IN_AN_HOUR)
+ATTEMPTS_EXCEEDED = _Row("attempts-exceeded", "LimitExceededException", 429, retry_after=3600).says(
+    "There have been too many attempts for this account.", _IN_AN_HOUR, title="Too many attempts"
+)
 NETWORK_ATTEMPTS_EXCEEDED = _Row(
-    "network-attempts-exceeded",
-    "LimitExceededException",
-    429,
+    "network-attempts-exceeded", "LimitExceededException", 429, retry_after=3600
+).says(
+    "There have been too many attempts from your network.",
+    _IN_AN_HOUR,
     title="Too many attempts from this network",
-    retry_after=3600,
-).says("There have been too many attempts from your network.", _IN_AN_HOUR)
+)
 FAILED_ATTEMPTS_EXCEEDED = _Row(
-    "failed-attempts-exceeded",
-    "TooManyFailedAttemptsException",
-    429,
+    "failed-attempts-exceeded", "TooManyFailedAttemptsException", 429, retry_after=3600
+).says(
+    "There have been too many failed attempts for this account.",
+    _IN_AN_HOUR,
     title="Too many failed attempts",
-    retry_after=3600,
-).says("There have been too many failed attempts for this account.", _IN_AN_HOUR)
+)
 TOO_MANY_REQUESTS = _Row("too-many-requests", "TooManyRequestsException", 429, retry_after=1).says(
     "The service is receiving too many requests.", _IN_SECONDS
 )
@@ -311,11 +307,10 @@ REQUEST_IN_PROGRESS = _Row("request-in-progress", "RequestInProgressException", 
     "The same request is still being processed.",
     "Wait a few seconds, then send it again with the same Idempotency-Key.",
 )
-TRIGGER_REFUSED = _Row(
-    "trigger-refused", "UserLambdaValidationException", 400, title="Request refused"
-).says(
+TRIGGER_REFUSED = _Row("trigger-refused", "UserLambdaValidationException", 400).says(
     "The operator of this service does not allow this request.",
     "Check what you entered, or contact support.",
+    title="Request refused",
 )
 CODE_NOT_DELIVERED = _Row("code-not-delivered", "CodeDeliveryFailureException", 502).says(
     "We could not send the confirmation code.", _SUPPORT
@@ -324,11 +319,12 @@ TRIGGER_FAILED = _Row("trigger-failed", "UnexpectedLambdaException", 502).says(
     "An extension of the user directory failed.", _SUPPORT
 )
 TRIGGER_RESPONSE_INVALID = _Row(
-    "trigger-response-invalid",
-    "InvalidLambdaResponseException",
-    502,
+    "trigger-response-invalid", "InvalidLambdaResponseException", 502
+).says(
+    "An extension of the user directory returned an invalid response.",
+    _SUPPORT,
     title="Invalid trigger response",
-).says("An extension of the user directory returned an invalid response.", _SUPPORT)
+)
 INTERNAL_ERROR = _Row("internal-error", "InternalErrorException", 500).says(
     "Something went wrong on our side.", _SUPPORT
 )

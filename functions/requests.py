@@ -122,16 +122,17 @@ class Request:
 def _members(body: object) -> dict[tuple[str, str], object]:
     """The members of the body and of its options, each by its group and its name."""
     if not isinstance(body, dict):
-        raise Failure(
-            INVALID_REQUEST, [FieldError(BODY, "type", "The body must be a JSON object.")]
-        )
+        raise _no_object(BODY, "The body")
     options = body.get("options")
     if not isinstance(options, dict | None):
-        raise Failure(
-            INVALID_REQUEST, [FieldError(OPTIONS, "type", "options must be a JSON object.")]
-        )
+        raise _no_object(OPTIONS, "options")
     members = {(BODY, name): value for name, value in body.items() if name != "options"}
     return members | {(OPTIONS, name): value for name, value in (options or {}).items()}
+
+
+def _no_object(pointer: str, subject: str) -> Failure:
+    error = FieldError(pointer, "type", f"{subject} must be a JSON object.")
+    return Failure(INVALID_REQUEST, [error])
 
 
 def _unknown(group: str, name: str) -> FieldError:

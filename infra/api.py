@@ -49,6 +49,7 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.access_log = LogGroup(self, "AccessLogs", settings=settings)
+        kept = RemovalPolicy.RETAIN if settings.cloud_watch_role else None
         self.rest_api = apigateway.RestApi(
             self,
             "RestApi",
@@ -56,9 +57,7 @@ class Api(Construct):
             description="Reset, confirm and update passwords",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=settings.cloud_watch_role,
-            cloud_watch_role_removal_policy=(
-                RemovalPolicy.RETAIN if settings.cloud_watch_role else None
-            ),
+            cloud_watch_role_removal_policy=kept,
             # AWS's own name would still accept its oldest TLS version.
             disable_execute_api_endpoint=bool(settings.domain_name),
             deploy_options=_deployment(self.access_log, settings.stage),
@@ -82,16 +81,13 @@ class Api(Construct):
             # Caching is safe, because Cognito refuses revoked tokens at once.
             results_cache_ttl=Duration.minutes(5),
         )
+        kinds = apigateway.AuthorizationType
         for operation in Operation:
             resource = self.rest_api.root.resource_for_path(operation.path)
             method = resource.add_method(
                 operation.method,
                 apigateway.LambdaIntegration(functions[operation], allow_test_invoke=False),
-                authorization_type=(
-                    apigateway.AuthorizationType.COGNITO
-                    if operation.signed_in
-                    else apigateway.AuthorizationType.NONE
-                ),
+                authorization_type=kinds.COGNITO if operation.signed_in else kinds.NONE,
                 authorizer=authorizer if operation.signed_in else None,
                 authorization_scopes=[SCOPE] if operation.signed_in else None,
             )
@@ -109,17 +105,22 @@ class Api(Construct):
             others = _refuse_other_methods(resource, allowed)
             _acknowledge_public(others, "The answer says only which methods there are")
         for response_type, problem in problems.GATEWAY.items():
-            _add_response(self.rest_api, response_type, problem)
+            self.rest_api.add_gateway_response(
+                response_type.title().replace("_", ""),
+                type=apigateway.ResponseType.of(response_type),
+                status_code=str(problem.status),
+                response_headers=_headers(problem),
+                templates=_templates(problem),
+            )
 
 
 def _deployment(access_log: logs.ILogGroup, stage: str) -> apigateway.StageOptions:
+    line = json.dumps(ACCESS_LOG | {"stage": stage})
     return apigateway.StageOptions(
         stage_name="v1",
         tracing_enabled=True,
         access_log_destination=apigateway.LogGroupLogDestination(access_log),
-        access_log_format=apigateway.AccessLogFormat.custom(
-            json.dumps(ACCESS_LOG | {"stage": stage})
-        ),
+        access_log_format=apigateway.AccessLogFormat.custom(line),
         method_options={
             f"{operation.path}/{operation.method}": apigateway.MethodDeploymentOptions(
                 throttling_rate_limit=operation.requests_per_second,
@@ -163,16 +164,6 @@ def _refuse_other_methods(
                 status_code=str(problem.status), response_parameters=dict.fromkeys(headers, True)
             )
         ],
-    )
-
-
-def _add_response(api: apigateway.RestApi, response_type: str, problem: Problem) -> None:
-    api.add_gateway_response(
-        response_type.title().replace("_", ""),
-        type=apigateway.ResponseType.of(response_type),
-        status_code=str(problem.status),
-        response_headers=_headers(problem),
-        templates=_templates(problem),
     )
 
 

@@ -55,8 +55,7 @@ class Functions(Construct):
         self._settings = settings
         self._code = lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
-        visibility = Duration.seconds(6 * WORKER_TIMEOUT)
-        self.queue = Queue(self, "Queue", visibility=visibility)
+        self.queue = Queue(self, "Queue", visibility=Duration.seconds(6 * WORKER_TIMEOUT))
         self._runtime = runtime = settings.replace(
             user_pool_id=pool.user_pool_id,
             user_pool_client_id=client.user_pool_client_id,
@@ -128,6 +127,10 @@ class Functions(Construct):
         self.log_groups.append(log_group)
         role = iam.Role(self, f"{id_}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        # RETAIN would also keep the version of a deployment that is rolled back, and the next
+        # deployment of the same code could not publish it again.
+        kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        versions = kept if settings.keep_versions else RemovalPolicy.DESTROY
         return lambda_.Function(
             self,
             id_,
@@ -140,15 +143,7 @@ class Functions(Construct):
             log_group=log_group,
             memory_size=settings.memory_size,
             role=role,
-            current_version_options=lambda_.VersionOptions(
-                removal_policy=(
-                    # RETAIN would also keep the version of a deployment that is rolled back, and
-                    # the next deployment of the same code could not publish it again.
-                    RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-                    if settings.keep_versions
-                    else RemovalPolicy.DESTROY
-                )
-            ),
+            current_version_options=lambda_.VersionOptions(removal_policy=versions),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,
             timeout=Duration.seconds(WORKER_TIMEOUT if name == WORKER else TIMEOUT),
             tracing=lambda_.Tracing.ACTIVE,

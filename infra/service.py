@@ -59,11 +59,9 @@ class Service(Construct):
         self.rest_api = api.rest_api
         if settings.firewall != "off":
             Firewall(self, "Firewall", settings=settings, api_stage=api.rest_api.deployment_stage)
-        self.domain = (
-            Domain(self, "Domain", settings=settings, api=api.rest_api)
-            if settings.domain_name
-            else None
-        )
+        self.domain: Domain | None = None
+        if settings.domain_name:
+            self.domain = Domain(self, "Domain", settings=settings, api=api.rest_api)
         self.url: str = self.domain.url if self.domain else api.rest_api.url
         """Where a client finds the API."""
         observability = Observability(
@@ -77,20 +75,11 @@ class Service(Construct):
         )
         self.alarms = observability.alarms
         """Every alarm by its name."""
-        Queries(
-            self,
-            "Queries",
-            settings=settings,
-            functions=functions.log_groups,
-            access=api.access_log,
-        )
+        log_groups, access = functions.log_groups, api.access_log
+        Queries(self, "Queries", settings=settings, functions=log_groups, access=access)
         if settings.canary:
-            Deployments(
-                self,
-                "Deployments",
-                functions=functions.by_name,
-                alarms=observability.of_deployments,
-            )
+            watched = observability.of_deployments
+            Deployments(self, "Deployments", functions=functions.by_name, alarms=watched)
 
 
 class PasswordService(Service):

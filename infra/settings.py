@@ -207,12 +207,11 @@ def _number(least: int, most: int, kind: type[float] = int) -> Rule:
 def _names(pattern: str = ".*", example: str = "a,b", kind: str = "names") -> Rule:
     def read(value: object) -> tuple[str, ...]:
         names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise ValueError
-        stripped = tuple(name.strip() for name in names if name.strip())
-        fits = len(",".join(stripped)) <= MAX_NAMES
-        if fits and all(_matches(pattern, name) for name in stripped):
-            return stripped
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            stripped = tuple(name.strip() for name in names if name.strip())
+            fits = len(",".join(stripped)) <= MAX_NAMES
+            if fits and all(_matches(pattern, name) for name in stripped):
+                return stripped
         raise ValueError
 
     return Rule(f"comma-separated {kind}, such as {example}, at most {MAX_NAMES} characters", read)

@@ -36,6 +36,7 @@ class UserPool(Construct):
             )
             return
         kept = settings.retain_data
+        plans, modes = cognito.FeaturePlan, cognito.StandardThreatProtectionMode
         self.pool = cognito.UserPool(
             self,
             "Pool",
@@ -60,16 +61,10 @@ class UserPool(Construct):
                 require_symbols=False,
                 require_uppercase=False,
             ),
-            feature_plan=(
-                cognito.FeaturePlan.PLUS
-                if settings.threat_protection
-                else cognito.FeaturePlan.ESSENTIALS
-            ),
+            feature_plan=plans.PLUS if settings.threat_protection else plans.ESSENTIALS,
+            # Otherwise sent as OFF, because a pool can leave the Plus plan only once it is off.
             standard_threat_protection_mode=(
-                cognito.StandardThreatProtectionMode.FULL_FUNCTION
-                if settings.threat_protection
-                # Sent as OFF, because a pool can leave the Plus plan only once it is off.
-                else cognito.StandardThreatProtectionMode.NO_ENFORCEMENT
+                modes.FULL_FUNCTION if settings.threat_protection else modes.NO_ENFORCEMENT
             ),
             deletion_protection=kept,
             # A protected pool cannot be deleted, even if the stack's creation fails.

@@ -71,9 +71,8 @@ def identify(
     sent = read_claims(token)
     if any(claims.get(name) is None or claims[name] != sent.get(name) for name in _CHECKED_CLAIMS):
         raise outcomes.ANOTHER_TOKEN.failure()
-    return caller._replace(
-        access_token=token, sub=claims["sub"], username=claims.get("username", "")
-    )
+    username = claims.get("username", "")
+    return caller._replace(access_token=token, sub=claims["sub"], username=username)
 
 
 def _authorizations(event: dict[str, Any]) -> list[str]:

@@ -157,12 +157,8 @@ class Endpoint[R: Request](LambdaHandler):
 
 
 def _build(status: int, body: str) -> Response:
-    return {
-        "statusCode": status,
-        "headers": dict(problems.HEADERS),
-        "body": body,
-        "isBase64Encoded": False,
-    }
+    response = {"statusCode": status, "headers": dict(problems.HEADERS), "body": body}
+    return response | {"isBase64Encoded": False}
 
 
 def _refuse(problem: Problem, record: Record, errors: Sequence[FieldError] = ()) -> Response:

@@ -12,7 +12,7 @@ from functions.problems import Failure, Outcome
 from functions.telemetry.traces import tracer
 
 
-def call(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
+def call(action: str, **parameters: Any) -> dict[str, Any]:
     """Return the response to an action, or raise a `Failure`."""
     with tracer().provider.in_subsegment(name=action) as subsegment:
         try:

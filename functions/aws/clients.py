@@ -29,7 +29,6 @@ connection."""
 _OTHER_PARTITIONS: Final = ("cn-", "eu-isoe-", "eusc-", "us-gov-", "us-iso")
 _OVERRIDES: Final = ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "REQUESTS_CA_BUNDLE")
 
-
 _logger: Final = logging.getLogger(SERVICE)
 """The logger to which Powertools' is a handle, so that a warning is a line of JSON."""
 
@@ -45,8 +44,7 @@ class ForeignAnswerError(BotoCoreError):
 
 def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
     success = response_dict["status_code"] < 300  # noqa: PLR2004 - HTTP
-    known = "x-amzn-requestid" in response_dict["headers"]
-    if success and not known:
+    if success and "x-amzn-requestid" not in response_dict["headers"]:
         raise ForeignAnswerError
 
 
@@ -56,7 +54,7 @@ class OutOfTimeError(BotoCoreError):
     fmt = "The call failed, and there is no time left to try it again."
 
 
-def _check_deadline(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore has no types
+def _check_deadline(request: Any, **_: object) -> None:
     if request.context["retries"]["attempt"] > 1 and times.is_over():
         raise OutOfTimeError
 
@@ -95,7 +93,7 @@ _made: Final[dict[Client, tuple[Any, float]]] = {}
 """The clients of this process, and when each was last used."""
 
 
-def find_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
+def find_client(kind: Client) -> Any:
     """Return the client, made when it is first needed, without connections that may be dead."""
     limits, now = times.current(), times.now()
     kind = kind._replace(read=limits.read or kind.read)
@@ -108,14 +106,14 @@ def find_client(kind: Client) -> Any:  # noqa: ANN401 - as botocore has it
     return client
 
 
-def request(action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as botocore has it
+def request(action: str, **parameters: Any) -> dict[str, Any]:
     """Return AWS's response to an action, or raise one of `ERRORS`."""
     client = find_client(ACTIONS[action].client)
     response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
     return response
 
 
-def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:  # noqa: ANN401 - as botocore has it
+def make_client(kind: Client, *, roots: str = AMAZON_ROOTS) -> Any:
     """Return a new client for this region.
 
     Parameters are not validated a second time, and no request is large enough for compression.
@@ -160,10 +158,7 @@ def _needs_all_roots(roots: str) -> bool:
 
 
 def _trust_all_roots(
-    endpoint: Any,  # noqa: ANN401 - botocore has no types
-    attempts: int,
-    caught_exception: Exception | None,
-    **_: object,
+    endpoint: Any, attempts: int, caught_exception: Exception | None, **_: object
 ) -> int | None:
     """Have botocore retry with its full list of certificates if Amazon's did not verify a host.
 

@@ -112,12 +112,7 @@ class Cognito:
         self._record = record
         self._caller = caller
 
-    def call_as_client(
-        self,
-        action: str,
-        username: str,
-        **parameters: Any,  # noqa: ANN401 - as boto3 has it
-    ) -> dict[str, Any]:
+    def call_as_client(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action for a user who is not signed in, with proof that our app client calls.
 
         Cognito checks the secret hash before it acts. So if the hash is wrong, the secret was
@@ -215,7 +210,7 @@ class Cognito:
         values = {one["Name"]: one["Value"] for one in user["UserAttributes"]}
         return [user["Username"], *(values[name] for name in _ALIASES if name in values)]
 
-    def _call_for(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - as boto3 has it
+    def _call_for(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action of an administrator about a user."""
         pool, name = self._settings.user_pool_id, self._spell(username)
         return call(action, UserPoolId=pool, Username=name, **parameters)

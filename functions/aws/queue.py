@@ -58,9 +58,8 @@ class Queue:
     def send(self, task: Task, /, **parameters: object) -> None:
         """Queue a task, or raise a `Failure` that tells the caller when to try again."""
         caller, now = self._caller, round(times.now(), 3)
-        message = Message(
-            task, caller.request_id, caller.source_ip, self._record.user, parameters, now
-        )
+        origin = caller.request_id, caller.source_ip, self._record.user
+        message = Message(task, *origin, parameters, now)
         call(
             "SendMessage",
             QueueUrl=self._settings.queue_url,
@@ -80,9 +79,5 @@ class Queue:
 def postpone(url: str, receipt_handle: str, seconds: int) -> None:
     """Set when a failed message is delivered again, or leave it to the queue's default."""
     with suppress(Failure):
-        call(
-            "ChangeMessageVisibility",
-            QueueUrl=url,
-            ReceiptHandle=receipt_handle,
-            VisibilityTimeout=seconds,
-        )
+        message = {"QueueUrl": url, "ReceiptHandle": receipt_handle}
+        call("ChangeMessageVisibility", **message, VisibilityTimeout=seconds)

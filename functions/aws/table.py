@@ -23,7 +23,7 @@ class Table:
     def __init__(self, settings: Runtime) -> None:
         self._settings = settings
 
-    def put(self, id_: str, item: Mapping[str, Any], condition: str, **values: Any) -> None:  # noqa: ANN401 - DynamoDB's own
+    def put(self, id_: str, item: Mapping[str, Any], condition: str, **values: Any) -> None:
         """Store an item, or raise a `ConditionFailedError`."""
         self._change(
             "PutItem",
@@ -33,11 +33,7 @@ class Table:
         )
 
     def update(
-        self,
-        id_: str,
-        expression: str,
-        condition: str = "attribute_exists(id)",
-        **values: Any,  # noqa: ANN401 - DynamoDB's own
+        self, id_: str, expression: str, condition: str = "attribute_exists(id)", **values: Any
     ) -> Mapping[str, Any]:
         """Change an item and return its new attributes, or raise a `ConditionFailedError`."""
         response = self._change(
@@ -55,7 +51,7 @@ class Table:
         """Delete an item."""
         clients.request("DeleteItem", TableName=self._settings.table_name, Key={"id": {"S": id_}})
 
-    def _change(self, action: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - DynamoDB's own
+    def _change(self, action: str, **parameters: Any) -> dict[str, Any]:
         try:
             return clients.request(
                 action,

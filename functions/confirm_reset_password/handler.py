@@ -1,15 +1,10 @@
 """Choose a new password with the code that was sent."""
 
+from functions import problems
 from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
 from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
 from functions.operations import Operation
-from functions.problems import (
-    CODE_REFUSED,
-    CONFIRM_CODE_MISSING,
-    CONFIRM_NEW_PASSWORD_MISSING,
-    CONFIRM_USERNAME_MISSING,
-)
 from functions.requests import Request
 from functions.settings import Runtime
 from functions.times import DEFAULT, Times
@@ -20,9 +15,9 @@ class ConfirmResetPassword(Request):
     """Amplify's `ConfirmResetPasswordInput`."""
 
     operation = Operation.CONFIRM_RESET_PASSWORD
-    username = Username(empty=CONFIRM_USERNAME_MISSING)
-    new_password = Password(empty=CONFIRM_NEW_PASSWORD_MISSING)
-    confirmation_code = ConfirmationCode(empty=CONFIRM_CODE_MISSING)
+    username = Username(empty=problems.CONFIRM_USERNAME_MISSING)
+    new_password = Password(empty=problems.CONFIRM_NEW_PASSWORD_MISSING)
+    confirmation_code = ConfirmationCode(empty=problems.CONFIRM_CODE_MISSING)
     client_metadata = ClientMetadata(default={})
 
 
@@ -45,6 +40,7 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
 
 def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
     """Return the handler of a deployment."""
+    hidden = problems.CODE_REFUSED
     return Endpoint(
-        ConfirmResetPassword, confirm_reset_password, settings, limits, hidden_answer=CODE_REFUSED
+        ConfirmResetPassword, confirm_reset_password, settings, limits, hidden_answer=hidden
     )

@@ -7,22 +7,16 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_address
 from typing import Final, NamedTuple
 
-from functions import outcomes, times
+from functions import outcomes, problems, times
 from functions.aws import clients
 from functions.aws.events import Events
 from functions.aws.table import ConditionFailedError, Table
 from functions.operations import Operation
-from functions.problems import (
-    ATTEMPTS_EXCEEDED,
-    NETWORK_ATTEMPTS_EXCEEDED,
-    SERVICE_UNAVAILABLE,
-    TOO_MANY_REQUESTS,
-    Failure,
-    Problem,
-)
+from functions.problems import Failure, Problem
 from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
@@ -42,25 +36,16 @@ class _Limit(NamedTuple):
     problem: Problem
 
 
+@dataclass
 class Limits:
     """The counts, as one request uses them."""
 
-    def __init__(
-        self,
-        *,
-        settings: Runtime,
-        record: Record,
-        caller: Caller,
-        subject: Subject,
-        table: Table,
-        events: Events,
-    ) -> None:
-        self._settings = settings
-        self._record = record
-        self._caller = caller
-        self._subject = subject
-        self._table = table
-        self._events = events
+    settings: Runtime
+    record: Record
+    caller: Caller
+    subject: Subject
+    table: Table
+    events: Events
 
     @contextmanager
     def attempt(self, operation: Operation) -> Iterator[None]:
@@ -76,7 +61,7 @@ class Limits:
         try:
             yield
         except Failure as failure:
-            if failure.problem in (SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS):
+            if failure.problem in (problems.SERVICE_UNAVAILABLE, problems.TOO_MANY_REQUESTS):
                 self._give_back(counted)
             raise
         if operation.changes_password:
@@ -92,11 +77,10 @@ class Limits:
                 # The next count would fail as slowly.
                 return []
             if not attempts:
-                if limit.problem is ATTEMPTS_EXCEEDED:
+                if limit.problem is problems.ATTEMPTS_EXCEEDED:
                     self._count_refusal(operation)
-                raise Failure(
-                    limit.problem._replace(retry_after=seconds), outcome=outcomes.ATTEMPTS_LIMIT
-                )
+                problem = limit.problem._replace(retry_after=seconds)
+                raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
             counted.append(item)
         return counted
 
@@ -106,23 +90,23 @@ class Limits:
                 return
 
     def _limits(self, operation: Operation) -> Iterator[_Limit]:
-        settings, user = self._settings, self._subject.key
+        settings, user = self.settings, self.subject.key
         if not settings.limits:
             return
         most = settings.attempts_per_hour(operation)
         if operation.signed_in:
-            yield _Limit((operation.id, user), most, ATTEMPTS_EXCEEDED)
+            yield _Limit((operation.id, user), most, problems.ATTEMPTS_EXCEEDED)
             return
         address, *wider = self._networks()
-        yield _Limit((operation.id, user, address), most, ATTEMPTS_EXCEEDED)
-        exceeded = NETWORK_ATTEMPTS_EXCEEDED
+        yield _Limit((operation.id, user, address), most, problems.ATTEMPTS_EXCEEDED)
+        exceeded = problems.NETWORK_ATTEMPTS_EXCEEDED
         yield _Limit((operation.id, address), settings.attempts_per_address, exceeded)
         for network in wider:
             yield _Limit((operation.id, network), settings.attempts_per_network, exceeded)
 
     def _networks(self) -> list[str]:
         """Return what counts as the caller's address, and the network around it if it is IPv6."""
-        address, settings = self._caller.source_ip, self._settings
+        address, settings = self.caller.source_ip, self.settings
         try:
             ip = ip_address(address)
         except ValueError:
@@ -134,14 +118,14 @@ class Limits:
 
     def _count_refusal(self, operation: Operation) -> None:
         """Count a refused attempt of a user at any address, and put one event if there are many."""
-        item, _ = self._window("refusals", operation.id, self._subject.key)
+        item, _ = self._window("refusals", operation.id, self.subject.key)
         if self._add(item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
-            detail = self._events.describe(**self._subject.members)
-            self._events.announce("Attempts Exceeded Repeatedly", detail)
+            detail = self.events.describe(**self.subject.members)
+            self.events.announce("Attempts Exceeded Repeatedly", detail)
 
     def _window(self, *parts: str) -> tuple[str, int]:
         """Return the item of the current window, and the seconds until it ends."""
-        key = keyed_hash(self._settings.pseudonym_key, "limits", *parts)
+        key = keyed_hash(self.settings.pseudonym_key, "limits", *parts)
         window, elapsed = divmod(times.now() + int(key[:8], 16) % WINDOW, WINDOW)
         return f"limit#{key}#{window:.0f}", math.ceil(WINDOW - elapsed)
 
@@ -152,7 +136,7 @@ class Limits:
 
     def _update(self, item: str, condition: str, *, amount: int, bound: int) -> int | None:
         try:
-            attributes = self._table.update(
+            attributes = self.table.update(
                 item,
                 "ADD attempts :amount SET expiration = :expiration",
                 condition,
@@ -163,6 +147,6 @@ class Limits:
         except ConditionFailedError:
             return 0
         except clients.ERRORS:
-            self._record.degrade(Degradation.LIMITS_FAILED)
+            self.record.degrade(Degradation.LIMITS_FAILED)
             return None
         return int(attributes["attempts"]["N"])

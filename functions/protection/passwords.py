@@ -190,9 +190,8 @@ class Passwords:
         ]
         if pool.username_attributes and _is_sub(typed_name):
             # An outcome of its own, because Cognito's error of the same code is hidden.
-            raise Failure(
-                INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME, *errors], outcome=USERNAME_IS_A_SUB
-            )
+            errors = [_NOT_A_SIGN_IN_NAME, *errors]
+            raise Failure(INVALID_REQUEST, errors, outcome=USERNAME_IS_A_SUB)
         if errors:
             raise Failure(PASSWORD_REFUSED, errors)
 

@@ -48,12 +48,9 @@ def answer_quietly(username: str) -> ResetPasswordOutput:
     local, _, domain = username.rpartition("@")
     if not (local and domain):
         return _describe({})
+    destination = f"{local[0]}***@{domain[0]}***"
     return _describe(
-        {
-            "destination": f"{local[0]}***@{domain[0]}***",
-            "deliveryMedium": "EMAIL",
-            "attributeName": "email",
-        }
+        {"destination": destination, "deliveryMedium": "EMAIL", "attributeName": "email"}
     )
 
 

@@ -28,8 +28,3 @@ class Metrics(AmazonCloudWatchEMFProvider):
             default_dimensions=self.default_dimensions | dimensions,
         ):
             pass
-
-
-def make_metrics() -> Metrics:
-    """Return a new collection of metrics."""
-    return Metrics(service=SERVICE, namespace=NAMESPACE)

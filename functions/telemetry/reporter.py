@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from functions.operations import LOG_MESSAGES
-from functions.records import Record
+from functions.records import NAMESPACE, SERVICE, Record
 from functions.telemetry.logs import make_logger
-from functions.telemetry.metrics import make_metrics
+from functions.telemetry.metrics import Metrics
 from functions.telemetry.traces import tracer
 
 if TYPE_CHECKING:
@@ -19,13 +19,12 @@ type Handler = Callable[[dict[str, Any], "LambdaContext"], Any]
 
 
 class Reporter:
-    """Powertools' logger, metrics and tracer of one function."""
+    """Powertools' logger, metrics and tracer of one function. Each metric has the stage."""
 
     def __init__(self, stage: str) -> None:
-        """Make them; each metric has the stage as a dimension."""
         self._stage = stage
         self._logger: Any = make_logger()
-        self._metrics: Any = make_metrics()
+        self._metrics: Any = Metrics(service=SERVICE, namespace=NAMESPACE)
 
     def instrument(self, handler: Handler) -> Handler:
         """Return a handler that also flushes metrics, sends the trace and counts cold starts."""

@@ -32,11 +32,8 @@ class Subsegment(BaseSegment):
     """A part of the work of one request, in X-Ray's format, with the parts inside it."""
 
     def __init__(self, name: str) -> None:
-        self.document: dict[str, Any] = {
-            "name": name,
-            "id": os.urandom(8).hex(),
-            "start_time": time.time(),
-        }
+        id_ = os.urandom(8).hex()
+        self.document: dict[str, Any] = {"name": name, "id": id_, "start_time": time.time()}
 
     def put_annotation(self, key: str, value: Any) -> None:
         """Add a value that X-Ray indexes, so that traces can be found by it."""
@@ -117,11 +114,10 @@ class XRayProvider(BaseProvider):
         if self._open:
             self._open[-1].put_metadata(key, value, namespace)
 
-    def patch(self, modules: Any) -> None:
+    def patch(self, modules: Any = ()) -> None:
         """Patch nothing: each call that matters is already in a subsegment."""
 
-    def patch_all(self) -> None:
-        """Patch nothing: each call that matters is already in a subsegment."""
+    patch_all = patch
 
 
 def read_trace() -> dict[str, str]:
@@ -131,11 +127,8 @@ def read_trace() -> dict[str, str]:
 
 
 def _send(document: dict[str, Any], trace: dict[str, str]) -> None:
-    document |= {
-        "type": "subsegment",
-        "trace_id": trace.get("Root", ""),
-        "parent_id": trace.get("Parent", ""),
-    }
+    ids = {"trace_id": trace.get("Root", ""), "parent_id": trace.get("Parent", "")}
+    document |= {"type": "subsegment", **ids}
     address = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
     host, _, port = address.partition(":")
     # Tracing must never fail a request.

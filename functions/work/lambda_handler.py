@@ -1,6 +1,6 @@
 """What Lambda calls: the base of the operations' endpoints and of the worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,7 @@ class LambdaHandler:
         self.settings = settings
         self._times = limits
         self._reporter = Reporter(settings.stage)
-        self._instrumented: Callable[[Any, LambdaContext], Any] = self._reporter.instrument(
-            self.handle
-        )
+        self._instrumented = self._reporter.instrument(self.handle)
 
     def __call__(self, event: dict[str, Any], context: "LambdaContext") -> Any:  # noqa: ANN401 - Lambda's
         """Handle one event of Lambda."""

@@ -27,13 +27,6 @@ class Scope:
         self.queue = Queue(settings, record, caller)
         self.events = Events(settings, record, caller, self.queue)
         table = Table(settings)
-        self.limits = Limits(
-            settings=settings,
-            record=record,
-            caller=caller,
-            subject=subject,
-            table=table,
-            events=self.events,
-        )
+        self.limits = Limits(settings, record, caller, subject, table, self.events)
         self.idempotency = Idempotency(settings, record, caller, table)
         self.passwords = Passwords(settings, record, self.cognito)

@@ -39,7 +39,7 @@ class Worker(LambdaHandler):
             record.attempt = int(delivery["attributes"]["ApproximateReceiveCount"])
             done = self._carry_out(delivery["body"], context, record)
             if not done and record.attempt < WORKER_ATTEMPTS:
-                record.retry_after = _back_off(record.attempt)
+                record.retry_after = 3**record.attempt  # 3, 9, 27, 81 and 243 seconds
         if not done:
             # After the last attempt, SQS moves it to the dead letters on the next delivery.
             seconds = record.retry_after or 0
@@ -70,12 +70,6 @@ class Worker(LambdaHandler):
             return False
         record.succeed()
         return True
-
-
-def _back_off(attempt: int) -> int:
-    """Return the seconds to wait after an attempt: 3, 9, 27, 81 and 243."""
-    seconds: int = 3**attempt
-    return seconds
 
 
 def build(settings: Runtime, limits: Times = DEFAULT) -> Worker:

@@ -43,19 +43,15 @@ def _send(settings: Runtime, mail: Mail, to: str, locale: str, **values: str) ->
         optional["ReplyToAddresses"] = [settings.mail_reply_to]
     if settings.mail_configuration_set:
         optional["ConfigurationSetName"] = settings.mail_configuration_set
+    body = {
+        "Text": _content("\n\n".join(paragraphs) + "\n"),
+        "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
+    }
     call(
         "SendEmail",
         FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
         Destination={"ToAddresses": [to]},
-        Content={
-            "Simple": {
-                "Subject": _content(subject),
-                "Body": {
-                    "Text": _content("\n\n".join(paragraphs) + "\n"),
-                    "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
-                },
-            }
-        },
+        Content={"Simple": {"Subject": _content(subject), "Body": body}},
         **optional,
     )
 

@@ -18,7 +18,6 @@ ROOT: Final = Path(__file__).parents[2]
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip can hold."""
 
-
 SOURCES: Final = (".py", ".json")
 """The file types of `functions/` that the bundle includes: modules, and the texts of mails."""
 
@@ -84,10 +83,8 @@ def install(requirements: Path, target: Path, *options: str) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     locked = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
     paths = ["--target", str(target), "--requirement", str(requirements)]
-    installed = subprocess.run(  # noqa: S603 - pip's own options
-        [*pip, *locked, *options, *paths], check=False
-    )
-    if installed.returncode:
+    command = [*pip, *locked, *options, *paths]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603 - pip's own options
         raise SystemExit(f"The packages of {requirements} could not be installed: pip says why.")
     shutil.rmtree(target / "bin", ignore_errors=True)
     for metadata in target.glob("*.dist-info"):

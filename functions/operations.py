@@ -1,6 +1,7 @@
 """The whole API on one screen. Every part of the project reads it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,8 @@ WORKER_ATTEMPTS: Final = 6
 """Attempts at a task before its message becomes a dead letter."""
 
 
-class Success(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Success:
     """The response to a successful request. Without an example, it has no body."""
 
     status: int
@@ -144,8 +146,6 @@ class Operation(Facts, Enum):
             max_age=300,
         ),
     )
-
-    __hash__ = Enum.__hash__  # a row's own hash would need an example that is hashable
 
     @property
     def id(self) -> str:

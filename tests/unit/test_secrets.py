@@ -54,16 +54,10 @@ def test_no_secret_that_cognito_echoes_is_recorded(
     operation: Operation, error: str, service: Service
 ) -> None:
     body = canaries(operation)
-    secrets = [
-        *(v for v in body.values() if isinstance(v, str)),
-        *([TOKEN] if operation.signed_in else []),
-    ]
-    service.cognito.answer(
-        operation.action, error=error, message=f"You sent {' and '.join(secrets)}."
-    )
+    secrets = " and ".join([*body.values(), *([TOKEN] if operation.signed_in else [])])
+    service.cognito.answer(operation.action, error=error, message=f"You sent {secrets}.")
 
-    reply = service.invoke(operation, body)
-    work = service.work()
+    reply, work = service.invoke(operation, body), service.work()
 
     noted = work if operation.queued else reply
     assert "You sent ***" in noted.log["note"]
@@ -102,8 +96,14 @@ class Exploding(str):
         raise RuntimeError(*SECRETS)
 
 
+CRASH: Final[dict[str, Any]] = {
+    "user_pool_id": Exploding("pool"),
+    "allowed_client_ids": Exploding(),
+}
+
+
 def test_no_secret_is_recorded_when_a_function_crashes(invoke: Invoke, service: Service) -> None:
-    service.configure(user_pool_id=Exploding("pool"), allowed_client_ids=Exploding())
+    service.configure(**CRASH)
 
     reply = invoke(UPDATE, canaries(UPDATE))
 
@@ -141,12 +141,9 @@ SWITCHES: Final = {
 }
 """Every environment variable that Powertools reads, with the value that makes it say the most."""
 
-EVERYTHING: Final[dict[str, Any]] = {
-    "limits": True,
-    "event_bus_name": "the-bus",
-    "threat_protection": True,
-}
+EVERYTHING: Final = {"limits": True, "event_bus_name": "the-bus", "threat_protection": True}
 """The settings under which most is called and told."""
+OPEN: Final[tuple[str, dict[str, Any]]] = ("", {"body": b""})
 
 
 def requests(operation: Operation) -> Iterator[dict[str, Any]]:
@@ -167,8 +164,7 @@ def requests(operation: Operation) -> Iterator[dict[str, Any]]:
 def answers(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     """An answer of each kind to each call, which echoes every secret that was sent."""
     token = [TOKEN] if operation.signed_in else []
-    body = [value for value in canaries(operation).values() if isinstance(value, str)]
-    sent = {operation.action: body + token, "GlobalSignOut": token}
+    sent = {operation.action: [*canaries(operation).values(), *token], "GlobalSignOut": token}
     echo = f"You sent {sent[operation.action]}."
     for error in declared_errors(operation):
         yield operation.action, {"error": error, "message": echo}
@@ -192,7 +188,15 @@ def carry_out_everything() -> None:
         os.environ["AWS_XRAY_DAEMON_ADDRESS"] = "{}:{}".format(*daemon.getsockname())
         os.environ["AWS_ENDPOINT_URL"] = front.url
 
-        def send(operation: Operation, request: dict[str, Any], **changes: Any) -> None:
+        def send(
+            operation: Operation,
+            request: dict[str, Any],
+            script: tuple[str, dict[str, Any]] = OPEN,
+            **changes: Any,
+        ) -> None:
+            front.reset()
+            for action, answer in (OPEN, script):
+                front.answer(action, **answer)
             for revealed in {True, not operation.queued}:
                 deployment = Deployment(
                     **EVERYTHING | changes,
@@ -210,19 +214,10 @@ def carry_out_everything() -> None:
 
         for operation in WITH_BODY:
             for request in requests(operation):
-                front.reset()
-                front.answer("", body=b"")
                 send(operation, request)
-            for action, answer in answers(operation):
-                front.reset()
-                front.answer("", body=b"")
-                front.answer(action, **answer)
-                send(operation, next(requests(operation)))
-            crash: dict[str, Any] = {
-                "user_pool_id": Exploding("pool"),
-                "allowed_client_ids": Exploding(),
-            }
-            send(operation, next(requests(operation)), **crash)
+            for script in answers(operation):
+                send(operation, next(requests(operation)), script)
+            send(operation, next(requests(operation)), **CRASH)
 
 
 def test_no_secret_is_recorded_with_every_switch_of_powertools_on() -> None:

@@ -47,7 +47,7 @@ class Client:
         self._session = self.stack.sign_in(self.user)["AccessToken"]
         is_confirmed = self.operation is CONFIRM
         self._code = self.stack.request_code(self.user.username) if is_confirmed else ""
-        self._body: dict[str, Any] = {
+        bodies: dict[Operation, dict[str, Any]] = {
             RESET: {"username": self.user.username},
             CONFIRM: confirm(self.user, self._code, NEW),
             UPDATE: {
@@ -55,7 +55,8 @@ class Client:
                 "newPassword": NEW,
                 "options": {"globalSignOut": self.global_sign_out},
             },
-        }[self.operation]
+        }
+        self._body = bodies[self.operation]
         # A function that starts asks for more than what is to fail, and so does the worker.
         warm = {"newPassword": "short"} if self.operation.changes_password else {"username": "eve"}
         self._post(self._body | warm)

@@ -54,8 +54,9 @@ def test_no_secret_that_cognito_echoes_is_recorded(
     operation: Operation, error: str, service: Service
 ) -> None:
     body = canaries(operation)
-    secrets = " and ".join([*body.values(), *([TOKEN] if operation.signed_in else [])])
-    service.cognito.answer(operation.action, error=error, message=f"You sent {secrets}.")
+    secrets = [v for v in body.values() if isinstance(v, str)] + [TOKEN] * operation.signed_in
+    message = f"You sent {' and '.join(secrets)}."
+    service.cognito.answer(operation.action, error=error, message=message)
 
     reply, work = service.invoke(operation, body), service.work()
 
@@ -141,7 +142,11 @@ SWITCHES: Final = {
 }
 """Every environment variable that Powertools reads, with the value that makes it say the most."""
 
-EVERYTHING: Final = {"limits": True, "event_bus_name": "the-bus", "threat_protection": True}
+EVERYTHING: Final[dict[str, Any]] = {
+    "limits": True,
+    "event_bus_name": "the-bus",
+    "threat_protection": True,
+}
 """The settings under which most is called and told."""
 OPEN: Final[tuple[str, dict[str, Any]]] = ("", {"body": b""})
 
@@ -164,7 +169,8 @@ def requests(operation: Operation) -> Iterator[dict[str, Any]]:
 def answers(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     """An answer of each kind to each call, which echoes every secret that was sent."""
     token = [TOKEN] if operation.signed_in else []
-    sent = {operation.action: [*canaries(operation).values(), *token], "GlobalSignOut": token}
+    body = [value for value in canaries(operation).values() if isinstance(value, str)]
+    sent = {operation.action: body + token, "GlobalSignOut": token}
     echo = f"You sent {sent[operation.action]}."
     for error in declared_errors(operation):
         yield operation.action, {"error": error, "message": echo}

@@ -73,11 +73,15 @@ class Client:
     @property
     def passwords(self) -> set[str]:
         """Those that Cognito takes."""
-        return {password for password in (OLD, NEW) if self._succeeds(self._sign_in, password)}
+        return {password for password in (OLD, NEW) if self._takes(password)}
+
+    def _takes(self, password: str) -> bool:
+        return self._succeeds(lambda: self.stack.sign_in(User(self.user.username, password)))
 
     @property
     def session_lives(self) -> bool:
-        return self._succeeds(self._read_profile)
+        cognito = self.stack.client("cognito-idp")
+        return self._succeeds(lambda: cognito.get_user(AccessToken=self._session))
 
     def wait_for_sign_out(self) -> None:
         wait_until(lambda: not self.session_lives)
@@ -123,23 +127,14 @@ class Client:
             return len(found) >= number
 
         wait_until(is_there)
-        assert not [secret for secret in self._secrets if secret in json.dumps(found, default=str)]
+        secrets = filter(None, [OLD, NEW, self._code, self._session])
+        assert not [secret for secret in secrets if secret in json.dumps(found, default=str)]
         return found[number - 1]
 
-    @property
-    def _secrets(self) -> list[str]:
-        return [*filter(None, [OLD, NEW, self._code, self._session])]
-
-    def _sign_in(self, password: str) -> object:
-        return self.stack.sign_in(User(self.user.username, password))
-
-    def _read_profile(self) -> object:
-        return self.stack.client("cognito-idp").get_user(AccessToken=self._session)
-
     @staticmethod
-    def _succeeds(call: Callable[..., object], *arguments: str) -> bool:
+    def _succeeds(call: Callable[[], object]) -> bool:
         try:
-            call(*arguments)
+            call()
         except ClientError as error:
             if error.response["Error"]["Code"] != "NotAuthorizedException":
                 raise
@@ -161,8 +156,7 @@ def _pair(events: Sequence[dict[str, Any]]) -> list[Seen]:
         if "level" in line:
             waiting.append((stream, line))
         elif "operation" in line:
-            metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            names = {metric["Name"] for metric in metrics}
+            names = {one["Name"] for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
             fitting = [
                 one
                 for one in waiting

@@ -9,7 +9,9 @@ import pytest
 from functions.operations import Operation
 from functions.problems import INTERNAL_ERROR
 from local.stack import Stack, User
+from tests.e2e.client import CONFIRM, RESET, UPDATE
 from tests.e2e.conftest import NEW, Api, wait_until
+from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 
 GRANT = "cognito-idp:DescribeUserPoolClient"
@@ -54,36 +56,17 @@ def put_policy(stack: Stack, policy: dict[str, str], document: dict[str, Any]) -
 
 def forget_the_secret(front: CognitoFront, action: str) -> None:
     """Let the function read the client's secret again, as it does when Cognito refuses its use."""
-    front.answer(
-        action,
-        error="NotAuthorizedException",
-        message="Unable to verify secret hash for client 1example",
-        times=1,
-    )
-
-
-PUBLIC = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD)
-
-
-def body_of(operation: Operation, user: User) -> dict[str, str]:
-    return {
-        Operation.RESET_PASSWORD: {"username": user.username},
-        Operation.CONFIRM_RESET_PASSWORD: {
-            "username": user.username,
-            "confirmationCode": "000000",
-            "newPassword": NEW,
-        },
-    }[operation]
+    told = "Unable to verify secret hash for client 1example"
+    front.answer(action, error="NotAuthorizedException", message=told, times=1)
 
 
 @pytest.mark.usefixtures("no_grant")
 def test_a_missing_grant_is_our_fault_and_nobody_is_told_which(
     api: Api, front: CognitoFront, user: User
 ) -> None:
-    operation = Operation.CONFIRM_RESET_PASSWORD
-    forget_the_secret(front, operation.action)
+    forget_the_secret(front, CONFIRM.action)
 
-    refused = api.post(operation, body_of(operation, user))
+    refused = api.post(CONFIRM, confirm(user, "000000", NEW))
 
     document = refused.check(INTERNAL_ERROR)
     assert "errors" not in document
@@ -91,13 +74,14 @@ def test_a_missing_grant_is_our_fault_and_nobody_is_told_which(
         assert told not in refused.text
 
 
-@pytest.mark.parametrize("operation", PUBLIC, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=lambda operation: operation.id)
 def test_a_grant_that_is_back_is_used_without_a_new_deployment(
     api: Api, front: CognitoFront, user: User, operation: Operation
 ) -> None:
+    body = {RESET: {"username": user.username}, CONFIRM: confirm(user, "000000", NEW)}[operation]
     forget_the_secret(front, operation.action)
 
-    assert api.post(operation, body_of(operation, user)).status < 500
+    assert api.post(operation, body).status < 500
     wait_until(lambda: [one.action for one in front.requests].count(operation.action) == 2)
     assert "DescribeUserPoolClient" in {request.action for request in front.requests}
 
@@ -127,19 +111,13 @@ def test_no_log_holds_a_secret(api: Api, front: CognitoFront, stack: Stack, user
         "secret hash": stack.secret_hash(user.username),
         "metadata": "canary-metadata-63",
     }
-    reset = {
-        "username": user.username,
-        "options": {"clientMetadata": {"note": canaries["metadata"]}},
-    }
-    confirmation = reset | {
-        "confirmationCode": canaries["code"],
-        "newPassword": canaries["new password"],
-    }
+    options = {"options": {"clientMetadata": {"note": canaries["metadata"]}}}
+    confirmation = confirm(user, canaries["code"], canaries["new password"])
     update = {"oldPassword": user.password, "newPassword": canaries["new password"]}
-    sent = {
-        Operation.RESET_PASSWORD: (reset, None),
-        Operation.CONFIRM_RESET_PASSWORD: (confirmation, None),
-        Operation.UPDATE_PASSWORD: (update, token),
+    sent: dict[Operation, tuple[dict[str, Any], str | None]] = {
+        RESET: ({"username": user.username} | options, None),
+        CONFIRM: (confirmation | options, None),
+        UPDATE: (update, token),
     }
     marks = []
     for operation, (body, own_token) in sent.items():

@@ -54,6 +54,12 @@ def find(stack: Stack, client: Callable[[str], Any] | None = None) -> Target:
     return replace(target, headers={"X-Forwarded-For": f"203.0.113.{next(_numbers)}"})
 
 
+def judge(target: Target, check: runner.Check) -> Outcome:
+    (result,) = runner.run(target, [check])
+    print(result)  # noqa: T201  # what pytest shows if it is another
+    return result.finding.outcome
+
+
 def guests(stack: Stack) -> list[str]:
     users = stack.client("cognito-idp").list_users(
         UserPoolId=stack.user_pool_id, Filter=f'name = "{MARK}"'
@@ -133,14 +139,12 @@ def test_the_policy_names_the_stages_own_resources_and_says_what_it_allows(stack
     assert [arn for named in resources.values() for arn in named if arn not in told] == []
 
 
-def reports(milliseconds: int) -> dict[str, Any]:
-    line = f"REPORT RequestId: a\tDuration: 9.5 ms\tInit Duration: {milliseconds}.00 ms"
+def logged(line: str) -> dict[str, Any]:
     return {"FilterLogEvents": {"events": [{"message": line}] * 30}}
 
 
 def failures(response_type: str) -> dict[str, Any]:
-    line = json.dumps({"status": "504", "failure": response_type})
-    return {"FilterLogEvents": {"events": [{"message": line}]}}
+    return WITH_LOG | logged(json.dumps({"status": "504", "failure": response_type}))
 
 
 def a_client(**members: Any) -> dict[str, Any]:
@@ -161,6 +165,7 @@ BLOCKED = dict.fromkeys(("ForgotPassword", "ConfirmForgotPassword"), "ForbiddenE
 QUOTA = {"Quotas": [{"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0}]}
 LOG = {"accessLogSettings": {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:a"}}
 WITH_LOG = {REST: LOG}
+STARTED = "REPORT RequestId: a\tDuration: 9.5 ms\tInit Duration: {}.00 ms"
 WEB_ACL = {"GetWebACLForResource": {"WebACL": {"Name": "a"}}}
 NO_EXECUTIONS = {"AccountLimit": {"ConcurrentExecutions": 5}, "EventSourceMappings": []}
 IN_SANDBOX = {"SendingEnabled": True, "ProductionAccessEnabled": False}
@@ -184,12 +189,12 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
     ("concurrency", {REST: NO_EXECUTIONS}, WEAKNESS),
     ("cloudwatch-role", {REST: {}}, WEAKNESS),
     ("leftovers", {"ListUsers": {"Users": [{"Username": "left@example.com"}]}}, WEAKNESS),
-    ("access-log", WITH_LOG | failures("-"), HOLDS),
+    ("access-log", failures("-"), HOLDS),
     ("access-log", WITH_LOG | {"FilterLogEvents": {"events": []}}, EXPECTED),
-    ("killed-function", WITH_LOG | failures("INTEGRATION_TIMEOUT"), HOLDS),
-    ("killed-function", WITH_LOG | failures("SOMETHING_NEW"), WEAKNESS),
-    ("cold-starts", reports(400), HOLDS),
-    ("cold-starts", reports(1400), WEAKNESS),
+    ("killed-function", failures("INTEGRATION_TIMEOUT"), HOLDS),
+    ("killed-function", failures("SOMETHING_NEW"), WEAKNESS),
+    ("cold-starts", logged(STARTED.format(400)), HOLDS),
+    ("cold-starts", logged(STARTED.format(1400)), WEAKNESS),
     ("traces", {REST: {"TraceSummaries": [{"Id": "a"}]}}, HOLDS),
     ("traces", {REST: {"TraceSummaries": []}}, WEAKNESS),
 ]
@@ -209,9 +214,8 @@ def test_a_check_judges_what_aws_answers(
             else:
                 text = json.dumps(answer).replace(SERVICE_CLIENT, stack.user_pool_client_id)
                 front.answer(action, body=text.encode())
-        (result,) = runner.run(target, [one for one in CHECKS if one.id == id_])
-
-    assert result.finding.outcome is outcome, result
+        (check,) = (one for one in CHECKS if one.id == id_)
+        assert judge(target, check) is outcome
 
 
 def test_every_check_of_a_setting_is_judged_by_an_answer() -> None:
@@ -230,8 +234,7 @@ def test_an_alarm_that_rings_is_found(stack: Stack) -> None:
 
     for state in ("OK", "ALARM"):
         cloudwatch.set_alarm_state(AlarmName="planted", StateValue=state, StateReason="planted")
-        (result,) = runner.run(target, [doctor.alarms])
-        outcomes[state] = result.finding.outcome
+        outcomes[state] = judge(target, doctor.alarms)
 
     cloudwatch.delete_alarms(AlarmNames=["planted"])
     assert outcomes == {"OK": HOLDS, "ALARM": EXPECTED}
@@ -246,8 +249,7 @@ def test_a_subscription_that_nobody_confirmed_is_found(stack: Stack) -> None:
     # The emulator confirms an email address at once, but nobody listens at the other one.
     for address in ({"Protocol": "email", "Endpoint": "a@example.com"}, NOBODY):
         sns.subscribe(**topic, **address)
-        (result,) = runner.run(target, [doctor.alarm_subscription])
-        outcomes.append(result.finding.outcome)
+        outcomes.append(judge(target, doctor.alarm_subscription))
 
     sns.delete_topic(**topic)
     assert outcomes == [HOLDS, EXPECTED]
@@ -262,9 +264,7 @@ def test_a_response_that_is_later_for_users_who_exist_is_seen(
         return sum(one.body["Username"] == target.guest.username for one in confirmed)
 
     with replace(find(stack), clock=late) as target:
-        (result,) = runner.run(target, [figures.timing])
-
-    assert result.finding.outcome is WEAKNESS, result
+        assert judge(target, figures.timing) is WEAKNESS
 
 
 def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:
@@ -276,9 +276,7 @@ def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:
     for function in target.functions.values():
         function["Environment"]["Variables"]["STAGE"] = "planted"
 
-    (result,) = runner.run(target, [unknowns.metrics])
-
-    assert result.finding.outcome is HOLDS, result
+    assert judge(target, unknowns.metrics) is HOLDS
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,11 @@ def test_no_secret_that_cognito_echoes_is_recorded(
     operation: Operation, error: str, service: Service
 ) -> None:
     body = canaries(operation)
-    secrets = [
-        *(v for v in body.values() if isinstance(v, str)),
-        *([TOKEN] if operation.signed_in else []),
-    ]
-    service.cognito.answer(
-        operation.action, error=error, message=f"You sent {' and '.join(secrets)}."
-    )
+    secrets = [v for v in body.values() if isinstance(v, str)] + [TOKEN] * operation.signed_in
+    message = f"You sent {' and '.join(secrets)}."
+    service.cognito.answer(operation.action, error=error, message=message)
 
-    reply = service.invoke(operation, body)
-    work = service.work()
+    reply, work = service.invoke(operation, body), service.work()
 
     noted = work if operation.queued else reply
     assert "You sent ***" in noted.log["note"]
@@ -102,8 +97,14 @@ class Exploding(str):
         raise RuntimeError(*SECRETS)
 
 
+CRASH: Final[dict[str, Any]] = {
+    "user_pool_id": Exploding("pool"),
+    "allowed_client_ids": Exploding(),
+}
+
+
 def test_no_secret_is_recorded_when_a_function_crashes(invoke: Invoke, service: Service) -> None:
-    service.configure(user_pool_id=Exploding("pool"), allowed_client_ids=Exploding())
+    service.configure(**CRASH)
 
     reply = invoke(UPDATE, canaries(UPDATE))
 
@@ -147,6 +148,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     "threat_protection": True,
 }
 """The settings under which most is called and told."""
+OPEN: Final[tuple[str, dict[str, Any]]] = ("", {"body": b""})
 
 
 def requests(operation: Operation) -> Iterator[dict[str, Any]]:
@@ -192,7 +194,15 @@ def carry_out_everything() -> None:
         os.environ["AWS_XRAY_DAEMON_ADDRESS"] = "{}:{}".format(*daemon.getsockname())
         os.environ["AWS_ENDPOINT_URL"] = front.url
 
-        def send(operation: Operation, request: dict[str, Any], **changes: Any) -> None:
+        def send(
+            operation: Operation,
+            request: dict[str, Any],
+            script: tuple[str, dict[str, Any]] = OPEN,
+            **changes: Any,
+        ) -> None:
+            front.reset()
+            for action, answer in (OPEN, script):
+                front.answer(action, **answer)
             for revealed in {True, not operation.queued}:
                 deployment = Deployment(
                     **EVERYTHING | changes,
@@ -210,19 +220,10 @@ def carry_out_everything() -> None:
 
         for operation in WITH_BODY:
             for request in requests(operation):
-                front.reset()
-                front.answer("", body=b"")
                 send(operation, request)
-            for action, answer in answers(operation):
-                front.reset()
-                front.answer("", body=b"")
-                front.answer(action, **answer)
-                send(operation, next(requests(operation)))
-            crash: dict[str, Any] = {
-                "user_pool_id": Exploding("pool"),
-                "allowed_client_ids": Exploding(),
-            }
-            send(operation, next(requests(operation)), **crash)
+            for script in answers(operation):
+                send(operation, next(requests(operation)), script)
+            send(operation, next(requests(operation)), **CRASH)
 
 
 def test_no_secret_is_recorded_with_every_switch_of_powertools_on() -> None:

@@ -55,9 +55,7 @@ class Sequences(RuleBasedStateMachine):
         self.answers: dict[str, Reply] = {}
 
     @initialize(
-        prevent=st.booleans(),
-        recoveries=st.sampled_from([2, 20]),
-        changes=st.sampled_from([1, 5]),
+        prevent=st.booleans(), recoveries=st.sampled_from([2, 20]), changes=st.sampled_from([1, 5])
     )
     def open_the_pool(self, prevent: bool, recoveries: int, changes: int) -> None:
         """Half of the limits are low, to be met often; there are sessions and a code to end."""
@@ -133,12 +131,7 @@ class Sequences(RuleBasedStateMachine):
             del self.valid[name]
             self.forget_sessions(name)
 
-    @rule(
-        back=back,
-        old=st.none() | passwords,
-        new=passwords,
-        everywhere=st.booleans(),
-    )
+    @rule(back=back, old=st.none() | passwords, new=passwords, everywhere=st.booleans())
     def update(self, back: int, old: str | None, new: str, everywhere: bool) -> None:
         """Without an `old` password it is the right one."""
         token = look_back(self.tokens, back)

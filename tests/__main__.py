@@ -53,6 +53,7 @@ TOOLING: Final[dict[str, tuple[str, ...]]] = {
     "spelling": ("codespell", "-D", "tests/words.txt", "-D", "-"),
 }
 CHECKS: Final = PRODUCT | TOOLING
+LINE: Final = "{:<9}{:>7.1f} s  {}"
 
 
 class Runner:
@@ -80,7 +81,7 @@ class Runner:
             self._running.add(process)
         output, _ = process.communicate()
         passed = process.returncode == 0
-        line = summary(name, time.monotonic() - started, passed=passed)
+        line = LINE.format(name, time.monotonic() - started, "passed" if passed else "FAILED")
         with self._lock:
             self._running.discard(process)
             print(f"\n{output.rstrip()}\n{line}", flush=True)  # noqa: T201 - to a person
@@ -97,11 +98,6 @@ class Runner:
         os._exit(128 + number)
 
 
-def summary(name: str, seconds: float, *, passed: bool) -> str:
-    """Return a line of the summary."""
-    return f"{name:<9}{seconds:>7.1f} s  {'passed' if passed else 'FAILED'}"
-
-
 def main() -> None:
     """Exit with 1 if anything failed."""
     started = time.monotonic()
@@ -113,7 +109,8 @@ def main() -> None:
         signal.signal(number, runner.stop)
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         lines, passes = zip(*threads.map(runner.check, chosen), strict=True)
-    total = summary("total", time.monotonic() - started, passed=all(passes))
+    verdict = "passed" if all(passes) else "FAILED"
+    total = LINE.format("total", time.monotonic() - started, verdict)
     print("", *lines, total, sep="\n")  # noqa: T201 - to a person
     sys.exit(not all(passes))
 

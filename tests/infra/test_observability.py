@@ -312,17 +312,8 @@ def test_the_emulator_is_spared_what_it_does_not_have() -> None:
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
 
-def test_the_document_says_what_to_do_for_each_alarm_and_lists_each_saved_query() -> None:
+def test_the_document_says_what_to_do_for_each_alarm() -> None:
     chapter = OPERATIONS.partition("\n## Alarms\n")[2].partition("\n## ")[0]
-    documented = dict(
-        re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", chapter, re.MULTILINE | re.DOTALL)
-    )
-    table = OPERATIONS.partition("\n## Saved queries\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^### (\w+)\n+- Symptom: ", chapter, re.MULTILINE)
 
-    assert documented.keys() == alarms(synthesize_stage("prod")).keys()
-    for name, alarm in alarms(synthesize_stage("prod")).items():
-        assert alarm["AlarmDescription"].endswith(f"docs/operations.md#{name.lower()}")
-        symptom, check, fix = re.findall(r"^- (\w+): (.*)$", documented[name], re.MULTILINE)
-        assert (symptom[0], check[0], fix[0]) == ("Symptom", "Check", "Fix")
-        assert set() < set(re.findall("`(.+?)`", check[1])) <= {*QUERIES, *ACCESS_QUERIES}
-    assert re.findall(r"^\| `([\w ]+)` \|", table, re.MULTILINE) == [*QUERIES, *ACCESS_QUERIES]
+    assert set(documented) == alarms(synthesize_stage("prod")).keys()

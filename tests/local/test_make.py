@@ -19,23 +19,13 @@ from tests.support import PATIENCE
 
 STARTED = {
     "run": "python -m local run",
-    "run PORT=4567 WEB_PORT=3001": "python -m local run --port 4567 --web-port 3001",
     "test": "python -m tests",
     "test ONLY=tests/unit/test_limits.py": "python -m pytest tests/unit/test_limits.py",
     "test-all": "python -m tests all",
-    "synth": "cdk synth --quiet --context stage=dev",
     "deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
         "cdk deploy password-service-prod --context stage=prod -c mailFrom=no-reply@example.com"
     ),
-    "deploy STAGE=dev APPROVE=never": (
-        "cdk deploy password-service-dev --context stage=dev --require-approval never"
-    ),
-    "destroy": "cdk destroy password-service-dev --context stage=dev",
     "destroy APPROVE=never": "cdk destroy password-service-dev --context stage=dev --force",
-    "package": "python -m release",
-    "release VERSION=1.2.3": "python -m release 1.2.3",
-    "verify MAILBOX=you@example.com": "python -m verification dev --mailbox you@example.com",
-    "verify POLICY=1": "python -m verification dev --policy",
 }
 MAKE = str(shutil.which("make"))
 

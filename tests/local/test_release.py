@@ -48,8 +48,6 @@ def test_only_what_is_ready_becomes_one_commit_with_its_version_its_date_and_its
     git("init", "--quiet", "--initial-branch=main")
     git("add", ".")
     git("commit", "--quiet", "--message=All")
-    assert "VERSION must be like 1.2.3, not 'next'." in refused("next")
-    assert "VERSION 0.0.1 is below 0.1.0" in refused("0.0.1")
     git("switch", "--quiet", "--create", "draft")
     assert "A release is made on main" in refused()
     git("switch", "--quiet", "main")
@@ -60,14 +58,12 @@ def test_only_what_is_ready_becomes_one_commit_with_its_version_its_date_and_its
     done = run(tmp_path, sys.executable, "-m", "release", "9.8.7")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "git push --atomic origin main v9.8.7" in done.stdout
     assert (
         git("log", "--format=%s%d", "-2")
         == "Release 9.8.7 (HEAD -> main, tag: v9.8.7)\nAll (draft)"
     )
     assert git("status", "--porcelain") == ""
     assert '\nversion = "9.8.7"\n' in (tmp_path / "pyproject.toml").read_text()
-    assert '"version": "9.8.7"' in (tmp_path / "openapi.json").read_text()
     changelog = (tmp_path / "CHANGELOG.md").read_text()
     dated = r"^## Unreleased\n\n## 9\.8\.7 - \d{4}-\d\d-\d\d\n\n###"
     assert re.search(dated, changelog, re.MULTILINE)

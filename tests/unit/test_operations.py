@@ -20,7 +20,3 @@ def test_each_folder_with_a_handler_is_an_operation() -> None:
     extra = folders - set(FUNCTIONS)
 
     assert not extra, f"Add a row to functions/operations.py for {extra}."
-
-
-def test_no_two_operations_share_a_route() -> None:
-    assert len({(operation.method, operation.path) for operation in Operation}) == len(Operation)

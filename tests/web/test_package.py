@@ -58,14 +58,6 @@ def run(project: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-def test_the_tarball_is_the_same_to_the_byte_when_it_is_packed_again(
-    tarball: Path, tmp_path: Path
-) -> None:
-    pack_client(tmp_path)
-
-    assert (tmp_path / tarball.name).read_bytes() == tarball.read_bytes()
-
-
 def test_the_package_holds_the_client_alone_and_needs_nothing(project: Path) -> None:
     package = project / "node_modules" / "cognito-password-service"
     manifest = json.loads((package / "package.json").read_text())

@@ -180,3 +180,9 @@ def test_an_unknown_outcome_ends_sessions_only_if_asked_to_and_if_the_account_ha
 
     assert reply.status == 504
     assert (service.cognito.requests[-1].action == "AdminUserGlobalSignOut") == everywhere
+
+
+def test_a_flag_that_is_text_is_refused(invoke: Invoke) -> None:
+    reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": "true"}})
+
+    assert reply.rules == {("#/options/globalSignOut", "type")}

@@ -54,7 +54,7 @@ PERMISSIONS: Final[Mapping[Scope, Mapping[str, str]]] = {
         "xray:GetTraceSummaries": "read the traces",
     },
 }
-"""The end of the sentence "Whoever has this policy can …" for each action that a check needs."""
+"""The end of the sentence "Anyone who has this policy can …" for each action that a check needs."""
 
 
 def policy(target: Target) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def policy(target: Target) -> dict[str, Any]:
 
 def explain(target: Target) -> str:
     """Say in words what the policy allows."""
-    lines = [f"Whoever has this policy can do the following to {target.name}."]
+    lines = [f"Anyone who has this policy can do the following to {target.name}."]
     for scope, resources in _arns(target).items():
         if resources:
             lines.append(f"{scope.value} ({', '.join(resources)}):")

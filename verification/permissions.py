@@ -54,7 +54,7 @@ PERMISSIONS: Final[Mapping[Scope, Mapping[str, str]]] = {
         "xray:GetTraceSummaries": "read the traces",
     },
 }
-"""The end of the sentence "Anyone who has this policy can …" for each action that a check needs."""
+"""The end of the sentence "Anyone who has this policy can …" for each action."""
 
 
 def policy(target: Target) -> dict[str, Any]:

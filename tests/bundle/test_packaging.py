@@ -1,4 +1,4 @@
-"""The bundle holds exactly what is locked, anyone who builds it and when; the wheel needs no more."""
+"""The bundle holds exactly what is locked, whatever builds it; the wheel needs no more."""
 
 import json
 import os

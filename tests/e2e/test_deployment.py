@@ -80,6 +80,7 @@ def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
         "userPoolId": stack.user_pool_id,
         "userPoolClientId": stack.user_pool_client_id,
         "passwords": CHOSEN,
+        "aws:cdk:enable-path-metadata": True,  # as the CDK's command line sets it
     }
     subprocess.run(
         [sys.executable, "-P", ROOT / "examples/embed/app.py"],

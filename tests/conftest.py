@@ -5,8 +5,7 @@ import signal
 
 from tests.support import ROOT
 
-# As in the Makefile: the CDK starts Node through this file, which writes nothing into the home
-# folder, and neither do Chromium and pre-commit.
+# As in the Makefile: neither Node, Chromium nor pre-commit writes into the home folder.
 os.environ.setdefault("JSII_NODE", str(ROOT / "local/jsii-node"))
 os.environ.setdefault("XDG_CACHE_HOME", str(ROOT / ".local/cache"))
 

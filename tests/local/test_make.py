@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from local import install
 from local.install import PARTS
 from local.processes import ROOT
+from tests.local.clone import wait_until
 from tests.support import PATIENCE
 
 STARTED = {
@@ -79,13 +78,6 @@ def make(clone: Path, *arguments: str) -> tuple[int, str, str]:
     with start(clone, *arguments) as process:
         output, errors = process.communicate(timeout=PATIENCE)
     return process.returncode, output.strip(), errors
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("target", ["setup", "run", "invoke", "test", "synth", "deploy"])

@@ -39,6 +39,7 @@ class Field[T]:
         self.label = name.replace("_", " ").capitalize()
         self.group = BODY if self.empty else OPTIONS
         self.pointer = f"{self.group}/{self.name}"
+        owner.fields = {**owner.fields, (self.group, self.name): self}
 
     def __get__(self, request: "Request", owner: type["Request"]) -> T:
         value: T = request.values[self.name]

@@ -132,10 +132,13 @@ CONNECTION: Final = {
 }
 """The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
 
-ADDRESS_REFUSED: Final = Outcome(
-    "SendEmail.BadRequestException", problems.CODE_NOT_DELIVERED, final=True
-)
-"""SES refused what is no address at all."""
+NEIGHBOURS: Final = {
+    # SES refused what is no address at all.
+    "SendEmail.BadRequestException": Outcome(
+        "SendEmail.BadRequestException", problems.CODE_NOT_DELIVERED, final=True
+    )
+}
+"""What other services of AWS can say that a retry cannot change, by action and exception."""
 
 POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
 

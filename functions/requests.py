@@ -72,12 +72,8 @@ class Request:
     """
 
     operation: ClassVar[Operation]
-    fields: ClassVar[Mapping[tuple[str, str], Field[Any]]]
-    """The declared fields by group and name."""
-
-    def __init_subclass__(cls) -> None:
-        declared = [field for field in vars(cls).values() if isinstance(field, Field)]
-        cls.fields = {(field.group, field.name): field for field in declared}
+    fields: ClassVar[Mapping[tuple[str, str], Field[Any]]] = {}
+    """The declared fields by group and name. Each adds itself."""
 
     def __init__(self, body: object) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""

@@ -15,7 +15,7 @@ class Runtime:
     """The settings of a function. Those that it does not read keep their defaults."""
 
     stage: str = ""
-    """A dimension of every metric."""
+    """The name of the deployment, and a dimension of every metric."""
     user_pool_id: str = ""
     user_pool_client_id: str = ""
     allowed_client_ids: tuple[str, ...] = ()

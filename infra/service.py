@@ -97,8 +97,8 @@ class PasswordService(Service):
         user_pool: IUserPool,
         user_pool_client: IUserPoolClient,
         alarm_topic: ITopic | None = None,
-        stage: Literal["dev", "prod"] = "prod",
-        name: str = "",
+        stage: str = "",
+        defaults: Literal["dev", "prod"] = "prod",
         **settings: Unpack[Choices],
     ) -> None:
         """Add the service, or raise a `ValueError` that lists everything that is wrong.
@@ -106,12 +106,12 @@ class PasswordService(Service):
         :param user_pool: The pool whose users it serves, in the region of the stack.
         :param user_pool_client: The service's app client in that pool. It needs a secret.
         :param alarm_topic: A topic that every alarm notifies.
-        :param stage: Whose defaults the settings change.
-        :param name: The `stage` in metrics and logs. By default, it is one that no other
-            construct in the account has.
+        :param stage: The name of this deployment in metrics and logs. By default, it is one that
+            no other construct in the account has.
+        :param defaults: The stage of this repository whose defaults the settings change.
         :param settings: Those of docs/settings.md, as in `mail_from` for `mailFrom`.
         """
-        mistakes, chosen = read_arguments(stage, name, settings)
+        mistakes, chosen = read_arguments(stage, defaults, settings)
         mistakes += _check_pool(Stack.of(scope), user_pool)
         mistakes += _check_client(user_pool_client)
         if mistakes:

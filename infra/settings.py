@@ -230,7 +230,7 @@ def _matches(pattern: str, text: str) -> bool:
     return text.startswith(_DEFERRED) or re.fullmatch(pattern, text) is not None
 
 
-NAME: Final = _text(r"[\w-]{1,64}", "shop-passwords")
+STAGE_NAME: Final = _text(r"[\w-]{1,64}", "shop-passwords")
 _FLAG: Final = Rule("true or false", _read_flag)
 _ATTEMPTS: Final = _number(1, MAX_ATTEMPTS)
 
@@ -318,16 +318,16 @@ def read_context(context: Mapping[str, Any]) -> Deployment:
 
 
 def read_arguments(
-    stage: object, name: str, given: Mapping[str, object]
+    stage: str, defaults: object, given: Mapping[str, object]
 ) -> tuple[list[str], Deployment]:
     """Return everything that is wrong with a construct's arguments, and the settings if nothing is.
 
-    The `name` becomes the stage of metrics and logs.
+    The `defaults` are those of one of our own stages.
     """
-    mistakes, values = _read(stage, ("dev", "prod"), given, _ARGUMENTS)
-    mistakes += _check("name", name, NAME)
+    mistakes, values = _read(defaults, ("dev", "prod"), given, _ARGUMENTS)
+    mistakes += _check("stage", stage, STAGE_NAME)
     # There is one role for access logs in an account.
-    return mistakes, Deployment(**{"cloud_watch_role": False, **values, "stage": name})
+    return mistakes, Deployment(**{"cloud_watch_role": False, **values, "stage": stage})
 
 
 def _read(

@@ -173,7 +173,9 @@ def throttles(target: Target) -> Finding:
     return judge(f"Operations with another throttle: {_list(wrong)}.", good=not wrong)
 
 
-@check(CHECKS, remedy="Ask AWS for a higher quota UserAccountRecovery, or lower CODES_PER_SECOND.")
+@check(
+    CHECKS, remedy="AWS raises this quota for nobody: lower CODES_PER_SECOND in infra/functions.py."
+)
 def cognito_quota(target: Target) -> Finding:
     """The worker leaves half of Cognito's quota to those who confirm and update."""
     pages = target.client("service-quotas").get_paginator("list_service_quotas")
@@ -245,8 +247,8 @@ def alarm_subscription(target: Target) -> Finding:
 
 @check(
     CHECKS,
-    remedy="Read the section of each alarm in docs/operations.md. A stage without alarms needs"
-    " observability.",
+    remedy="Follow the section of each alarm that rings: docs/operations.md#alarms. If there are no"
+    " alarms, somebody deleted them: deploy the stage again.",
     local=NO_ALARMS,
 )
 def alarms(target: Target) -> Finding:

@@ -44,7 +44,7 @@ def uniform_resets(target: Target) -> Finding:
     return judge(f"{known} and {unknown}.", good=same and guest.reset)
 
 
-@check(CHECKS, remedy="Look at the query `worker`, and at DeliveryFailures in docs/operations.md.")
+@check(CHECKS, remedy="Look at the query `worker`, and read docs/operations.md#deliveryfailures.")
 def code_arrives(target: Target) -> Finding:
     """The code of a reset is mailed."""
     if not target.mailbox:

@@ -14,13 +14,26 @@ export function findLanguage() {
 
 /** Change the language, and the words of every element that has `data-text`. */
 export async function speak(language) {
-  catalogue = await (await fetch(`/languages/${language}.json`)).json();
+  catalogue = complete(await load(language), await load('en'));
   document.documentElement.lang = language;
   document.title = say('title');
   element('language').value = language;
   for (const one of document.querySelectorAll('[data-text]')) {
     one.textContent = say(one.dataset.text);
   }
+}
+
+async function load(language) {
+  return (await fetch(`/languages/${language}.json`)).json();
+}
+
+/** Return the texts of a language, in English where it has none. */
+function complete(texts, english) {
+  const entries = Object.entries(english).map(([name, text]) => [
+    name,
+    typeof text === 'string' ? (texts[name] ?? text) : complete(texts[name] ?? {}, text),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Return words of the page with the values in place of the braces. */

@@ -30,11 +30,10 @@ def _read_failure(error: Exception, action: str, parameters: Mapping[str, Any]) 
     if service != "cognito-idp":
         # No caller of these sees more than that a part of the service failed.
         cause = f"{action}.{clients.name(error)}"
-        if cause == outcomes.ADDRESS_REFUSED.cause:
-            return outcomes.ADDRESS_REFUSED.failure(action=action)
         mails = service == "sesv2"
         problem = problems.CODE_NOT_DELIVERED if mails else problems.SERVICE_UNAVAILABLE
-        return Outcome(cause, problem).failure(action=action)
+        outcome = outcomes.NEIGHBOURS.get(cause) or Outcome(cause, problem)
+        return outcome.failure(action=action)
     if isinstance(error, ClientError):
         outcome = _read_cognito(error, signed_in="AccessToken" in parameters)
     else:

@@ -13,7 +13,7 @@ from functions.settings import Runtime
 from functions.work.scope import Scope
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
-"""Each has a file in `languages/`, with the same texts."""
+"""Each has a file in `languages/`."""
 _DEFAULT: Final = "en"
 
 
@@ -80,11 +80,12 @@ def _language(locale: str) -> str:
 
 @cache
 def read_texts(language: str) -> dict[str, Any]:
-    """Return the texts of a language by name."""
+    """Return the texts of a language by name, in English where it has none."""
     from pathlib import Path  # noqa: PLC0415 - most processes send no mail
 
-    file = Path(__file__).parent / "languages" / f"{language}.json"
-    texts: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    folder = Path(__file__).parent / "languages"
+    read = [json.loads((folder / f"{one}.json").read_text("utf-8")) for one in (_DEFAULT, language)]
+    texts: dict[str, Any] = read[0] | read[1]
     return texts
 
 

@@ -24,7 +24,11 @@ from verification import doctor, runner, story
 from verification.runner import Outcome
 from verification.stages import describe
 
-CHOSEN = {"breach_endpoint": "", "firewall": "off", "stage": "dev"}  # which leaves nothing behind
+CHOSEN = {
+    "breach_endpoint": "",
+    "firewall": "off",
+    "defaults": "dev",
+}  # which leaves nothing behind
 UNEMULATED = (
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",

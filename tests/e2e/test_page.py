@@ -305,7 +305,7 @@ def test_a_limit_counts_down_and_keeps_only_this_user_waiting(page: Page, stack:
     assert len(sent) == 2
 
 
-def test_the_page_speaks_the_language_of_the_browser_or_says_that_it_needs_scripts(
+def test_the_page_speaks_the_language_of_the_browser_and_english_where_that_has_no_words(
     browser: Browser,
 ) -> None:
     for locale, language in (("pt-BR", "pt"), ("is", "en")):
@@ -313,6 +313,12 @@ def test_the_page_speaks_the_language_of_the_browser_or_says_that_it_needs_scrip
             page.goto(ORIGIN)
             expect(page).to_have_title(CATALOGUES[language]["page"]["title"])
             expect(page.locator("html")).to_have_attribute("lang", language)
+    with tab(browser, locale="de") as page:
+        german = {"page": {"title": "Ein Titel ohne weitere Wörter"}}
+        page.route("**/languages/de.json", lambda route: route.fulfill(json=german))
+        page.goto(ORIGIN)
+        expect(page).to_have_title(german["page"]["title"])
+        expect(page.locator("#request-title")).to_have_text(ENGLISH["page"]["resetPassword"])
     with tab(browser, java_script_enabled=False) as page:
         page.goto(ORIGIN)
         # A text that only `inner_text` includes.

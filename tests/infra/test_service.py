@@ -119,7 +119,7 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
 
     add_service(
         stack,
-        name="shop",
+        stage="shop",
         mail_from=sender,
         allowed_origins=[origin, "https://shop.example"],
         response_interval=0.5,
@@ -186,11 +186,11 @@ def test_a_service_shows_what_others_build_upon_and_tells_a_topic_every_alarm() 
             ],
         ),
         (
-            {"name": "my shop", "stage": "local", "mail_reply_to": "help@example.com"},
+            {"stage": "my shop", "defaults": "local", "mail_reply_to": "help@example.com"},
             [
                 "There is no stage 'local': choose one of dev, prod.",
                 "mail_reply_to is set, so set mail_from as well.",
-                "name must be like shop-passwords, not 'my shop'.",
+                "stage must be like shop-passwords, not 'my shop'.",
             ],
         ),
         # No argument turns a protection off for the sake of an emulator.

@@ -120,7 +120,7 @@ def test_a_construct_has_the_defaults_of_its_stage_but_for_the_role_of_the_accou
     given = {name: getattr(Deployment.of_stage(stage), name) for name in Choices.__annotations__}
 
     for arguments in ({}, given | {"cloud_watch_role": False}):
-        mistakes, chosen = read_arguments(stage, "shop", arguments)
+        mistakes, chosen = read_arguments("shop", stage, arguments)
 
         assert mistakes == []
         assert chosen == Deployment.of_stage(stage).replace(stage="shop", cloud_watch_role=False)

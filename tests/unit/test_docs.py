@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from functions.operations import Operation
+from infra.queries import QUERIES
+from infra.settings import StageChoices, camel_case
 from tests.support import ROOT
 from tests.support.invocation import REQUEST_ID, SETTINGS
 from tests.unit.conftest import Invoke
+from verification.commands import CHECKS
 
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
 
@@ -33,6 +36,20 @@ def test_a_document_names_only_files_targets_and_tests_that_exist(document: Path
     assert [t for t in map("".join, targets) if f"\n{t}:" not in makefile] == []
     assert [(file, test) for file, test in cited if test not in defined_in(file)] == []
     assert text.count(".py::") == len(cited)
+
+
+def test_a_remedy_of_make_verify_names_only_settings_queries_and_sections_that_exist() -> None:
+    remedies = "\n".join(check.remedy for check in CHECKS)
+    settings = {camel_case(name) for name in StageChoices.__annotations__}
+    sections = {
+        f"{file.relative_to(ROOT)}#{re.sub(r'[^\w -]', '', title).lower().replace(' ', '-')}"
+        for file in DOCUMENTS
+        for title in re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    }
+
+    assert set(re.findall(r"\b[a-z]+[A-Z]\w+", remedies)) - settings == {"requestId"}
+    assert set(re.findall(r"docs/\S+#[\w-]+", remedies)) - sections == set()
+    assert set(re.findall(r"query `(\w+)`", remedies)) - QUERIES.keys() == set()
 
 
 def test_the_user_reference_is_computed_as_the_document_says(invoke: Invoke) -> None:

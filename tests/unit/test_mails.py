@@ -193,24 +193,35 @@ def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Se
     assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
 
 
-PAGES = {file.stem: json.loads(file.read_text()) for file in (ROOT / "web/languages").iterdir()}
+def read_languages(folder: str) -> dict[str, Any]:
+    return {file.stem: json.loads(file.read_text()) for file in (ROOT / folder).iterdir()}
 
 
-@pytest.mark.parametrize("catalogues", [TEXTS, PAGES], ids=["mails", "page"])
-def test_every_language_has_the_same_texts_with_the_same_placeholders(
-    catalogues: dict[str, Any],
-) -> None:
-    def shape(value: object) -> object:
-        if isinstance(value, str):
-            return sorted(name for _, name, _, _ in string.Formatter().parse(value) if name)
-        if isinstance(value, list):
-            return [shape(one) for one in value]
-        assert isinstance(value, dict)
-        return {key: shape(one) for key, one in value.items()}
+def placeholders(texts: Any, path: str = "") -> dict[str, set[str | None]]:
+    """What each text leaves open, by the text's path."""
+    if isinstance(texts, str):
+        return {path: {name for _, name, _, _ in string.Formatter().parse(texts)} - {None}}
+    named = texts.items() if isinstance(texts, dict) else enumerate(texts)
+    found = [placeholders(text, f"{path}.{name}".lstrip(".")) for name, text in named]
+    return {path: names for one in found for path, names in one.items()}
 
-    assert set(catalogues) == {"en", "de", "fr", "es", "pt", "ja"}
-    english = shape(catalogues["en"])
-    assert [language for language, one in catalogues.items() if shape(one) != english] == []
+
+@pytest.mark.parametrize("folder", ["functions/worker/languages", "web/languages"])
+def test_every_language_has_the_same_texts_with_the_same_placeholders(folder: str) -> None:
+    languages = {name: placeholders(texts) for name, texts in read_languages(folder).items()}
+    english = languages["en"]
+    missing = [
+        f"{name}: {path}" for name, own in languages.items() for path in english.keys() - own
+    ]
+    wrong = [
+        f"{name}: {path}"
+        for name, own in languages.items()
+        for path in own
+        if own[path] != english.get(path)
+    ]
+
+    assert set(languages) == set(LANGUAGES)
+    assert (missing, wrong) == ([], [])
 
 
 def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import botocore.session
 from botocore.model import ServiceModel
 
+from functions.aws.actions import ACTIONS
 from functions.operations import Operation
 from functions.outcomes import COGNITO
 
@@ -21,6 +22,7 @@ def find_missing(operation: Operation, root: Path) -> Iterator[str]:
     needed = {
         f"functions/{name}/__init__.py": "make the folder a package",
         f"functions/{name}/handler.py": f"write what {name} does",
+        f"functions/{name}/lambda_function.py": "write the lines that Lambda loads",
         f"events/{name}.json": "add an event that succeeds",
         f"tests/unit/test_{name}.py": f"test what {name} does",
     }
@@ -29,15 +31,22 @@ def find_missing(operation: Operation, root: Path) -> Iterator[str]:
     for file, advice in needed.items():
         if not list(root.glob(file)):
             yield f"{file} is missing: {advice}."
-    for error in declared_errors(operation):
-        if error not in {one.cause for one in COGNITO}:
-            yield f"{action} can fail with {error}: add a row to functions/outcomes.py."
+    yield from _find_missing_rows(operation)
     for path in root.glob(f"events/{name}.*json"):
         event = json.loads(path.read_text())
         if (event["httpMethod"], event["path"]) != (operation.method, operation.path):
             yield f"events/{path.name} must be for {operation.method} {operation.path}."
     if f"`{operation.method} {operation.path}`" not in (root / "README.md").read_text():
         yield f"README.md must have a section about `{operation.method} {operation.path}`."
+
+
+def _find_missing_rows(operation: Operation) -> Iterator[str]:
+    for action in (operation.action, *operation.other_actions):
+        if action not in ACTIONS:
+            yield f"functions/aws/actions.py has no row for {action}: add one."
+    for error in declared_errors(operation):
+        if error not in {one.cause for one in COGNITO}:
+            yield f"{operation.action} can fail with {error}: add a row to functions/outcomes.py."
 
 
 def declared_errors(operation: Operation) -> list[str]:

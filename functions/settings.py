@@ -68,8 +68,8 @@ class Runtime:
         return replace(self, **changes)
 
     def attempts_per_hour(self, operation: Operation) -> int:
-        """Return the limit of an operation for one user."""
-        limit: int = getattr(self, f"{operation.id}_attempts")
+        """Return the limit of an operation for one user: a setting, if there is one for it."""
+        limit: int = getattr(self, _limit_of(operation), operation.attempts_per_hour)
         return limit
 
 
@@ -88,8 +88,9 @@ def names_read_by(function: str) -> list[str]:
         names += hashes
     if operation.uses_client_secret:
         names += [*signs_as_client, "reveal_user_existence"]
+        names += [] if operation.queued else ["response_interval"]
     if operation.attempts_per_hour:
-        names += ["limits", f"{operation.id}_attempts"]
+        names += ["limits", *({_limit_of(operation)} & _NAMES)]
     if operation.signed_in:
         names += ["allowed_client_ids", "force_global_sign_out"]
     elif operation.attempts_per_hour:
@@ -98,10 +99,17 @@ def names_read_by(function: str) -> list[str]:
     if operation.changes_password or operation.action == "DescribeUserPool":
         names += ["breach_endpoint", "forbidden_words"]
     if operation.changes_password:
-        names += ["mail_from", *([] if operation.signed_in else ["response_interval"])]
+        names += ["mail_from"]
     if operation.uses_queue:
         names += ["queue_url", "event_bus_name"]
     return names
+
+
+_NAMES: Final = {one.name for one in fields(Runtime)}
+
+
+def _limit_of(operation: Operation) -> str:
+    return f"{operation.id}_attempts"
 
 
 def _parse_flag(text: str) -> bool:

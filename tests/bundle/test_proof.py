@@ -112,7 +112,7 @@ _QUEUE: Final = {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a
 _USER: Final = _POOL | {"Username": "demo@example.com"}
 _WHO: Final = {"ClientId": "a-client", "Username": "Ädä+tag@example.com", "SecretHash": "aGFzaA=="}
 
-CALLS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "cognito-idp": {
         "AdminCreateUser": _USER | {"MessageAction": "RESEND", "DesiredDeliveryMediums": ["EMAIL"]},
         "AdminGetUser": _USER,
@@ -168,6 +168,21 @@ CALLS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
 }
 
+
+def example(service: str, action: str) -> dict[str, Any]:
+    """The parameters of an action: ours, or text for each one that it demands."""
+    if action in EXAMPLES[service]:
+        return EXAMPLES[service][action]
+    model = botocore.session.get_session().get_service_model(service)
+    shape = model.operation_model(action).input_shape
+    return dict.fromkeys(shape.required_members if shape else (), "ä")
+
+
+CALLS: Final = {
+    service: {action: example(service, action) for action in sorted(actions)}
+    for service, actions in ACTIONS.items()
+}
+
 _SEND: Final = """
 from botocore import xform_name
 from botocore.exceptions import ClientError
@@ -202,7 +217,6 @@ def sent(front: Recorder, bundle: Path | None) -> list[tuple[str, str, dict[str,
 
 
 def test_the_requests_are_those_of_stock_boto3(bundle: Path, front: Recorder) -> None:
-    assert {service: set(actions) for service, actions in CALLS.items()} == ACTIONS
     stock = sent(front, None)
 
     assert sent(front, bundle) == stock

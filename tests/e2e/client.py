@@ -18,11 +18,12 @@ from functions.records import RETRIED
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, WORKERS, Api, Reply, new_user, wait_until
 from tests.e2e.test_story import confirm
-from tests.support.contract import WITH_BODY
 from tests.support.front import Front
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
+OPERATIONS = (RESET, CONFIRM, UPDATE)
+"""Those for which a client has a request."""
 
 
 class Seen(NamedTuple):
@@ -184,7 +185,7 @@ def nudge(stack: Stack) -> None:
 
 def make_clients(api: Api, stack: Stack) -> list[Client]:
     """One for each operation, each with a user of its own."""
-    made = [(api, stack, new_user(stack), operation, True) for operation in WITH_BODY]
+    made = [(api, stack, new_user(stack), operation, True) for operation in OPERATIONS]
     with ThreadPoolExecutor(len(made)) as threads:
         return list(threads.map(Client, *zip(*made, strict=True)))
 

@@ -7,9 +7,8 @@ import pytest
 from functions.records import SUCCESS, Degradation
 from functions.times import Times
 from local.stack import Stack
-from tests.e2e.client import make_clients, send_at_once
+from tests.e2e.client import OPERATIONS, make_clients, send_at_once
 from tests.e2e.conftest import NEW, Api, Fronts, acted
-from tests.support.contract import WITH_BODY
 
 
 @pytest.mark.parametrize("swallow", [False, True], ids=["reset", "swallowed"])
@@ -29,7 +28,7 @@ def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
     replies = send_at_once(clients)
 
     assert stack.settle()
-    assert [reply.status for reply in replies] == [one.success.status for one in WITH_BODY]
+    assert [reply.status for reply in replies] == [one.success.status for one in OPERATIONS]
     for client in clients:
         # The list of breached passwords has a second.
         assert {SUCCESS} == client.seen(1).metrics - {Degradation.BREACH_CHECK_FAILED}

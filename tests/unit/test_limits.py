@@ -177,7 +177,7 @@ def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
 def test_an_account_that_is_refused_again_and_again_is_told_about_once(
     operation: Operation, service: Service
 ) -> None:
-    service.configure(limits=True, event_bus_name="the-bus", **{f"{operation.id}_attempts": 1})
+    service.configure(limits=True, event_bus_name="the-bus")
     addresses = cycle([from_address("192.0.2.1"), from_address("192.0.2.2")])
 
     def be_refused(times: int) -> None:

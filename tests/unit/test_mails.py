@@ -221,7 +221,8 @@ def test_every_language_has_the_same_texts_with_the_same_placeholders(folder: st
     ]
 
     assert set(languages) == set(LANGUAGES)
-    assert (missing, wrong) == ([], [])
+    assert not missing, f"users read these in English: {', '.join(missing)}"
+    assert not wrong, f"these have other placeholders than in English: {', '.join(wrong)}"
 
 
 def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) -> None:

@@ -49,9 +49,11 @@ def test_a_function_reads_what_its_environment_has_and_nothing_else(
     service.configure(**EVERYTHING | {"limits": False})
     service.invoke(Operation.RESET_PASSWORD)
     service.work()
-    service.configure(**EVERYTHING, reset_password_attempts=1)
-    for _ in range(REFUSALS_BEFORE_EVENT + 1):
-        service.invoke(Operation.RESET_PASSWORD)
+    limited = [one for one in Operation if one.attempts_per_hour]
+    service.configure(**EVERYTHING, update_password_attempts=1)
+    for operation in limited:
+        for _ in range(operation.attempts_per_hour + REFUSALS_BEFORE_EVENT + 1):
+            service.invoke(operation)
     service.deployment.worker.start()
 
     for function in FUNCTIONS:

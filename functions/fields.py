@@ -4,7 +4,10 @@ A declaration checks a value and provides the JSON Schema (2020-12) of valid one
 """
 
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from functions.problems import REQUEST_RULES, FieldError, Problem
@@ -43,6 +46,10 @@ class Field[T]:
 
     def __get__(self, request: "Request", owner: type["Request"]) -> T:
         value: T = request.values[self.name]
+        return value
+
+    def fold(self, value: object) -> object:
+        """Return the value as the operation gets it."""
         return value
 
     def check(self, value: object) -> Iterator[FieldError]:
@@ -86,18 +93,58 @@ class Text(Field[str]):
         }
 
 
+INVISIBLE: Final = ("Cf", "Zs", "Zl", "Zp", "Cc")
+"""The general categories of Unicode that a username and a code lose: they come with a paste.
+
+Cognito's own pattern for usernames allows none of them, so no two accounts become one.
+"""
+DASH: Final = "Pd"
+"""The category of hyphens and dashes, which a code of digits loses."""
+
+
 class Username(Text):
-    """Cognito's `Username`: a username, or an alias such as an email address."""
+    """Cognito's `Username`, as people paste it: a username, or an alias such as an email address.
+
+    Nothing is normalized: two names that look alike may belong to two users.
+    """
 
     max_length = 128
-    refused = rf"\s{Text.refused}"
-    refused_are = f"spaces or {Text.refused_are}"
+    refused = ""
+
+    def fold(self, value: object) -> object:
+        """Remove the characters that nobody sees."""
+        return _remove(value, INVISIBLE) if isinstance(value, str) else value
+
+    def schema(self) -> Schema:
+        """Return the schema of a text with a character that remains."""
+        return super().schema() | {"pattern": f"[^{_characters(INVISIBLE)}]"}
 
 
 class ConfirmationCode(Username):
     """Cognito's `ConfirmationCode`: six digits, unless a trigger of the pool makes its own."""
 
     max_length = 2048
+
+    def fold(self, value: object) -> object:
+        """Remove dashes, too, and write digits in ASCII, if nothing but digits is left."""
+        folded = super().fold(value)
+        digits = _remove(folded, (DASH,)) if isinstance(folded, str) else ""
+        if not digits.isdecimal():
+            return folded
+        return "".join(str(unicodedata.decimal(one)) for one in digits)
+
+
+def _remove(text: str, categories: tuple[str, ...]) -> str:
+    return "".join(one for one in text if unicodedata.category(one) not in categories)
+
+
+@cache
+def _characters(categories: tuple[str, ...]) -> str:
+    """Return the characters of the categories as ranges of a regular expression."""
+    found = [n for n in range(sys.maxunicode) if unicodedata.category(chr(n)) in categories]
+    first = [n for n in found if n - 1 not in found]
+    last = [n for n in found if n + 1 not in found]
+    return "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(first, last, strict=True))
 
 
 class Password(Text):

@@ -83,13 +83,14 @@ class Request:
         self.values: dict[str, Any] = {}
         for member, field in self.fields.items():
             value = members.get(member)
-            if field.empty and value in (None, ""):
+            folded = field.fold(value)
+            if field.empty and folded in (None, ""):
                 empty = empty or field.empty
                 errors.append(field.error("required"))
             elif value is None:
                 self.values[field.name] = field.default
             else:
-                self.values[field.name] = value
+                self.values[field.name] = folded
                 errors += field.check(value)
         # Last, so that a long list is cut after the errors of the fields.
         errors += [_unknown(*member) for member in members if member not in self.fields]

@@ -55,7 +55,7 @@ def test_lists_everything_that_is_wrong_at_once(cognito: CognitoFront, invoke: I
     reply = invoke(
         CONFIRM,
         {
-            "username": "two words",
+            "username": "half a pair \ud83d",
             "newPassword": "x" * 257 + "\0",
             "confirmationCode": 482916,
             "user/name~": "Ada",
@@ -95,7 +95,7 @@ def test_a_long_list_of_errors_is_cut(group: str, names: list[str], invoke: Invo
 
 
 def test_the_first_empty_field_names_a_failure_with_several(invoke: Invoke) -> None:
-    reply = invoke(CONFIRM, {"username": "two words", "confirmationCode": ""})
+    reply = invoke(CONFIRM, {"username": "half a pair \ud83d", "confirmationCode": ""})
 
     assert_is_problem(reply, 400, "EmptyConfirmResetPasswordNewPassword")
     assert reply.rules == {
@@ -136,10 +136,8 @@ BAD_VALUES = [
     (RESET, "username", 7, "type"),
     (RESET, "username", ["ada"], "type"),
     (RESET, "username", "a" * 129, "maxLength"),
-    (RESET, "username", "ada lovelace", "pattern"),
-    (RESET, "username", "ada\u2003lovelace", "pattern"),
-    (RESET, "username", "ada\x00", "pattern"),
-    (CONFIRM, "confirmationCode", "48 2916", "pattern"),
+    (RESET, "username", "half a pair \ud83d", "pattern"),
+    (CONFIRM, "confirmationCode", "482916\udc00", "pattern"),
     (CONFIRM, "confirmationCode", "4" * 2049, "maxLength"),
     (CONFIRM, "newPassword", {"value": "x"}, "type"),
     (CONFIRM, "newPassword", "half a pair \ud83d", "pattern"),

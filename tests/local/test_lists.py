@@ -1,4 +1,4 @@
-"""Whoever follows the lists of CONTRIBUTING is done, because what would fail passes."""
+"""Anyone who follows the lists of CONTRIBUTING is done, because what would fail passes."""
 
 import json
 import re
@@ -177,7 +177,7 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
-def test_whoever_follows_the_lists_is_done_and_what_is_left_out_is_named(grown: Path) -> None:
+def test_who_follows_the_lists_is_done_and_what_is_left_out_is_named(grown: Path) -> None:
     """The translations and the logical ids are left out."""
     written = run(grown, "apidocs")
     tested = run(

@@ -314,7 +314,7 @@ def test_the_page_speaks_the_language_of_the_browser_and_english_where_that_has_
             expect(page).to_have_title(CATALOGUES[language]["page"]["title"])
             expect(page.locator("html")).to_have_attribute("lang", language)
     with tab(browser, locale="de") as page:
-        german = {"page": {"title": "Nur diese Worte"}}
+        german = {"page": {"title": "Nur ein Satz"}}
         page.route("**/languages/de.json", lambda route: route.fulfill(json=german))
         page.goto(ORIGIN)
         expect(page).to_have_title(german["page"]["title"])

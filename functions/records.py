@@ -117,7 +117,7 @@ class Record:
         "True if the response was stored by an earlier request with the same key."
     )
     failed_repeatedly: bool | None = _logged(
-        "True for the 30th failed attempt of a user within an hour, from all addresses together."
+        "True if a user has now failed so often in an hour that an event reports it."
     )
     degradations: list[str] | None = _logged("The side effects that failed.")
     stack: list[str] | None = _logged("The stack of a crash, without values.")

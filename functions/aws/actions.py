@@ -98,19 +98,16 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
 
 def of_worker(settings: "Runtime") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
+    mails = settings.mail_from or settings.resend_invitations
     needed = (
         (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),
         (True, ("AdminUserGlobalSignOut", "ChangeMessageVisibility")),
         (settings.mail_from or settings.event_bus_name, ("ListUsers",)),
         (settings.resend_invitations, ("AdminCreateUser",)),
-        (settings.code_pause, ("PutItem", "UpdateItem")),
-        (
-            settings.mail_from or settings.resend_invitations,
-            ("PutItem", "UpdateItem", "DeleteItem"),
-        ),
+        (mails or settings.code_pause, ("PutItem", "UpdateItem")),
+        (mails, ("DeleteItem",)),
         (settings.mail_from, ("SendEmail",)),
         (settings.event_bus_name, ("PutEvents",)),
     )
-    names = {name: None for is_needed, names in needed if is_needed for name in names}
-    yield from (ACTIONS[name] for name in names)
+    yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
     yield _POOL_OF_A_SUB

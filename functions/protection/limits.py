@@ -27,8 +27,8 @@ WINDOW: Final = 3600
 REFUSALS_BEFORE_EVENT: Final = 10
 """Refused attempts of one user in a window that cause an event."""
 FAILURES_BEFORE_EVENT: Final = 30
-"""Failed attempts of one user in a window, from all addresses together, that cause an event. One
-address may fail ten times."""
+"""Failed attempts of one user in a window, from all addresses together, that cause an event. By
+default, one address may fail ten times."""
 
 
 class _Limit(NamedTuple):

@@ -1,4 +1,4 @@
-"""One reset of a name at a time, with a pause after it.
+"""One reset of a name within a pause.
 
 Without it, resets of an account that is slow to reset would hold every worker, and the delay of
 everybody's codes would tell that the account exists.
@@ -19,8 +19,9 @@ from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Runtime
 
-_FREE: Final = "attribute_not_exists(id) OR expiration <= :now OR message_id = :message_id"
-"""The condition of a reset: no other message has taken the name, or its pause is over."""
+_MINE: Final = "message_id = :message_id"
+_FREE: Final = f"attribute_not_exists(id) OR expiration <= :now OR {_MINE}"
+"""The condition of a reset: no other message has the name, or its pause is over."""
 
 
 class Pauses:
@@ -29,45 +30,50 @@ class Pauses:
     def __init__(self, settings: Runtime, record: Record, caller: Caller, table: Table) -> None:
         self._settings = settings
         self._record = record
-        self._caller = caller
         self._table = table
+        self._message = {"S": caller.message_id}
+        self._taken = ""
 
-    @contextmanager
-    def take(self, name: str) -> Iterator[None]:
+    def take(self, name: str) -> None:
         """Take a name for `code_pause` seconds, or raise a `Failure` if another message has it.
 
-        A retry has the same message ID, which SQS chooses and no caller. The name is freed early
-        only by failures that no account can cause: freeing it after the others would let a slow
-        account hold a second worker. If the table fails, the name counts as free.
+        A retry has the same message ID, which SQS chooses and no caller. If the table fails, the
+        name counts as free.
         """
         pause = self._settings.code_pause
         if not pause:
-            yield
             return
         hashed = keyed_hash(self._settings.pseudonym_key, "pause", name.casefold())
         id_, now = f"pause#{hashed}", times.now()
-        message = {"S": self._caller.message_id}
-        item = {"expiration": {"N": f"{math.ceil(now + pause)}"}, "message_id": message}
+        item = {"expiration": {"N": f"{math.ceil(now + pause)}"}, "message_id": self._message}
         try:
-            self._table.put(id_, item, _FREE, now={"N": f"{now:.3f}"}, message_id=message)
+            self._table.put(id_, item, _FREE, now={"N": f"{now:.3f}"}, message_id=self._message)
         except ConditionFailedError:
             raise RESET_REPEATED.failure() from None
         except clients.ERRORS:
             self._record.degrade(Degradation.LIMITS_FAILED)
+        self._taken = id_
+
+    @contextmanager
+    def free_on_failure(self) -> Iterator[None]:
+        """Free the name if the block fails for a reason that no account can cause.
+
+        The block must do the same for every account. Otherwise one kind of account would be freed,
+        would be reset again, and would hold more workers than another kind.
+        """
         try:
             yield
         except Failure as failure:
-            if failure.outcome.frees_name:
-                self._free(id_, message)
+            if self._taken and failure.outcome.frees_name:
+                self._free()
             raise
 
-    def _free(self, id_: str, message: dict[str, str]) -> None:
-        """End the pause of this message, if it still has the name."""
-        mine, over = "message_id = :message_id", {"N": f"{math.floor(times.now())}"}
+    def _free(self) -> None:
+        """End the pause, unless another message has the name by now."""
+        over = {"N": f"{math.floor(times.now())}"}
+        values = {"over": over, "message_id": self._message}
         try:
             with suppress(ConditionFailedError):
-                self._table.update(
-                    id_, "SET expiration = :over", mine, over=over, message_id=message
-                )
+                self._table.update(self._taken, "SET expiration = :over", _MINE, **values)
         except clients.ERRORS:
             self._record.degrade(Degradation.LIMITS_FAILED)

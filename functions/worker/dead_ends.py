@@ -33,9 +33,11 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
     settings = scope.settings
     send = partial(_send, scope, username, client_metadata)
     if not (settings.event_bus_name or settings.mail_from or settings.resend_invitations):
-        send()
+        with scope.pauses.free_on_failure():
+            send()
         return
-    user = scope.cognito.find_user(username)
+    with scope.pauses.free_on_failure():
+        user = scope.cognito.find_user(username)
     if user and (reason := _classify(user)):
         _help(scope, username, user, reason)
     try:

@@ -32,8 +32,8 @@ def send_once(
 
     Raise a `Failure` if SES does not take it.
     """
-    send_ = partial(send, scope.settings, mail, to, locale, account=to, **values)
-    scope.idempotency.run_once(send_, "mail", *parts, lifetime=lifetime)
+    act = partial(send, scope.settings, mail, to, locale, account=to, **values)
+    scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
 
 
 def send(settings: Runtime, mail: Mail, to: str, locale: str = "", **values: str) -> None:

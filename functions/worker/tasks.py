@@ -21,10 +21,11 @@ from functions.worker.mails import Mail
 CODE_LIFETIME: Final = 600
 """Seconds after a request during which its code is still useful."""
 SLOW: Final = 5
-"""Seconds after which a trigger has failed once. Cognito calls it up to three times."""
+"""Seconds. An attempt at a code that takes longer has probably waited for a trigger that hangs:
+Cognito calls it up to three times, for 5 s each."""
 SLOW_ATTEMPTS: Final = 2
-"""Attempts at a code that fail as slowly. More would let a few users who cause them fill the
-workers for minutes."""
+"""Attempts after which a code that fails so slowly is given up, so that a few names cannot keep
+every worker busy for minutes."""
 CHANGE_LIFETIME: Final = 60
 """Seconds to wait for a change that Cognito did not confirm."""
 MAIL_MEMORY: Final = 24 * 3600
@@ -56,19 +57,19 @@ def send_code(scope: Scope, message: Message) -> None:
         raise MESSAGE_EXPIRED.failure()
     if not scope.cognito.is_sign_in_name(scope.subject.username):
         raise NOT_A_SIGN_IN_NAME.failure()
-    with scope.pauses.take(scope.subject.key):
-        started = times.monotonic()
-        try:
-            send_or_help(scope, **message.parameters)
-        except Failure as failure:
-            is_slow = times.monotonic() - started > SLOW
-            attempt = scope.record.attempt or 1
-            if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
-                raise
-            raise CODE_TIMED_OUT.failure(failure.note, failure.action) from None
-        finally:
-            left = scope.settings.code_interval - (times.monotonic() - started)
-            times.current().clock.sleep(max(0.0, left))
+    scope.pauses.take(scope.subject.key)
+    started = times.monotonic()
+    try:
+        send_or_help(scope, **message.parameters)
+    except Failure as failure:
+        is_slow = times.monotonic() - started > SLOW
+        attempt = scope.record.attempt or 1
+        if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
+            raise
+        raise CODE_TIMED_OUT.failure(failure.note, failure.action) from None
+    finally:
+        left = scope.settings.code_interval - (times.monotonic() - started)
+        times.current().clock.sleep(max(0.0, left))
 
 
 def end_sessions(scope: Scope, username: str) -> None:

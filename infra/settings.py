@@ -88,7 +88,7 @@ class Choices(TypedDict, total=False):
     ipv6_network_prefix: int
     """Bits of an IPv6 prefix that counts as one network: what one provider's site gets."""
     events: bool
-    """Send events to a bus: about changed passwords, and users who are refused or fail repeatedly."""
+    """Send events to a bus: about changed passwords, and users who repeatedly fail."""
     breach_endpoint: str
     """The range API that knows breached passwords; empty to check none."""
     forbidden_words: Sequence[str]

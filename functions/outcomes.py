@@ -23,6 +23,7 @@ USER_NOT_FOUND: Final = _account("UserNotFoundException", problems.USER_NOT_FOUN
 WRONG_SECRET_HASH: Final = Outcome(
     "WrongSecretHash",
     problems.INTERNAL_ERROR,
+    frees_name=True,
     exception=_NOT_AUTHORIZED,
     text="secret hash",
     description="Cognito refused the client secret, even after it was read again.",
@@ -103,8 +104,8 @@ COGNITO: Final = (
         )
     ),
     # No account can cause the rest.
-    Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR),
-    Outcome("ThrottlingException", problems.TOO_MANY_REQUESTS),
+    Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR, frees_name=True),
+    Outcome("ThrottlingException", problems.TOO_MANY_REQUESTS, frees_name=True),
     Outcome("TooManyRequestsException", problems.TOO_MANY_REQUESTS),
     *(
         Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
@@ -121,8 +122,8 @@ COGNITO: Final = (
 CONNECTION: Final = {
     # TLS can break after the request was sent.
     "SSLError": Outcome("SSLError", problems.OUTCOME_UNKNOWN, may_have_acted=True),
-    "ConnectionError": Outcome("ConnectionError", problems.SERVICE_UNAVAILABLE),
-    "OutOfTimeError": Outcome("OutOfTimeError", problems.SERVICE_UNAVAILABLE),
+    "ConnectionError": Outcome("ConnectionError", problems.SERVICE_UNAVAILABLE, frees_name=True),
+    "OutOfTimeError": Outcome("OutOfTimeError", problems.SERVICE_UNAVAILABLE, frees_name=True),
     **{
         cause: Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
         for cause in ("HTTPClientError", "ForeignAnswerError", "ResponseParserError")
@@ -203,5 +204,17 @@ MESSAGE_EXPIRED: Final = _ours(
     "MessageExpired",
     problems.CODE_EXPIRED,
     "A code was not sent, because the request had waited too long.",
+    final=True,
+)
+RESET_REPEATED: Final = _ours(
+    "ResetRepeated",
+    problems.ATTEMPTS_EXCEEDED,
+    "A code was not sent, because the same name was reset less than `codePause` seconds ago.",
+    final=True,
+)
+CODE_TIMED_OUT: Final = _ours(
+    "CodeTimedOut",
+    problems.CODE_NOT_DELIVERED,
+    "A code was given up, because Cognito, or a trigger of the pool, took too long twice.",
     final=True,
 )

@@ -110,6 +110,9 @@ class Outcome(NamedTuple):
     """It is about the new password, so it is never hidden (OWASP ASVS 6.3.8)."""
     may_have_acted: bool = False
     """The action may have been carried out, although it failed."""
+    frees_name: bool = False
+    """No account can cause it, and Cognito has not acted, so a reset of the same name need not wait
+    for the end of `code_pause`."""
     text: str = ""
     """The part of Cognito's text that tells this meaning of the exception, in lower case and
     with spaces for underscores."""

@@ -24,6 +24,8 @@ CRASH: Final = "Crash"
 """The metric of an exception that nobody expected."""
 RETRIED: Final = "Retried"
 """The metric of a message whose task failed and is tried again later."""
+REPEATED_FAILURES: Final = "RepeatedFailures"
+"""The metric of a user for whom many attempts failed within an hour, from all addresses."""
 
 
 class Degradation(StrEnum):
@@ -53,7 +55,7 @@ class Degradation(StrEnum):
     )
     LIMITS_FAILED = (
         "LimitsFailed",
-        "An attempt was not counted, or still counts although it succeeded.",
+        "An attempt was not counted or given back, or a name was reset again without a pause.",
     )
     BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
     IDEMPOTENCY_FAILED = (
@@ -114,6 +116,9 @@ class Record:
     repeated: bool | None = _logged(
         "True if the response was stored by an earlier request with the same key."
     )
+    failed_repeatedly: bool | None = _logged(
+        "True if a user has now failed so often in an hour that an event reports it."
+    )
     degradations: list[str] | None = _logged("The side effects that failed.")
     stack: list[str] | None = _logged("The stack of a crash, without values.")
     duration: float = _logged("Seconds of the function's own work, without padding.", default=0.0)
@@ -151,10 +156,11 @@ class Record:
         hidden = [HIDDEN] if self.hidden else []
         crash = [CRASH] if self.stack else []
         retried = [RETRIED] if self.retry_after else []
+        guessed = [REPEATED_FAILURES] if self.failed_repeatedly else []
         causes = [self.outcome, *([self.cause] if self.cause else [])]
         if self.retry_after and (self.attempt or 0) > 1:
             causes = []  # which the first attempt counted
-        return {*causes, *hidden, *crash, *retried, *(self.degradations or ())}
+        return {*causes, *hidden, *crash, *retried, *guessed, *(self.degradations or ())}
 
     @property
     def level(self) -> int:

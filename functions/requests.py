@@ -34,6 +34,8 @@ class Caller(NamedTuple):
     access_token: str = ""
     context: "LambdaContext | None" = None
     """Lambda's own."""
+    message_id: str = ""
+    """SQS's own ID of the message, if the worker carries out one. No caller can choose it."""
 
     @property
     def seconds_left(self) -> float:

@@ -45,6 +45,8 @@ class Runtime:
     resend_invitations: bool = False
     code_interval: float = 1.0
     """The least number of seconds that the worker takes for a code."""
+    code_pause: int = 60
+    """The seconds within which the worker carries out one reset of a name; 0 for no such limit."""
     queue_url: str = ""
     table_name: str = ""
     event_bus_name: str = ""
@@ -80,7 +82,8 @@ def names_read_by(function: str) -> list[str]:
     signs_as_client = ["threat_protection", "lower_case_usernames"]
     hashes = ["pseudonym_key", "table_name"]
     if function == WORKER:
-        names += [*mails, "mail_unknown_addresses", "resend_invitations", "code_interval"]
+        names += [*mails, "mail_unknown_addresses", "resend_invitations"]
+        names += ["code_interval", "code_pause"]
         return [*names, *signs_as_client, *hashes, "queue_url", "event_bus_name"]
     operation = Operation[function.upper()]
     names += ["allowed_origins"]

@@ -18,7 +18,15 @@ from constructs import Construct
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
 from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED
-from functions.records import CRASH, HIDDEN, NAMESPACE, SERVICE, SUCCESS, Degradation
+from functions.records import (
+    CRASH,
+    HIDDEN,
+    NAMESPACE,
+    REPEATED_FAILURES,
+    SERVICE,
+    SUCCESS,
+    Degradation,
+)
 from infra.api import Api
 from infra.queue import Queue
 from infra.settings import Deployment
@@ -68,10 +76,12 @@ class Observability(Construct):
         # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
         # for a code.
         most = settings.resets_per_minute
+        public = [one.id for one in Operation if one.attempts_per_hour and not one.signed_in]
         abuse = {
             "Resets": Watch(self._count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
             "CodeMismatches": Watch(self._count(problems.CODE_MISMATCH.code), most, 1),
             "LimitsHit": Watch(self._count(ATTEMPTS_LIMIT.cause), most, 1),
+            "RepeatedFailures": Watch(self._count(REPEATED_FAILURES, functions=public), 1),
             "ClientErrors": Watch([api.rest_api.metric_client_error()], most, 1),
             "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }

@@ -11,6 +11,8 @@ from functions.settings import Runtime
 
 MAX_INTERVAL: Final = 5
 """Seconds. The gateway does not wait long, and Lambda bills each of them."""
+MAX_PAUSE: Final = 600
+"""Seconds. Somebody whose first code is lost waits as long for the next one."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
 MAX_NAMES: Final = 1000
@@ -67,6 +69,8 @@ class Choices(TypedDict, total=False):
     """Have Cognito rate each request's risk (Plus plan), and tell it the caller's address."""
     response_interval: float
     """Seconds. When Cognito refuses a confirmation, the response waits for the next multiple."""
+    code_pause: int
+    """Seconds within which the worker carries out one reset of a name; 0 carries out each one."""
     limits: bool
     """Limit the attempts per user and address."""
     reset_password_attempts: int
@@ -84,7 +88,7 @@ class Choices(TypedDict, total=False):
     ipv6_network_prefix: int
     """Bits of an IPv6 prefix that counts as one network: what one provider's site gets."""
     events: bool
-    """Send events to a bus: about changed passwords, and users who are refused repeatedly."""
+    """Send events to a bus: about changed passwords, and users who repeatedly fail."""
     breach_endpoint: str
     """The range API that knows breached passwords; empty to check none."""
     forbidden_words: Sequence[str]
@@ -128,6 +132,7 @@ STAGES: Final[Mapping[str, StageChoices]] = {
         "allowed_origins": ("http://localhost:3000", "http://127.0.0.1:3000"),
         "firewall": "off",  # the emulator cannot associate a web ACL
         "response_interval": 0.05,
+        "code_pause": 3,
         "breach_endpoint": "",
         "forbidden_words": ("Acme",),
     },
@@ -254,6 +259,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "hosted_zone_id": _text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
     "firewall": _choice("off", "count", "block"),
     "response_interval": _number(0, MAX_INTERVAL, float),
+    "code_pause": _number(0, MAX_PAUSE),
     "reset_password_attempts": _ATTEMPTS,
     "confirm_reset_password_attempts": _ATTEMPTS,
     "update_password_attempts": _ATTEMPTS,

@@ -30,12 +30,13 @@ def local_stack(
     functions: Mapping[str, str] = _NOTHING,
     breach_endpoint: str = "",
     origins: Sequence[str] = (),
+    code_pause: int = Deployment.of_stage("local").code_pause,
 ) -> Iterator[Stack]:
     """Deploy the stack to an emulator of its own, and stop and remove both in the end.
 
     `say` gets a line before each slow step, `functions` is added to the environment of the Lambda
-    functions, and `origins` replace those that the stage allows. The list of breached passwords is
-    a small one of its own, or that of the `breach_endpoint`.
+    functions, and `origins` and `code_pause` replace those of the stage. The list of breached
+    passwords is a small one of its own, or that of the `breach_endpoint`.
     """
     with (
         hold(port, "PORT", say) as folder,
@@ -66,6 +67,7 @@ def local_stack(
             "synth",
             *("--quiet", "--no-staging", "--output", assembly),
             *("--context", "stage=local", "--context", f"breachEndpoint={breaches}"),
+            *("--context", f"codePause={code_pause}"),
             *(("--context", f"allowedOrigins={','.join(origins)}") if origins else ()),
             directory=ROOT,
         )

@@ -74,6 +74,9 @@ ACTIONS: Final = {
     )
 }
 
+_POOL_OF_A_SUB: Final = ACTIONS["DescribeUserPool"]._replace(is_prepared=False)
+"""Only a name in the form of a `sub` makes a reset read the pool."""
+
 
 def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action]:
     """Yield every action that an operation's function may call with these settings."""
@@ -88,21 +91,23 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
         (operation.uses_queue, ("SendMessage",)),
         (operation.uses_queue and settings.event_bus_name, ("PutEvents",)),
     )
-    return (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
+    yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
+    if operation.queued and called:
+        yield _POOL_OF_A_SUB
 
 
 def of_worker(settings: "Runtime") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
+    mails = settings.mail_from or settings.resend_invitations
     needed = (
         (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),
         (True, ("AdminUserGlobalSignOut", "ChangeMessageVisibility")),
         (settings.mail_from or settings.event_bus_name, ("ListUsers",)),
         (settings.resend_invitations, ("AdminCreateUser",)),
-        (
-            settings.mail_from or settings.resend_invitations,
-            ("PutItem", "UpdateItem", "DeleteItem"),
-        ),
+        (mails or settings.code_pause, ("PutItem", "UpdateItem")),
+        (mails, ("DeleteItem",)),
         (settings.mail_from, ("SendEmail",)),
         (settings.event_bus_name, ("PutEvents",)),
     )
-    return (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
+    yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
+    yield _POOL_OF_A_SUB

@@ -1,6 +1,7 @@
 """Ask Cognito about users and pools, and have it act for them."""
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
@@ -22,6 +23,8 @@ FEDERATED: Final = "EXTERNAL_PROVIDER"
 """Cognito's statuses of users who have no password of their own."""
 _ALIASES: Final = ("email", "phone_number", "preferred_username")
 """The attributes that users can sign in with, besides the username."""
+_SUB: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""The form of the `sub` that Cognito gives each user."""
 
 
 class Pool(NamedTuple):
@@ -30,6 +33,10 @@ class Pool(NamedTuple):
     policy: dict[str, Any]
     username_attributes: Sequence[str]
     """The attributes that users sign in with, if they have no other username."""
+
+    def is_sign_in_name(self, name: str) -> bool:
+        """Return whether users can sign in by a name like this. A `sub` may be none."""
+        return not (self.username_attributes and re.fullmatch(_SUB, name, re.IGNORECASE))
 
 
 class User(NamedTuple):
@@ -193,6 +200,16 @@ class Cognito:
             self._record.degrade(Degradation.POLICY_UNREADABLE)
             return _pools.last(self._settings)
 
+    def is_sign_in_name(self, name: str) -> bool:
+        """Return whether users can sign in by a name like this. The pool is read if that matters.
+
+        If it cannot be read, Cognito decides.
+        """
+        if not re.fullmatch(_SUB, name, re.IGNORECASE):
+            return True
+        pool = self.describe_pool()
+        return pool is None or pool.is_sign_in_name(name)
+
     def sign_in_names(self) -> list[str]:
         """Return every name that the signed-in caller may sign in by.
 
@@ -255,7 +272,8 @@ def _read_client_secret(settings: Runtime) -> str:
         # Nothing was changed: throttled, unreachable, or a faulty deployment.
         cause, transient = failure.outcome.cause, failure.outcome.is_transient
         problem = problems.SERVICE_UNAVAILABLE if transient else problems.INTERNAL_ERROR
-        raise Outcome(f"{action}.{cause}", problem).failure(failure.note) from None
+        outcome = Outcome(f"{action}.{cause}", problem, frees_name=True)
+        raise outcome.failure(failure.note) from None
     secret: str = response["UserPoolClient"].get("ClientSecret", "")
     return secret
 

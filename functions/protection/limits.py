@@ -26,6 +26,9 @@ WINDOW: Final = 3600
 """Seconds."""
 REFUSALS_BEFORE_EVENT: Final = 10
 """Refused attempts of one user in a window that cause an event."""
+FAILURES_BEFORE_EVENT: Final = 30
+"""Failed attempts of one user in a window, from all addresses together, that cause an event. By
+default, one address may fail ten times."""
 
 
 class _Limit(NamedTuple):
@@ -63,6 +66,8 @@ class Limits:
         except Failure as failure:
             if failure.problem in (problems.SERVICE_UNAVAILABLE, problems.TOO_MANY_REQUESTS):
                 self._give_back(counted)
+            if counted and failure.outcome.of_account and not operation.signed_in:
+                self._count_failure(operation)
             raise
         if operation.changes_password:
             self._give_back(counted[1:])
@@ -122,6 +127,26 @@ class Limits:
         if self._add(item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
             detail = self.events.describe(**self.subject.members)
             self.events.announce("Attempts Exceeded Repeatedly", detail)
+
+    def _count_failure(self, operation: Operation) -> None:
+        """Count a failed attempt of a user at any address, and put one event if there are many.
+
+        That refuses nobody, because it would lock the user out. Only a caller who failed waits for
+        the count, and the response to a failure is padded anyway.
+        """
+        item, _ = self._window("failures", operation.id, self.subject.key)
+        if self._add(item, FAILURES_BEFORE_EVENT) == FAILURES_BEFORE_EVENT:
+            self.record.failed_repeatedly = True
+            detail = self.events.describe(**self.subject.members)
+            self.events.announce("Attempts Failed Repeatedly", detail)
+
+    def spend(self, budget: str, most: int) -> bool:
+        """Count one of `most` in a window, for all users; return False if there is none left.
+
+        Nothing is left either if the table fails.
+        """
+        item, _ = self._window("budget", budget)
+        return bool(self._add(item, most))
 
     def _window(self, *parts: str) -> tuple[str, int]:
         """Return the item of the current window, and the seconds until it ends."""

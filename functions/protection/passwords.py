@@ -188,12 +188,17 @@ class Passwords:
             for rule, params in enforced_rules(pool.policy, self._settings)
             if rule.is_broken and rule.is_broken(new, **params)
         ]
-        if pool.username_attributes and _is_sub(typed_name):
+        if not pool.is_sign_in_name(typed_name):
             # An outcome of its own, because Cognito's error of the same code is hidden.
             errors = [_NOT_A_SIGN_IN_NAME, *errors]
             raise Failure(INVALID_REQUEST, errors, outcome=USERNAME_IS_A_SUB)
         if errors:
             raise Failure(PASSWORD_REFUSED, errors)
+
+    def check_name(self, typed_name: str) -> None:
+        """Raise a `Failure` if users cannot sign in by a name like this."""
+        if not self._cognito.is_sign_in_name(typed_name):
+            raise Failure(INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME], outcome=USERNAME_IS_A_SUB)
 
     def check_breaches(self, password: str) -> None:
         """Raise a `Failure` if the password appeared in a data breach."""
@@ -206,8 +211,3 @@ class Passwords:
 
 
 _NOT_A_SIGN_IN_NAME: Final = FieldError("#/username", SIGN_IN_NAME, REQUEST_RULES[SIGN_IN_NAME])
-
-
-def _is_sub(name: str) -> bool:
-    """Return whether a name has the form of the `sub` that Cognito gives each user."""
-    return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name, re.IGNORECASE))

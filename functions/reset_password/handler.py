@@ -61,6 +61,7 @@ def reset_password(scope: Scope, request: ResetPassword) -> ResetPasswordOutput:
         if not scope.settings.reveal_user_existence:
             scope.queue.send(Task.SEND_CODE, username=username, client_metadata=metadata)
             return answer_quietly(username)
+        scope.passwords.check_name(username)
         response = scope.cognito.call_as_client(
             request.operation.action, username, ClientMetadata=metadata
         )

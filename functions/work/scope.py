@@ -7,6 +7,7 @@ from functions.aws.table import Table
 from functions.protection.idempotency import Idempotency
 from functions.protection.limits import Limits
 from functions.protection.passwords import Passwords
+from functions.protection.pauses import Pauses
 from functions.records import Record
 from functions.requests import Caller, Subject
 from functions.settings import Runtime
@@ -29,4 +30,5 @@ class Scope:
         table = Table(settings)
         self.limits = Limits(settings, record, caller, subject, table, self.events)
         self.idempotency = Idempotency(settings, record, caller, table)
+        self.pauses = Pauses(settings, record, caller, table)
         self.passwords = Passwords(settings, record, self.cognito)

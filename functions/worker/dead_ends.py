@@ -21,6 +21,8 @@ _ADDRESS: Final = r"[\w.!#$%&'*+/^`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)
 """One plain email address: anyone can type a list, or a quote that would end a filter."""
 PAUSE: Final = 600
 """Seconds within which one name gets one mail."""
+MAILS_TO_STRANGERS: Final = 100
+"""Mails an hour to addresses without an account, for all of them together."""
 
 
 def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
@@ -31,9 +33,11 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
     settings = scope.settings
     send = partial(_send, scope, username, client_metadata)
     if not (settings.event_bus_name or settings.mail_from or settings.resend_invitations):
-        send()
+        with scope.pauses.free_on_failure():
+            send()
         return
-    user = scope.cognito.find_user(username)
+    with scope.pauses.free_on_failure():
+        user = scope.cognito.find_user(username)
     if user and (reason := _classify(user)):
         _help(scope, username, user, reason)
     try:
@@ -98,7 +102,23 @@ def _help_by_address(scope: Scope, address: str) -> None:
             # If nothing else keeps a code away, the user signs in with another name.
             _help(scope, address, user, _classify(user) or outcomes.NOT_A_SIGN_IN_NAME)
     if not users and scope.settings.mail_unknown_addresses:
-        _mail(scope, Mail.NO_ACCOUNT, address)
+        scope.idempotency.run_once(
+            partial(_tell_stranger, scope, address),
+            *("mail", Mail.NO_ACCOUNT, scope.settings.user_pool_id, _find_mailbox(address)),
+            lifetime=PAUSE,
+        )
+
+
+def _tell_stranger(scope: Scope, address: str) -> None:
+    """Say that there is no account. The mail holds nothing that its cause typed."""
+    if scope.limits.spend("mails to strangers", MAILS_TO_STRANGERS):
+        mails.send(scope.settings, Mail.NO_ACCOUNT, address)
+
+
+def _find_mailbox(address: str) -> str:
+    """Return what the spellings of one mailbox have in common. To compare by, not to send to."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
 def _mail(scope: Scope, mail: Mail, address: str, locale: str = "") -> None:

@@ -37,7 +37,7 @@ class Worker(LambdaHandler):
         """Carry out one message, and return whether it is done with."""
         with self.record() as record:
             record.attempt = int(delivery["attributes"]["ApproximateReceiveCount"])
-            done = self._carry_out(delivery["body"], context, record)
+            done = self._carry_out(delivery, context, record)
             if not done and record.attempt < WORKER_ATTEMPTS:
                 record.retry_after = 3**record.attempt  # 3, 9, 27, 81 and 243 seconds
         if not done:
@@ -46,14 +46,21 @@ class Worker(LambdaHandler):
             queue.postpone(self.settings.queue_url, delivery["receiptHandle"], seconds)
         return done
 
-    def _carry_out(self, body: str, context: "LambdaContext", record: Record) -> bool:
+    def _carry_out(
+        self, delivery: dict[str, Any], context: "LambdaContext", record: Record
+    ) -> bool:
         """Carry out a task, record its outcome, and return whether a retry would change nothing."""
         try:
-            message = Message.parse(body)
+            message = Message.parse(delivery["body"])
             record.task, record.request_id = message.task, message.request_id
             record.source_ip, record.user = message.source_ip, message.user
             record.pool = self.settings.user_pool_id
-            caller = Caller(message.request_id, message.source_ip, context=context)
+            caller = Caller(
+                message.request_id,
+                message.source_ip,
+                context=context,
+                message_id=delivery["messageId"],
+            )
             subject = Subject(username=message.parameters.get("username", ""))
             carry_out(Scope(self.settings, record, caller, subject), message)
         except Failure as failure:

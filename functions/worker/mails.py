@@ -32,11 +32,12 @@ def send_once(
 
     Raise a `Failure` if SES does not take it.
     """
-    send = partial(_send, scope.settings, mail, to, locale, account=to, **values)
-    scope.idempotency.run_once(send, "mail", *parts, lifetime=lifetime)
+    act = partial(send, scope.settings, mail, to, locale, account=to, **values)
+    scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
 
 
-def _send(settings: Runtime, mail: Mail, to: str, locale: str, **values: str) -> None:
+def send(settings: Runtime, mail: Mail, to: str, locale: str = "", **values: str) -> None:
+    """Send a mail, or raise a `Failure` if SES does not take it."""
     subject, *paragraphs = compose(settings, mail, locale, **values)
     optional: dict[str, Any] = {}
     if settings.mail_reply_to:

@@ -4,7 +4,14 @@ from typing import Any, Final
 
 from functions import times
 from functions.aws.queue import Message, Task
-from functions.outcomes import MESSAGE_EXPIRED, NO_VERIFIED_ADDRESS, NOT_CHANGED_YET, USER_NOT_FOUND
+from functions.outcomes import (
+    CODE_TIMED_OUT,
+    MESSAGE_EXPIRED,
+    NO_VERIFIED_ADDRESS,
+    NOT_A_SIGN_IN_NAME,
+    NOT_CHANGED_YET,
+    USER_NOT_FOUND,
+)
 from functions.problems import Failure
 from functions.work.scope import Scope
 from functions.worker import mails
@@ -13,6 +20,12 @@ from functions.worker.mails import Mail
 
 CODE_LIFETIME: Final = 600
 """Seconds after a request during which its code is still useful."""
+SLOW: Final = 5
+"""Seconds. An attempt at a code that takes longer has probably waited for a trigger that hangs:
+Cognito calls it up to three times, for 5 s each."""
+SLOW_ATTEMPTS: Final = 2
+"""Attempts after which a code that fails so slowly is given up, so that a few names cannot keep
+every worker busy for minutes."""
 CHANGE_LIFETIME: Final = 60
 """Seconds to wait for a change that Cognito did not confirm."""
 MAIL_MEMORY: Final = 24 * 3600
@@ -35,16 +48,25 @@ def carry_out(scope: Scope, message: Message) -> None:
 
 
 def send_code(scope: Scope, message: Message) -> None:
-    """Have Cognito send a code, unless the request is too old.
+    """Have Cognito send a code, unless the request is too old or follows another one too soon.
 
     The call takes its share of a second however quick Cognito is, so that as many workers as the
     queue may have leave the rest of Cognito's quota to the other operations.
     """
     if times.now() - message.requested_at > CODE_LIFETIME:
         raise MESSAGE_EXPIRED.failure()
+    if not scope.cognito.is_sign_in_name(scope.subject.username):
+        raise NOT_A_SIGN_IN_NAME.failure()
+    scope.pauses.take(scope.subject.key)
     started = times.monotonic()
     try:
         send_or_help(scope, **message.parameters)
+    except Failure as failure:
+        is_slow = times.monotonic() - started > SLOW
+        attempt = scope.record.attempt or 1
+        if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
+            raise
+        raise CODE_TIMED_OUT.failure(failure.note, failure.action) from None
     finally:
         left = scope.settings.code_interval - (times.monotonic() - started)
         times.current().clock.sleep(max(0.0, left))

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.operations import Operation
 from functions.problems import JSON, Problem
+from infra.settings import MAX_PAUSE
 from local import emulator
 from local.breaches import breached_passwords
 from local.deployment import local_stack
@@ -155,6 +156,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             say=print,
             functions=reach_fronts,
             breach_endpoint=f"{breach_front.url}/range",
+            code_pause=MAX_PAUSE,
         ) as stack:
             functions = stack.client("lambda")
             (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
@@ -210,6 +212,15 @@ def release(
         return until()
 
     wait_until(happened)
+
+
+def end_pauses(stack: Stack) -> None:
+    """Let every name be reset again, as when `codePause` is over. No test waits for that."""
+    dynamodb = stack.client("dynamodb")
+    for name in dynamodb.list_tables()["TableNames"]:
+        for item in dynamodb.scan(TableName=name)["Items"]:
+            if item["id"]["S"].startswith("pause#"):
+                dynamodb.delete_item(TableName=name, Key={"id": item["id"]})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from functions.operations import Operation
 from functions.problems import INTERNAL_ERROR
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, Api, wait_until
+from tests.e2e.conftest import NEW, Api, end_pauses, wait_until
 from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 
@@ -125,6 +125,7 @@ def test_no_log_holds_a_secret(api: Api, front: CognitoFront, stack: Stack, user
             if error:
                 echo = f"1 validation error: {body} {own_token}"
                 front.answer(operation.action, error=error, message=echo)
+                end_pauses(stack)
             for one in (body, body | {"rememberMe": list(canaries.values())}):
                 reply = api.post(operation, one, token=own_token)
                 assert not [name for name, canary in canaries.items() if canary in reply.text]

@@ -88,7 +88,8 @@ def test_the_limit_comes_before_cognito_and_before_anybody_looks_a_user_up(
     most = RESET.attempts_per_hour
     assert all(most <= number <= 2 * most for number in numbers)
     assert stack.settle()
-    assert acted(front).count(RESET.action) == sum(numbers)
+    # The worker drops the others.
+    assert acted(front).count(RESET.action) == len(numbers)
     assert Api(stack, "198.19.0.1").post(RESET, {"username": user.username}).status == 200
 
 

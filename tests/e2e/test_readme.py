@@ -7,6 +7,7 @@ import subprocess
 
 from local.processes import ROOT
 from local.stack import Stack, User
+from tests.e2e.conftest import end_pauses
 
 README = (ROOT / "README.md").read_text()
 ADOPTING = (ROOT / "docs/adopting.md").read_text()
@@ -26,6 +27,7 @@ def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
             shell, env=environment, capture_output=True, text=True, check=True
         ).stdout
 
+    end_pauses(stack)  # another test may have reset this user
     assert json.loads(run(reset)) == shown
     assert run(confirm, CODE=stack.code(user.username) or "") == ""
     token = stack.sign_in(User(user.username, "second-quiet-harbour-42"))["AccessToken"]

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from functions.problems import CODE_REFUSED
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, kill
-from tests.e2e.conftest import NEW, OLD, Api, acted, wait_until, what_an_attacker_sees
+from tests.e2e.conftest import NEW, OLD, Api, acted, end_pauses, wait_until, what_an_attacker_sees
 from tests.e2e.test_story import confirm
 from tests.support.front import CognitoFront
 
@@ -57,6 +57,7 @@ def test_a_reset_never_asks_cognito_before_its_answer(
     wait_until(lambda: acted(front) == [RESET.action] * 2)
 
     front.answer(RESET.action, error="NotAuthorizedException", message="User is disabled.")
+    end_pauses(stack)
     again = api.post(RESET, {"username": user.username})
 
     wait_until(lambda: len(acted(front)) > 2)

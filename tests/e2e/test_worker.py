@@ -12,7 +12,7 @@ from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.records import SUCCESS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, Client, kill
-from tests.e2e.conftest import NEW, Api, Fronts, acted, release, wait_until
+from tests.e2e.conftest import NEW, Api, Fronts, acted, end_pauses, release, wait_until
 from tests.support import PATIENCE
 
 
@@ -67,6 +67,7 @@ def test_a_message_that_comes_twice_does_no_harm(
     tasks = [task for task in Task if task is not Task.CHECK_CHANGE]
     assert {json.loads(message)["task"] for message in messages} == set(tasks)
     assert stack.settle()
+    end_pauses(stack)  # with its old ID, the second message would need none
 
     for message in messages:
         stack.client("sqs").send_message(QueueUrl=stack.queue, MessageBody=message)
@@ -109,6 +110,7 @@ def test_what_fails_six_times_is_a_dead_letter_that_can_be_sent_again(
     assert client.codes == 0
 
     fronts.cognito.reset()
+    end_pauses(stack)
     # As StartMessageMoveTask does, which the emulator does not know.
     (letter,) = sqs.receive_message(QueueUrl=dead)["Messages"]
     sqs.send_message(QueueUrl=stack.queue, MessageBody=letter["Body"])

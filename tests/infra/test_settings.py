@@ -60,6 +60,7 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"ipv6NetworkPrefix": "64"}, "ipv6NetworkPrefix must be a whole number from 16 to 55"),
         ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
         ({"responseInterval": "slow"}, "responseInterval must be a number from 0 to 5, not"),
+        ({"codePause": "0.5"}, "codePause must be a whole number from 0 to 600, not '0.5'."),
         ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 5, not '6'."),
     ],
 )

@@ -276,7 +276,8 @@ LOG_AND_TRACE = {
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
-STORE = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+PAUSE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+STORE = {*PAUSE, "dynamodb:DeleteItem"}
 
 
 @each_operation
@@ -301,7 +302,7 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
 @pytest.mark.parametrize(
     ("settings", "more"),
     [
-        ({"stage": "dev"}, {"events:PutEvents", "cognito-idp:ListUsers"}),
+        ({"stage": "dev"}, {*PAUSE, "events:PutEvents", "cognito-idp:ListUsers"}),
         (MAILS, {"ses:SendEmail", *STORE, "events:PutEvents", "cognito-idp:ListUsers"}),
         (OTHER_DEV, {"cognito-idp:AdminCreateUser", *STORE}),
     ],
@@ -314,6 +315,7 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
     queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     queue |= {"GetQueueAttributes", "GetQueueUrl"}
     cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
+    cognito_actions |= {"DescribeUserPool"}
 
     assert role_actions(template, "worker") == more | {
         *LOG_AND_TRACE,

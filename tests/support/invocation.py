@@ -39,6 +39,7 @@ SETTINGS: Final = Runtime(
     response_interval=0.0,
     limits=False,
     code_interval=0.0,
+    code_pause=0,
     queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/the-queue",
     table_name="the-table",
     breach_endpoint="",

@@ -7,6 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
+from functions.worker.dead_ends import MAILS_TO_STRANGERS
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import USERNAME
 from tests.unit.conftest import Configure, Service
@@ -200,6 +201,30 @@ def test_a_name_in_other_letters_gets_no_second_mail(service: Service) -> None:
     for name in ("eve@example.com", "Eve@Example.com"):
         service.finish(RESET, {"username": name})
     assert len(mails(service.cognito)) == 1
+
+
+def test_the_spellings_of_a_mailbox_get_one_mail_that_repeats_nothing_of_them(
+    service: Service,
+) -> None:
+    service.configure(**ON, mail_unknown_addresses=True)
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    for name in ("call.0900", "call.0900+1", "CALL0900+a.b", "c.all0900"):
+        service.finish(RESET, {"username": f"{name}@example.net"})
+    (mail,) = mails(service.cognito)
+    service.finish(RESET, {"username": "call.0900@example.org"})
+
+    assert len(mails(service.cognito)) == 2
+    assert not [typed for typed in ("0900", "example.net") if typed in json.dumps(mail["Content"])]
+
+
+@pytest.mark.parametrize("table", ["the-table", "a-table-that-is-not-there"])
+def test_addresses_without_an_account_share_a_budget_of_mails(table: str, service: Service) -> None:
+    service.configure(**ON, mail_unknown_addresses=True, table_name=table)
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    for n in range(MAILS_TO_STRANGERS + 1):
+        service.finish(RESET, {"username": f"eve{n}@example.com"})
+
+    assert len(mails(service.cognito)) == (MAILS_TO_STRANGERS if table == "the-table" else 0)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
 from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
-from functions.protection.limits import REFUSALS_BEFORE_EVENT
+from functions.protection.limits import FAILURES_BEFORE_EVENT, REFUSALS_BEFORE_EVENT
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, NOW, SETTINGS, SUB, USERNAME, Clock
@@ -196,6 +196,23 @@ def test_an_account_that_is_refused_again_and_again_is_told_about_once(
     (detail,) = repeated(service.cognito)
     name = {"sub": SUB} if operation.signed_in else {"username": USERNAME}
     assert name.items() <= detail.items()
+
+
+def test_guessing_from_many_addresses_is_told_about_once_and_refuses_nobody(
+    service: Service,
+) -> None:
+    service.configure(limits=True, event_bus_name="the-bus")
+    service.cognito.answer(CONFIRM.action, error="CodeMismatchException")
+
+    replies = [service.invoke(CONFIRM, **from_address(f"192.0.2.{n % 12}")) for n in range(120)]
+    service.work()
+
+    assert {reply.status for reply in replies} == {400}
+    seen = [n for n, reply in enumerate(replies, 1) if "RepeatedFailures" in reply.metrics]
+    assert seen == [FAILURES_BEFORE_EVENT]
+    (told,) = put(service.cognito)
+    assert told["DetailType"] == "Attempts Failed Repeatedly"
+    assert json.loads(told["Detail"])["username"] == USERNAME
 
 
 @pytest.mark.parametrize("bus", ["", "the-bus"])

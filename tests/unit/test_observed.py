@@ -12,7 +12,15 @@ from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_f
 from apidocs.openapi import possible_problems
 from functions import outcomes
 from functions.operations import FUNCTIONS, Operation
-from functions.records import Degradation, Record
+from functions.protection.limits import FAILURES_BEFORE_EVENT
+from functions.records import (
+    HIDDEN,
+    REPEATED_FAILURES,
+    RETRIED,
+    SUCCESS,
+    Degradation,
+    Record,
+)
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
@@ -20,7 +28,7 @@ from tests.infra.test_observability import named, searched
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, SUB, Reply
-from tests.unit.conftest import Service, mock_table
+from tests.unit.conftest import Service, after, mock_table
 from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -89,6 +97,20 @@ class World:
         self.service.configure(event_bus_name="the-bus")
         return self.works(RESET, "AdminGetUser", body=user)
 
+    def reset_twice(self) -> Reply:
+        self.service.configure(code_pause=60)
+        return [self.service.finish(RESET) for _ in range(2)][-1]
+
+    def slow_twice(self) -> Reply:
+        self.cognito.respond = after(self.service.clock, 15, "UnexpectedLambdaException")
+        self.service.invoke(RESET)
+        return self.service.work(attempt=2)
+
+    def guessed(self) -> Reply:
+        self.service.configure(limits=True, confirm_reset_password_attempts=FAILURES_BEFORE_EVENT)
+        self.cognito.answer(CONFIRM.action, error="CodeMismatchException")
+        return [self.sends(CONFIRM) for _ in range(FAILURES_BEFORE_EVENT)][-1]
+
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)
@@ -96,6 +118,7 @@ class World:
 
 LOGGED = {one.name for one in dataclasses.fields(Record) if "logged" in one.metadata}
 CAUSES = [row.cause for row in outcomes.OURS]
+OTHERS = [SUCCESS, HIDDEN, RETRIED, REPEATED_FAILURES]
 NO_TABLE = {"limits": True, "table_name": "a-table-that-is-not-there"}
 NO_BREACHES = {"breach_endpoint": "http://127.0.0.1:9/range"}
 NOT_AUTHORIZED = "NotAuthorizedException"
@@ -131,6 +154,9 @@ SCENARIOS: dict[str, Scenario] = {
         make_user(email_verified="false")
     ),
     outcomes.NOT_CHANGED_YET.cause: World.not_changed_yet,
+    outcomes.RESET_REPEATED.cause: World.reset_twice,
+    outcomes.CODE_TIMED_OUT.cause: World.slow_twice,
+    REPEATED_FAILURES: World.guessed,
     outcomes.MESSAGE_EXPIRED.cause: lambda w: w.works(RESET, RESET.action, age=700),
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(
         CONFIRM, "DescribeUserPoolClient", error="AccessDeniedException"
@@ -189,7 +215,7 @@ def lines(replies: dict[str, Reply]) -> list[dict[str, Any]]:
     return [line for reply in replies.values() for line in reply.lines]
 
 
-@pytest.mark.parametrize("name", [*CAUSES, *Degradation, "Success", "Hidden", "Retried"])
+@pytest.mark.parametrize("name", [*CAUSES, *Degradation, *OTHERS])
 def test_a_metric_is_emitted_for_what_it_stands_for(name: str, replies: dict[str, Reply]) -> None:
     reply = replies[name]
 

@@ -130,6 +130,9 @@ SCENARIOS: dict[str, Scenario] = {
     outcomes.NO_VERIFIED_ADDRESS.cause: lambda w: w.at_a_dead_end(
         make_user(email_verified="false")
     ),
+    outcomes.USER_GONE.cause: lambda w: w.works(
+        CONFIRM, "AdminUserGlobalSignOut", error="UserNotFoundException"
+    ),
     outcomes.NOT_CHANGED_YET.cause: World.not_changed_yet,
     outcomes.MESSAGE_EXPIRED.cause: lambda w: w.works(RESET, RESET.action, age=700),
     "DescribeUserPoolClient.AccessDeniedException": lambda w: w.answer(

@@ -1,6 +1,6 @@
 """What follows a password change: its sessions end, and it is announced."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -56,8 +56,8 @@ class Change:
 
     def complete(self) -> None:
         """End the sessions, tell the user and the event bus, and forgive the attempt."""
-        follows = [partial(self._follow, task, parameters) for task, parameters in self._tasks()]
-        run_all([*follows, self._scope.limits.forgive])
+        works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
+        run_all([*works, self._scope.limits.forgive])
 
     def _follow(self, task: Task, parameters: dict[str, Any]) -> None:
         if task is Task.END_SESSIONS:

@@ -119,10 +119,12 @@ class CognitoModel:
                 return {"Username": f"sub-of-{name}", "UserAttributes": [email]}
             case "GlobalSignOut":
                 self._end_sessions(self._session(body["AccessToken"]).user)
-            case "AdminUserGlobalSignOut" if body["Username"] in self.users:
-                self._end_sessions(self.users[body["Username"]])
-            case "AdminUserGlobalSignOut":
+            case "AdminGetUser" | "AdminUserGlobalSignOut" if body["Username"] not in self.users:
                 raise Refusal(*_UNKNOWN)
+            case "AdminGetUser":
+                return {"Username": body["Username"], "UserAttributes": []}
+            case "AdminUserGlobalSignOut":
+                self._end_sessions(self.users[body["Username"]])
             case _:
                 raise Refusal("UnknownOperationException", action)
         return {}

@@ -46,7 +46,7 @@ class Degradation(StrEnum):
     )
     POLICY_UNREADABLE = (
         "PolicyUnreadable",
-        "The password policy could not be read, so an old one was used, or Cognito decided.",
+        "The password policy could not be read, so an old one was used. Confirm needs at least that.",
     )
     NAMES_UNREADABLE = (
         "NamesUnreadable",

@@ -46,7 +46,7 @@ class Degradation(StrEnum):
     )
     POLICY_UNREADABLE = (
         "PolicyUnreadable",
-        "The password policy could not be read, so an old one was used. Confirm needs at least that.",
+        "The password policy could not be read, so an old one was used. Confirm needs one.",
     )
     NAMES_UNREADABLE = (
         "NamesUnreadable",

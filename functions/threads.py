@@ -7,7 +7,7 @@ from typing import cast
 
 
 class _Part[T](Thread):
-    """One part, in a copy of the context of whoever started it: its clock, deadline and trace."""
+    """One part, in a copy of the starting thread's context: its clock, deadline and trace."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         super().__init__(daemon=True)

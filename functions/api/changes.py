@@ -17,9 +17,9 @@ from functions.work.scope import Scope
 class Change:
     """A password change, and what follows whether or not Cognito confirms it.
 
-    The `owner` was read before the change. Whoever changes a password can change the address and
-    the names of the account next, so the messages hold those from before, and a username that
-    nobody can change. Without an owner, they hold the `username` of the request.
+    The `owner` was read before the change. Someone who has changed a password can change the
+    address and the names of the account next, so the messages hold the address from before, and
+    the username that nobody can change. Without an owner, they hold the `username` given.
     """
 
     def __init__(

@@ -179,8 +179,8 @@ class Passwords:
         """Raise one `Failure` that lists every rule that the new password or the name breaks.
 
         `names` are those that the user signs in by, and `typed_name` is the one that a caller who
-        is not signed in typed. As long as the pool was never read, such a caller is refused:
-        Cognito might apply its policy to existing users alone. For others, it does so later.
+        is not signed in typed. As long as the pool was never read, such a caller is refused,
+        because Cognito might apply its policy only to existing users. For others, it does so later.
         """
         pool = self._cognito.describe_pool()
         if pool is None:

@@ -17,8 +17,8 @@ MESSAGE: Final = (
 
 WRITABLE: Final = (
     *("address", "birthdate", "family_name", "fullname", "gender", "given_name", "locale"),
-    *("middle_name", "nickname", "phone_number", "preferred_username", "profile_page"),
-    *("profile_picture", "timezone", "website"),
+    *("last_update_time", "middle_name", "nickname", "phone_number", "preferred_username"),
+    *("profile_page", "profile_picture", "timezone", "website"),
 )
 """The standard attributes that users can change with their token: all but `email`, which they sign
 in with and which gets their codes. A stolen token could otherwise take the account."""

@@ -26,7 +26,16 @@ from cryptography.x509.oid import NameOID
 ADDRESS: Final = "127.0.0.1"
 AUTHORITY: Final = "authority.pem"
 
+_USER: Final = {
+    "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
+    "UserAttributes": [
+        {"Name": "email", "Value": "demo@example.com"},
+        {"Name": "email_verified", "Value": "true"},
+    ],
+}
+
 ANSWERS: Final[dict[str, dict[str, Any]]] = {
+    "AdminGetUser": _USER,
     "AdminUserGlobalSignOut": {},
     "ChangePassword": {},
     "ConfirmForgotPassword": {},
@@ -43,10 +52,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             "AttributeName": "email",
         },
     },
-    "GetUser": {
-        "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
-        "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
-    },
+    "GetUser": _USER,
     "GlobalSignOut": {},
     "PutItem": {},
     "SendMessage": {"MessageId": "1"},

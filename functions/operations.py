@@ -102,7 +102,7 @@ class Operation(Facts, Enum):
         path="/confirm-reset-password",
         action="ConfirmForgotPassword",
         log_message="password reset confirmation requested",
-        other_actions=("AdminUserGlobalSignOut",),
+        other_actions=("AdminGetUser", "AdminUserGlobalSignOut"),
         uses_client_secret=True,
         changes_password=True,
         repeatable=True,

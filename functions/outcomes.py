@@ -103,10 +103,11 @@ COGNITO: Final = (
             ("UserPoolTaggingException", problems.INTERNAL_ERROR),
         )
     ),
+    # AWS says that "the user" has made too many requests, so an account may cause it.
+    Outcome("TooManyRequestsException", problems.TOO_MANY_REQUESTS, of_account=True),
     # No account can cause the rest.
     Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR, frees_name=True),
     Outcome("ThrottlingException", problems.TOO_MANY_REQUESTS, frees_name=True),
-    Outcome("TooManyRequestsException", problems.TOO_MANY_REQUESTS),
     *(
         Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
         for cause in (
@@ -194,6 +195,9 @@ FEDERATED: Final = _not_for_account(
 )
 NO_VERIFIED_ADDRESS: Final = _not_for_account(
     "NoVerifiedAddress", "A code or a mail was not sent, because the user has no verified address."
+)
+USER_GONE: Final = _not_for_account(
+    "UserGone", "Sessions or a mail after a change found no user, although there was one."
 )
 NOT_CHANGED_YET: Final = _ours(
     "NotChangedYet",

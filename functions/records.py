@@ -4,6 +4,7 @@ import logging
 import traceback
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from functions import times
@@ -47,11 +48,11 @@ class Degradation(StrEnum):
     )
     POLICY_UNREADABLE = (
         "PolicyUnreadable",
-        "The password policy could not be read, so an old one was used, or Cognito decided.",
+        "The password policy could not be read, so an old one was used. Confirm needs one.",
     )
     NAMES_UNREADABLE = (
         "NamesUnreadable",
-        "The user's names could not be read, so a password that contains one may be accepted.",
+        "The user could not be read before the change, so a password may contain a name of theirs.",
     )
     LIMITS_FAILED = (
         "LimitsFailed",
@@ -75,6 +76,9 @@ class Degradation(StrEnum):
 
 ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.UNKNOWN_EXCEPTION}
 """The degradations that need someone to act."""
+
+
+_degrading: Final = Lock()
 
 
 def _logged(sentence: str, *, default: Any = None) -> Any:  # noqa: ANN401 - of any type
@@ -147,8 +151,9 @@ class Record:
         self.duration = round(times.monotonic() - self.started - self.padding, 3)
 
     def degrade(self, degradation: Degradation) -> None:
-        """Note that a side effect failed."""
-        self.degradations = [*(self.degradations or ()), degradation]
+        """Note once that a side effect failed. What runs at the same time shares the record."""
+        with _degrading:
+            self.degradations = sorted({*(self.degradations or ()), degradation})
 
     @property
     def metrics(self) -> set[str]:

@@ -15,6 +15,14 @@ MESSAGE: Final = (
 )
 """The mail for resets, sign-ups and new addresses: Cognito has one text for all."""
 
+WRITABLE: Final = (
+    *("address", "birthdate", "family_name", "fullname", "gender", "given_name", "locale"),
+    *("last_update_time", "middle_name", "nickname", "phone_number", "preferred_username"),
+    *("profile_page", "profile_picture", "timezone", "website"),
+)
+"""The standard attributes that users can change with their token: all but `email`, which they sign
+in with and which gets their codes. A stolen token could otherwise take the account."""
+
 HISTORY: Final = 5
 """Earlier passwords that Cognito refuses, in the plans Essentials and Plus. PCI DSS 8.3.7 asks for
 four. NIST and OWASP ask for none, since nobody has to change a password regularly: it is enough
@@ -44,6 +52,8 @@ class UserPool(Construct):
             sign_in_case_sensitive=False,
             self_sign_up_enabled=False,
             auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            # A new address replaces the old one only when its mailbox has confirmed it.
+            keep_original=cognito.KeepOriginalAttrs(email=True),
             # A phone number proves only who holds the SIM card (NIST SP 800-63B-4 §3.1.3).
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.OPTIONAL,
@@ -86,7 +96,13 @@ class UserPool(Construct):
             enable_token_revocation=True,
             disable_o_auth=True,
             enable_propagate_additional_user_context_data=settings.threat_protection,
+            write_attributes=writable(),
         )
+
+
+def writable() -> cognito.ClientAttributes:
+    """Return the attributes that every app client of the stack's pool may write."""
+    return cognito.ClientAttributes().with_standard_attributes(**dict.fromkeys(WRITABLE, True))
 
 
 def _mailer(scope: Construct, address: str) -> cognito.UserPoolEmail:

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.settings import Deployment
 from infra.stack import PasswordServiceStack
+from infra.user_pool import writable
 
 
 class EmulatedStack(PasswordServiceStack):
@@ -47,6 +48,7 @@ class EmulatedStack(PasswordServiceStack):
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
             disable_o_auth=True,
+            write_attributes=writable(),
         )
         CfnOutput(self, "PublicClientId", value=public.user_pool_client_id)
         return [public.user_pool_client_id]

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ClientError
+
 from functions.problems import GATEWAY
 from functions.records import NAMESPACE, SERVICE, SUCCESS
 from verification.doctor import NO_FIREWALL
-from verification.runner import Check, Finding, check, judge, not_observed, weakness
+from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
+from verification.srp import prove
 from verification.story import RESET, UPDATE
 from verification.target import NotObservedError, Target
 
@@ -18,6 +21,8 @@ CHECKS: Final[list[Check]] = []
 TOO_LARGE: Final = 65 * 1024
 """Bytes; the firewall and the function both take 64 KB at most."""
 RECENT: Final = timedelta(days=30)
+ATTEMPTS: Final = 25
+"""Confirmations of one user: more than Cognito allows in an hour, one after the other."""
 
 
 @check(CHECKS, remedy="Tell your clients to read x-amzn-Remapped-WWW-Authenticate as well.")
@@ -115,6 +120,28 @@ def _access_log(target: Target, pattern: str, age: timedelta) -> list[str]:
         **({"filterPattern": pattern} if pattern else {}),
     )["events"]
     return [one["message"] for one in events]
+
+
+@check(CHECKS, remedy="Nothing: confirm hides it, because only a real user may cause it.")
+def unknown_users_are_throttled(target: Target) -> Finding:
+    """Cognito throttles the confirmations of a name that nobody has, too."""
+    client, cognito, stranger = target.service_client, target.cognito, target.address()
+    seen = set()
+    for _ in range(ATTEMPTS):
+        try:
+            cognito.confirm_forgot_password(
+                ClientId=client["ClientId"],
+                Username=stranger,
+                ConfirmationCode="000000",
+                Password=target.make_password(),
+                **prove(client, stranger, "SecretHash"),
+            )
+        except ClientError as error:
+            seen.add(error.response["Error"]["Code"])
+    told = f"{ATTEMPTS} confirmations: {', '.join(sorted(seen))}."
+    if "TooManyRequestsException" in seen:
+        return holds(told)
+    return not_observed(f"{told} So TooManyRequestsException may tell that a user exists.")
 
 
 @check(CHECKS, remedy="Is X-Ray reachable, and tracing on?")

@@ -1,26 +1,34 @@
 """What follows a password change: its sessions end, and it is announced."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from functions import times
+from functions.aws.cognito import User
 from functions.aws.queue import Task
 from functions.problems import Failure
 from functions.records import Degradation
+from functions.threads import run_all
 from functions.work.scope import Scope
 
 
 class Change:
     """A password change, and what follows whether or not Cognito confirms it.
 
-    `username` is Cognito's own.
+    The `owner` was read before the change. Someone who has changed a password can change the
+    address and the names of the account next, so the messages hold the address from before, and
+    the username that nobody can change. Without an owner, they hold the `username` given.
     """
 
-    def __init__(self, scope: Scope, detail_type: str, username: str, *, signs_out: bool) -> None:
+    def __init__(
+        self, scope: Scope, detail_type: str, username: str, owner: User | None, *, signs_out: bool
+    ) -> None:
         self._scope = scope
         self._detail_type = detail_type
-        self._username = username
+        self._username = owner.username if owner else username
+        self._owner = owner
         self._signs_out = signs_out
 
     @contextmanager
@@ -40,20 +48,24 @@ class Change:
                         Task.CHECK_CHANGE,
                         username=self._username,
                         since=since,
+                        existed=self._owner is not None,
                         task=task,
                         parameters=parameters,
                     )
             raise
 
     def complete(self) -> None:
-        """End the sessions, and tell the user and the event bus."""
-        for task, parameters in self._tasks():
-            if task is Task.END_SESSIONS:
-                self._end_sessions()
-            elif task is Task.PUT_EVENT:
-                self._scope.events.announce(**parameters)
-            else:
-                self._scope.queue.follow_up(task, **parameters)
+        """End the sessions, tell the user and the event bus, and forgive the attempt."""
+        works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
+        run_all([*works, self._scope.limits.forgive])
+
+    def _follow(self, task: Task, parameters: dict[str, Any]) -> None:
+        if task is Task.END_SESSIONS:
+            self._end_sessions()
+        elif task is Task.PUT_EVENT:
+            self._scope.events.announce(**parameters)
+        else:
+            self._scope.queue.follow_up(task, **parameters)
 
     def _tasks(self) -> Iterator[tuple[Task, dict[str, Any]]]:
         if self._signs_out:
@@ -62,7 +74,9 @@ class Change:
             detail = self._scope.events.describe(**self._scope.subject.members)
             yield Task.PUT_EVENT, {"detail_type": self._detail_type, "detail": detail}
         if self._scope.settings.mail_from:
-            yield Task.MAIL_CHANGE, {"username": self._username}
+            owner = self._owner
+            recipient = {"email": owner.verified_email, "locale": owner.locale} if owner else {}
+            yield Task.MAIL_CHANGE, {"username": self._username, **recipient}
 
     def _end_sessions(self) -> None:
         try:

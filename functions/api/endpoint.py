@@ -37,9 +37,10 @@ type Response = dict[str, Any]
 class Endpoint[R: Request](LambdaHandler):
     """The Lambda handler of one operation.
 
-    `operate` carries out a request and returns the response's body. While user existence is hidden,
-    a failure that an account can cause gets the `hidden_answer`, unless it is a verdict on the new
-    password (OWASP ASVS 6.3.8). The operator still sees the cause.
+    `check` refuses a request by itself, and `operate` carries it out and returns the response's
+    body. Only `operate` may ask Cognito about a user, after the attempt was counted. While user
+    existence is hidden, a failure that an account can cause gets the `hidden_answer`, unless it is
+    a verdict on the new password (OWASP ASVS 6.3.8). The operator still sees the cause.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Endpoint[R: Request](LambdaHandler):
         settings: Runtime,
         limits: Times,
         *,
+        check: Callable[[Scope, R], None] = lambda *_: None,
         hidden_answer: Problem | None = None,
     ) -> None:
         self.operation = request_type.operation
         self.request_type = request_type
         self.hidden_answer = hidden_answer
+        self.check = check
         self.operate = operate
         self._hides = hidden_answer is not None and not settings.reveal_user_existence
         super().__init__(self.operation.id, settings, limits)
@@ -132,6 +135,7 @@ class Endpoint[R: Request](LambdaHandler):
         """Carry out the operation, once for each user, content and `Idempotency-Key`."""
         key = scope.caller.idempotency_key
         if not (self.operation.repeatable and key):
+            self._admit(scope, request)
             return self._operate(scope, request)
         return scope.idempotency.run_once(
             partial(self._operate, scope, request),
@@ -139,21 +143,37 @@ class Endpoint[R: Request](LambdaHandler):
             *(self.operation.id, scope.subject.key, key),
             json.dumps(request.values, sort_keys=True),
             lifetime=idempotency.LIFETIME,
+            admit=partial(self._admit, scope, request),
+            withdraw=scope.limits.give_back,
         )
 
+    def _admit(self, scope: Scope, request: R) -> None:
+        """Refuse a request by itself or by its number, before Cognito is asked about its user."""
+        self.check(scope, request)
+        if self.operation.attempts_per_hour:
+            scope.limits.count(self.operation)
+
     def _operate(self, scope: Scope, request: R) -> Body:
-        """Carry out the operation, and pad a refusal by Cognito, whose time depends on the account.
+        """Carry out the operation, and pad every failure, because Cognito was asked about the user.
 
         Padding happens while an `Idempotency-Key` is still in progress. Otherwise a second request
         with the key could find out when Cognito answered.
         """
         try:
             return self.operate(scope, request)
-        except Failure as failure:
-            if self._hides and failure.action == self.operation.action:
+        except Exception as error:
+            if isinstance(error, Failure):
+                self._count_failure(scope, error)
+            if self._hides:
                 interval = self.settings.response_interval
                 scope.record.padding = pad(scope.record.started, interval)
             raise
+
+    def _count_failure(self, scope: Scope, failure: Failure) -> None:
+        if failure.problem is problems.SERVICE_UNAVAILABLE:
+            scope.limits.give_back()
+        elif failure.outcome.of_account and not self.operation.signed_in:
+            scope.limits.count_failure(self.operation)
 
 
 def _build(status: int, body: str) -> Response:

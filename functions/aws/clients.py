@@ -9,6 +9,7 @@ import logging
 import os
 import ssl
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 from botocore import handlers, xform_name
@@ -91,18 +92,21 @@ def session() -> Session:
 
 _made: Final[dict[Client, tuple[Any, float]]] = {}
 """The clients of this process, and when each was last used."""
+_making: Final = Lock()
+"""Clients may be shared by threads. The session that makes them may not."""
 
 
 def find_client(kind: Client) -> Any:
     """Return the client, made when it is first needed, without connections that may be dead."""
     limits, now = times.current(), times.now()
     kind = kind._replace(read=limits.read or kind.read)
-    client, used = _made.get(kind, (None, now))
-    if client is None:
-        client = make_client(kind)
-    elif not 0 <= now - used < limits.idle:
-        client.close()
-    _made[kind] = client, now
+    with _making:
+        client, used = _made.get(kind, (None, now))
+        if client is None:
+            client = make_client(kind)
+        elif not 0 <= now - used < limits.idle:
+            client.close()
+        _made[kind] = client, now
     return client
 
 

@@ -65,6 +65,12 @@ class User(NamedTuple):
         """Whether Cognito has a verified address to send a code to."""
         return "true" in map(self.attributes.get, ("email_verified", "phone_number_verified"))
 
+    @property
+    def names(self) -> list[str]:
+        """Every name that the user may sign in by."""
+        values = map(self.attributes.get, _ALIASES)
+        return [self.username, *(value for value in values if value)]
+
 
 class Cache[V]:
     """Keep what was read about each app client, for a number of seconds.
@@ -210,22 +216,31 @@ class Cognito:
         pool = self.describe_pool()
         return pool is None or pool.is_sign_in_name(name)
 
-    def sign_in_names(self) -> list[str]:
-        """Return every name that the signed-in caller may sign in by.
+    def find_owner(self, username: str) -> User | None:
+        """Return the user as they are before a change, or None if there is none or Cognito fails.
 
-        The username in an access token is not enough: in a pool whose users sign in by email
-        address, it is the `sub`.
+        Anyone may have typed the name, so the response must not depend on the result.
+        """
+        try:
+            return self.find_user(username)
+        except Failure:
+            self._record.degrade(Degradation.NAMES_UNREADABLE)
+            return None
+
+    def find_caller(self) -> User | None:
+        """Return the signed-in caller as they are before a change, or None if Cognito fails.
+
+        Raise a `Failure` for a dead token.
         """
         try:
             user = call("GetUser", AccessToken=self._caller.access_token)
         except Failure as failure:
             if failure.problem is problems.NOT_SIGNED_IN:
                 raise
-            if not failure.outcome.of_account:  # which ChangePassword reports
+            if not failure.outcome.final:  # ChangePassword reports the others
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
-            return [self._caller.username]
-        values = {one["Name"]: one["Value"] for one in user["UserAttributes"]}
-        return [user["Username"], *(values[name] for name in _ALIASES if name in values)]
+            return None
+        return _read_user(user, user["UserAttributes"])
 
     def _call_for(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action of an administrator about a user."""
@@ -248,11 +263,12 @@ class Cognito:
 
 
 def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) -> User:
+    changed = user.get("UserLastModifiedDate")  # which GetUser does not tell
     return User(
         user.get("Username", ""),
         user.get("UserStatus", ""),
         user.get("Enabled", True),
-        user["UserLastModifiedDate"].timestamp(),
+        changed.timestamp() if changed else 0.0,
         {one["Name"]: one["Value"] for one in attributes},
     )
 

@@ -1,5 +1,7 @@
 """Choose a new password with the code that was sent."""
 
+from functools import partial
+
 from functions import problems
 from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
@@ -7,6 +9,7 @@ from functions.fields import ClientMetadata, ConfirmationCode, Password, Usernam
 from functions.operations import Operation
 from functions.requests import Request
 from functions.settings import Runtime
+from functions.threads import run_both
 from functions.times import DEFAULT, Times
 from functions.work.scope import Scope
 
@@ -21,13 +24,21 @@ class ConfirmResetPassword(Request):
     client_metadata = ClientMetadata(default={})
 
 
+def check(scope: Scope, request: ConfirmResetPassword) -> None:
+    """Check the password by every rule, for any name."""
+    username = request.username
+    scope.passwords.check_rules(request.new_password, [username], typed_name=username)
+
+
 def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
-    """Check the password, change it, end every session, and announce the change."""
+    """Change the password unless it is known to be stolen, end every session, and announce it."""
     username, password = request.username, request.new_password
-    change = Change(scope, "Password Reset Confirmed", username, signs_out=True)
-    scope.passwords.check_rules(password, [username], typed_name=username)
-    with scope.limits.attempt(request.operation), change.attempt():
-        scope.passwords.check_breaches(password)
+    owner, _ = run_both(
+        partial(scope.cognito.find_owner, username),
+        partial(scope.passwords.check_breaches, password),
+    )
+    change = Change(scope, "Password Reset Confirmed", username, owner, signs_out=True)
+    with change.attempt():
         scope.cognito.call_as_client(
             request.operation.action,
             username,
@@ -42,5 +53,10 @@ def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPa
     """Return the handler of a deployment."""
     hidden = problems.CODE_REFUSED
     return Endpoint(
-        ConfirmResetPassword, confirm_reset_password, settings, limits, hidden_answer=hidden
+        ConfirmResetPassword,
+        confirm_reset_password,
+        settings,
+        limits,
+        check=check,
+        hidden_answer=hidden,
     )

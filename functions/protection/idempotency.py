@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from functions import times
@@ -18,6 +19,7 @@ from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Body, Caller
 from functions.settings import Runtime
+from functions.threads import run_both
 
 LIFETIME: Final = 3600
 """Seconds for which the outcome of a request is kept."""
@@ -38,20 +40,32 @@ class Idempotency:
         self._caller = caller
         self._table = table
 
-    def run_once(self, act: Callable[[], Body], purpose: str, *parts: str, lifetime: int) -> Body:
+    def run_once(
+        self,
+        act: Callable[[], Body],
+        purpose: str,
+        *parts: str,
+        lifetime: int,
+        admit: Callable[[], None] = lambda: None,
+        withdraw: Callable[[], None] = lambda: None,
+    ) -> Body:
         """Act, unless that was done for the same `parts` within the `lifetime`, in seconds.
 
-        A definite failure is not stored. If the function is killed, it stays in progress until
-        Lambda would have stopped it, and can be repeated after that. If the table fails, it is done
-        without.
+        What `admit` raises is a failure to act. It runs while the table is asked, and `withdraw`
+        undoes it if this is a repeat. A definite failure is not stored. If the function is killed,
+        it stays in progress until Lambda would have stopped it, and can be repeated after that. If
+        the table fails, it is done without.
         """
         id_ = f"{purpose}#{keyed_hash(self._settings.pseudonym_key, purpose, *parts)}"
-        earlier: Mapping[str, Any] | None = None
-        with self._best_effort():
-            earlier = self._begin(id_, lifetime)
+        earlier, refusal = run_both(
+            partial(self._begin_if_possible, id_, lifetime), partial(_catch, admit)
+        )
         if earlier is not None:
+            withdraw()
             return self._repeat(earlier)
         try:
+            if refusal:
+                raise refusal  # noqa: TRY301 - as if `act` had raised it
             body = act()
         except Exception as error:
             with self._best_effort():
@@ -70,6 +84,11 @@ class Idempotency:
             yield
         except (*clients.ERRORS, ConditionFailedError):
             self._record.degrade(Degradation.IDEMPOTENCY_FAILED)
+
+    def _begin_if_possible(self, id_: str, lifetime: int) -> Mapping[str, Any] | None:
+        with self._best_effort():
+            return self._begin(id_, lifetime)
+        return None
 
     def _begin(self, id_: str, lifetime: int) -> Mapping[str, Any] | None:
         """Store an item as in progress, or return the existing one."""
@@ -100,3 +119,11 @@ class Idempotency:
             raise Outcome(outcome["unknown"], OUTCOME_UNKNOWN).failure()
         body: Body = outcome["body"]
         return body
+
+
+def _catch(work: Callable[[], None]) -> Exception | None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        return error
+    return None

@@ -6,8 +6,8 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv6Network, ip_address
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from functions.protection.pseudonyms import keyed_hash
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
 from functions.settings import Runtime
+from functions.threads import run_all
 
 WINDOW: Final = 3600
 """Seconds."""
@@ -50,49 +51,40 @@ class Limits:
     table: Table
     events: Events
 
-    @contextmanager
-    def attempt(self, operation: Operation) -> Iterator[None]:
+    _taken: list[tuple[_Limit, str]] = field(default_factory=list)
+    """What the attempt has taken, with the items that count it."""
+
+    def count(self, operation: Operation) -> None:
         """Count one attempt, or raise a `Failure` that says when the next one is allowed.
 
         Signed-in users are counted per user; everyone else per user and IP address, so that nobody
         can lock a user out from another address. Every attempt is counted before it is carried out,
-        because of many at once no more than the limit may pass. What turns out to be no attempt is
-        given back: a request that could not be carried out, and for an address a password that was
-        changed.
+        because of many at once no more than the limit may pass. All counts of an attempt are made
+        at the same time, and one that refuses gives back what the others took.
         """
-        counted = self._count(operation)
-        try:
-            yield
-        except Failure as failure:
-            if failure.problem in (problems.SERVICE_UNAVAILABLE, problems.TOO_MANY_REQUESTS):
-                self._give_back(counted)
-            if counted and failure.outcome.of_account and not operation.signed_in:
-                self._count_failure(operation)
-            raise
-        if operation.changes_password:
-            self._give_back(counted[1:])
-
-    def _count(self, operation: Operation) -> list[str]:
-        """Count for the user, then for the address and its network; return what was counted."""
-        counted: list[str] = []
-        for limit in self._limits(operation):
-            item, seconds = self._window(*limit.parts)
-            attempts = self._add(item, limit.most)
-            if attempts is None:
-                # The next count would fail as slowly.
-                return []
-            if not attempts:
+        limits = [(limit, *self._window(*limit.parts)) for limit in self._limits(operation)]
+        counts = run_all([partial(self._add, item, limit.most) for limit, item, _ in limits])
+        counted = [*zip(limits, counts, strict=True)]
+        self._taken = [(limit, item) for (limit, item, _), attempts in counted if attempts]
+        for (limit, _, seconds), attempts in counted:
+            if attempts == 0:
+                self.give_back()
                 if limit.problem is problems.ATTEMPTS_EXCEEDED:
                     self._count_refusal(operation)
                 problem = limit.problem._replace(retry_after=seconds)
                 raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
-            counted.append(item)
-        return counted
 
-    def _give_back(self, counted: Sequence[str]) -> None:
-        for item in counted:
-            if self._update(item, "attempts > :bound", amount=-1, bound=0) is None:
-                return
+    def give_back(self) -> None:
+        """Give back what turns out to be no attempt, such as one that never reached Cognito."""
+        items = [item for _, item in self._taken]
+        self._taken = []
+        run_all([partial(self._take_back, item) for item in items])
+
+    def forgive(self) -> None:
+        """Give back what a password that was changed took from its address and network."""
+        problem = problems.NETWORK_ATTEMPTS_EXCEEDED
+        self._taken = [(limit, item) for limit, item in self._taken if limit.problem is problem]
+        self.give_back()
 
     def _limits(self, operation: Operation) -> Iterator[_Limit]:
         settings, user = self.settings, self.subject.key
@@ -128,12 +120,14 @@ class Limits:
             detail = self.events.describe(**self.subject.members)
             self.events.announce("Attempts Exceeded Repeatedly", detail)
 
-    def _count_failure(self, operation: Operation) -> None:
+    def count_failure(self, operation: Operation) -> None:
         """Count a failed attempt of a user at any address, and put one event if there are many.
 
         That refuses nobody, because it would lock the user out. Only a caller who failed waits for
         the count, and the response to a failure is padded anyway.
         """
+        if not self._taken:  # nothing is counted, or the table fails
+            return
         item, _ = self._window("failures", operation.id, self.subject.key)
         if self._add(item, FAILURES_BEFORE_EVENT) == FAILURES_BEFORE_EVENT:
             self.record.failed_repeatedly = True
@@ -158,6 +152,9 @@ class Limits:
         """Add one. Return the new count, 0 if `most` was reached, or None if the table failed."""
         condition = "attribute_not_exists(attempts) OR attempts < :bound"
         return self._update(item, condition, amount=1, bound=most)
+
+    def _take_back(self, item: str) -> None:
+        self._update(item, "attempts > :bound", amount=-1, bound=0)
 
     def _update(self, item: str, condition: str, *, amount: int, bound: int) -> int | None:
         try:

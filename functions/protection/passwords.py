@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from functions.aws.cognito import Cognito, Pool
 from functions.fields import Password
-from functions.outcomes import USERNAME_IS_A_SUB
+from functions.outcomes import POLICY_UNREADABLE, USERNAME_IS_A_SUB
 from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
 from functions.protection import breaches
 from functions.records import Degradation, Record
@@ -179,9 +179,14 @@ class Passwords:
         """Raise one `Failure` that lists every rule that the new password or the name breaks.
 
         `names` are those that the user signs in by, and `typed_name` is the one that a caller who
-        is not signed in typed. If the pool cannot be read, Cognito applies its policy later.
+        is not signed in typed. As long as the pool was never read, such a caller is refused,
+        because Cognito might apply its policy only to existing users. For others, it does so later.
         """
-        pool = self._cognito.describe_pool() or Pool({}, ())
+        pool = self._cognito.describe_pool()
+        if pool is None:
+            if typed_name:
+                raise POLICY_UNREADABLE.failure()
+            pool = Pool({}, ())
         new = NewPassword(password, names, old)
         errors = [
             rule.error(params)

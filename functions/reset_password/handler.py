@@ -54,17 +54,21 @@ def answer_quietly(username: str) -> ResetPasswordOutput:
     )
 
 
+def check(scope: Scope, request: ResetPassword) -> None:
+    """Refuse a name that nobody signs in by, where Cognito's own answer may be told."""
+    if scope.settings.reveal_user_existence:
+        scope.passwords.check_name(request.username)
+
+
 def reset_password(scope: Scope, request: ResetPassword) -> ResetPasswordOutput:
-    """Count the attempt and queue it, so that neither time nor response reveals the account."""
+    """Queue the request, so that neither time nor response reveals the account."""
     username, metadata = request.username, request.client_metadata
-    with scope.limits.attempt(request.operation):
-        if not scope.settings.reveal_user_existence:
-            scope.queue.send(Task.SEND_CODE, username=username, client_metadata=metadata)
-            return answer_quietly(username)
-        scope.passwords.check_name(username)
-        response = scope.cognito.call_as_client(
-            request.operation.action, username, ClientMetadata=metadata
-        )
+    if not scope.settings.reveal_user_existence:
+        scope.queue.send(Task.SEND_CODE, username=username, client_metadata=metadata)
+        return answer_quietly(username)
+    response = scope.cognito.call_as_client(
+        request.operation.action, username, ClientMetadata=metadata
+    )
     details = response.get("CodeDeliveryDetails", {})
     named = {name[0].lower() + name[1:]: value for name, value in details.items()}
     return _describe(cast("CodeDeliveryDetails", named))
@@ -79,4 +83,4 @@ def _describe(delivery: CodeDeliveryDetails) -> ResetPasswordOutput:
 
 def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
     """Return the handler of a deployment."""
-    return Endpoint(ResetPassword, reset_password, settings, limits)
+    return Endpoint(ResetPassword, reset_password, settings, limits, check=check)

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -72,47 +73,44 @@ class Unsampled(BaseSegment):
 
 
 _UNSAMPLED: Final = Unsampled()
+_innermost: Final[ContextVar[BaseSegment | None]] = ContextVar("innermost", default=None)
+"""The open subsegment. What runs at the same time has one each, inside the same one."""
 
 
 class XRayProvider(BaseProvider):
     """Send sampled traces to Lambda's X-Ray daemon, in one packet per request."""
 
-    def __init__(self) -> None:
-        self._open: list[BaseSegment] = []
-        self._trace: dict[str, str] = {}
-
     @contextmanager
     def in_subsegment(self, name: str = "", **_: Any) -> Iterator[BaseSegment]:
         """Open a subsegment of the surrounding one, or of Lambda's own segment."""
-        if not self._open:
-            self._trace = read_trace()
-        sampled = self._trace.get("Sampled") == "1"
+        outer, trace = _innermost.get(), read_trace()
+        sampled = isinstance(outer, Subsegment) if outer else trace.get("Sampled") == "1"
         subsegment = Subsegment(name) if sampled else _UNSAMPLED
-        if self._open:
-            self._open[-1].add_subsegment(subsegment)
-        self._open.append(subsegment)
+        if outer:
+            outer.add_subsegment(subsegment)
+        token = _innermost.set(subsegment)
         try:
             yield subsegment
         except Exception as error:
             subsegment.add_exception(error, [])
             raise
         finally:
-            self._open.pop()
+            _innermost.reset(token)
             subsegment.close()
-            if not self._open and isinstance(subsegment, Subsegment):
-                _send(subsegment.document, self._trace)
+            if not outer and isinstance(subsegment, Subsegment):
+                _send(subsegment.document, trace)
 
     in_subsegment_async = in_subsegment  # type: ignore[assignment]  # nothing here is asynchronous
 
     def put_annotation(self, key: str, value: Any) -> None:
         """Add it to the innermost subsegment."""
-        if self._open:
-            self._open[-1].put_annotation(key, value)
+        if innermost := _innermost.get():
+            innermost.put_annotation(key, value)
 
     def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
         """Add it to the innermost subsegment."""
-        if self._open:
-            self._open[-1].put_metadata(key, value, namespace)
+        if innermost := _innermost.get():
+            innermost.put_metadata(key, value, namespace)
 
     def patch(self, modules: Any = ()) -> None:
         """Patch nothing: each call that matters is already in a subsegment."""

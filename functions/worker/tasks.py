@@ -1,6 +1,6 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from functions import times
 from functions.aws.queue import Message, Task
@@ -10,9 +10,10 @@ from functions.outcomes import (
     NO_VERIFIED_ADDRESS,
     NOT_A_SIGN_IN_NAME,
     NOT_CHANGED_YET,
+    USER_GONE,
     USER_NOT_FOUND,
 )
-from functions.problems import Failure
+from functions.problems import Failure, Outcome
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
@@ -77,8 +78,8 @@ def end_sessions(scope: Scope, username: str) -> None:
     try:
         scope.cognito.end_sessions(username)
     except Failure as failure:
-        if failure.outcome is USER_NOT_FOUND:  # nobody has a session
-            return
+        if failure.outcome is USER_NOT_FOUND:
+            _report(scope, username, USER_GONE)
         # Whatever the reason, the sessions live on.
         failure.outcome = failure.outcome._replace(final=False)
         raise
@@ -92,30 +93,51 @@ def check_change(
     since: float,
     task: str,
     parameters: dict[str, Any],
+    existed: bool = False,
 ) -> None:
-    """Carry out what follows a change, if the account was changed since that time."""
+    """Carry out what follows a change, if the account was changed since that time.
+
+    Anyone can ask for a change of a name that never existed. One that `existed` must still exist.
+    """
     user = scope.cognito.find_user(username)
     if user and user.changed_at >= since:
         carry_out(scope, message._replace(task=Task(task), parameters=parameters))
     elif user and times.now() - since < CHANGE_LIFETIME:
         raise NOT_CHANGED_YET.failure()
+    elif existed and not user:
+        _report(scope, username, USER_GONE)
 
 
-def mail_change(scope: Scope, message: Message, *, username: str) -> None:
-    """Tell a user by mail that their password was changed, when, and from where."""
-    user = scope.cognito.find_user(username)
-    if not user:
-        return
-    if not user.verified_email:
-        raise NO_VERIFIED_ADDRESS.failure()
+def mail_change(
+    scope: Scope, message: Message, *, username: str, email: str | None = None, locale: str = ""
+) -> None:
+    """Tell a user by mail that their password was changed, when, and from where.
+
+    `email` is the verified address from before the change, or empty if there was none. It is None
+    if Cognito did not tell it in time, and in a message of an older version.
+    """
+    if email is None:
+        user = scope.cognito.find_user(username)
+        if not user:
+            _report(scope, username, USER_GONE)
+        username, email, locale = user.username, user.verified_email, user.locale
+    if not email:
+        _report(scope, username, NO_VERIFIED_ADDRESS)
     mails.send_once(
         scope,
         Mail.CHANGED,
-        user.verified_email,
+        email,
         # Not the request's ID, which a caller can choose.
-        *("change", scope.settings.user_pool_id, user.username, str(message.requested_at)),
-        locale=user.locale,
+        *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
+        locale=locale,
         lifetime=MAIL_MEMORY,
         time=mails.format_time(message.requested_at),
         address=message.source_ip,
     )
+
+
+def _report(scope: Scope, username: str, reason: Outcome) -> NoReturn:
+    """Put an event, so that someone can tell the user, and raise the `Failure`."""
+    detail = scope.events.describe(username=username, reason=reason.cause)
+    scope.events.put("Password Change Unannounced", detail)
+    raise reason.failure()

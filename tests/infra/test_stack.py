@@ -489,6 +489,20 @@ def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
 
 
+@each_stage
+def test_a_token_alone_moves_no_address(stage: str) -> None:
+    """The address is the name that a user signs in with, and gets the codes."""
+    template = synthesize_stage(stage)
+    (pool,) = find_in(template, "AWS::Cognito::UserPool")
+
+    kept = pool["UserAttributeUpdateSettings"]["AttributesRequireVerificationBeforeUpdate"]
+    assert kept == ["email"]
+    for client in find_in(template, "AWS::Cognito::UserPoolClient"):
+        writable = set(client["WriteAttributes"])
+        assert {"email", "email_verified"} & writable == set()
+        assert {"name", "locale"} <= writable
+
+
 def test_risks_are_rated_where_the_setting_says_so() -> None:
     for rated, template in ((True, synthesize(**OTHER_PROD)), (False, synthesize_stage("dev"))):
         (pool,) = find_in(template, "AWS::Cognito::UserPool")

@@ -57,10 +57,7 @@ _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     "SendEmail": {"MessageId": "a-mail"},
     "SendMessage": {"MessageId": "a-message"},
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
-    "GetUser": {
-        "Username": "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f",
-        "UserAttributes": [{"Name": "email", "Value": "demo@example.com"}],
-    },
+    "GetUser": {name: make_user()[name] for name in ("Username", "UserAttributes")},
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "an-event"}]},
 }
 """The actions whose success has a body."""

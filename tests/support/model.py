@@ -119,13 +119,18 @@ class CognitoModel:
                 return {"Username": f"sub-of-{name}", "UserAttributes": [email]}
             case "GlobalSignOut":
                 self._end_sessions(self._session(body["AccessToken"]).user)
-            case "AdminUserGlobalSignOut" if body["Username"] in self.users:
-                self._end_sessions(self.users[body["Username"]])
-            case "AdminUserGlobalSignOut":
-                raise Refusal(*_UNKNOWN)
+            case "AdminGetUser" | "AdminUserGlobalSignOut":
+                return self._administer(action, body["Username"])
             case _:
                 raise Refusal("UnknownOperationException", action)
         return {}
+
+    def _administer(self, action: str, username: str) -> dict[str, Any]:
+        if username not in self.users:
+            raise Refusal(*_UNKNOWN)
+        if action == "AdminUserGlobalSignOut":
+            self._end_sessions(self.users[username])
+        return {"Username": username, "UserAttributes": []}
 
     def _send_code(self, user: User | None) -> dict[str, Any]:
         if user:

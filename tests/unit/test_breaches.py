@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +15,7 @@ from functions.times import Times
 from local.breaches import PASSWORDS, breached_passwords
 from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem
+from tests.support.front import make_user
 from tests.support.invocation import TIMES, Reply
 from tests.unit.conftest import Configure, Service, sent
 from tests.unit.test_passwords import changing, choose
@@ -246,3 +248,64 @@ def test_a_connection_that_the_other_end_has_closed_is_not_used_again(service: S
         second = service.invoke(CONFIRM)
 
     assert [first.metrics, second.metrics] == [{"Success"}, {"Success"}]
+
+
+@changing
+def test_the_user_is_read_while_the_password_is_looked_up(
+    operation: Operation, service: Service
+) -> None:
+    asked, read = Event(), Event()
+
+    def respond(action: str, _: object) -> dict[str, Any]:
+        if action in {"AdminGetUser", "GetUser"}:
+            read.set()
+            assert asked.wait(PATIENCE)
+        return {"UserPool": {}, "UserPoolClient": {}, **make_user()}
+
+    def play(connection: socket.socket, _: Event) -> None:
+        request = connection.recv(4096)
+        asked.set()
+        assert not request or read.wait(PATIENCE)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with range_api(service.configure, play):
+        service.cognito.respond = respond
+
+        reply = choose(service.invoke, operation, NOT_WEAK)
+
+    assert (reply.status, reply.metrics) == (204, {"Success"})
+
+
+@pytest.mark.parametrize("cognito_takes", [0.25, 1.75])
+@pytest.mark.parametrize(
+    ("password", "script", "status"),
+    [
+        (PASSWORDS[0], {}, 400),
+        (NOT_WEAK, {"error": "TooManyRequestsException"}, 503),
+        (NOT_WEAK, {"error": "AccessDeniedException"}, 500),
+        (NOT_WEAK, {"body": {"no": "client"}}, 500),
+    ],
+    ids=["stolen", "secret throttled", "secret unreadable", "crash"],
+)
+def test_no_failure_tells_how_long_cognito_looked_for_the_user(
+    cognito_takes: float,
+    password: str,
+    script: dict[str, Any],
+    status: int,
+    endpoint: str,
+    service: Service,
+) -> None:
+    service.configure(breach_endpoint=endpoint, response_interval=2.0)
+
+    def respond(action: str, _: object) -> dict[str, Any]:
+        if action == "AdminGetUser":
+            service.clock.sleep(cognito_takes)
+        return {"UserPool": {}, "UserPoolClient": {}, **make_user()}
+
+    service.cognito.respond = respond
+    service.cognito.answer("DescribeUserPoolClient", **script)
+    began = service.clock.now
+
+    reply = choose(service.invoke, CONFIRM, password)
+
+    assert (reply.status, service.clock.now - began) == (status, 2.0)

@@ -3,7 +3,7 @@ import pytest
 from functions.operations import Operation
 from functions.problems import CODE_REFUSED
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES, NOW
+from tests.support.invocation import BODIES, NOW, SUB
 from tests.unit.conftest import Invoke, Service, sent
 
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
@@ -28,11 +28,11 @@ def test_answers_success_with_nothing(cognito: CognitoFront, invoke: Invoke) -> 
 def test_ends_every_session_of_the_user(service: Service) -> None:
     service.invoke(CONFIRM, BODIES[CONFIRM] | {"username": "Demo@Example.com"})
 
-    assert service.cognito.requests[-1].action == "AdminUserGlobalSignOut"
-    assert service.cognito.requests[-1].body == {
-        "UserPoolId": service.deployment.settings.user_pool_id,
-        "Username": "demo@example.com",
-    }
+    pool = {"UserPoolId": service.deployment.settings.user_pool_id}
+    asked = [(one.action, one.body) for one in service.cognito.requests]
+    assert ("AdminGetUser", pool | {"Username": "demo@example.com"}) in asked
+    # By the name that nobody can change meanwhile.
+    assert asked[-1] == ("AdminUserGlobalSignOut", pool | {"Username": SUB})
 
 
 @pytest.mark.parametrize(

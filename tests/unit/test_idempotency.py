@@ -1,12 +1,18 @@
 """A client that lost the answer repeats its request with the same key and gets the first answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Barrier, Lock
 from typing import Any
 
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.aws import clients
+from functions.aws.actions import ACTIONS
 from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
+from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, NOW, Reply
@@ -144,12 +150,13 @@ def test_a_table_that_fails_half_way_undoes_no_answer(
 
 
 @changing
-def test_a_repeat_comes_before_the_limits(
+def test_a_repeat_comes_before_the_limits_and_takes_no_attempt(
     operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
     service.configure(limits=True)
 
     assert {repeatable(service.invoke, operation).status for _ in range(20)} == {204}
+    assert service.invoke(operation).status == 204
 
 
 def test_the_table_holds_nothing_of_the_request(dynamodb: DynamoDBClient, invoke: Invoke) -> None:
@@ -217,3 +224,58 @@ def test_a_request_whose_stored_item_got_no_answer_does_not_meet_itself(
 
     assert puts == [1, 2]
     assert (reply.status, len(sent(service.cognito, operation))) == (204, 1)
+
+
+@contextmanager
+def at_the_same_time(*rounds: list[str]) -> Iterator[None]:
+    """Let no call of a round go on before all calls of it are made."""
+    barriers = [Barrier(len(actions)) for actions in rounds]
+    lock = Lock()
+
+    def wait(model: Any, **_: object) -> None:
+        with lock:
+            number = next(n for n, actions in enumerate(rounds) if model.name in actions)
+            rounds[number].remove(model.name)
+        barriers[number].wait(PATIENCE)
+
+    actions = {action for actions in rounds for action in actions}
+    events = {clients.find_client(ACTIONS[action].client).meta.events for action in actions}
+    for one in events:
+        one.register("before-call", wait)
+    try:
+        yield
+    finally:
+        for one in events:
+            one.unregister("before-call", wait)
+    assert not any(rounds)
+
+
+@pytest.mark.parametrize(
+    ("operation", "counts", "forgiven", "looks", "ends"),
+    [
+        (CONFIRM, 2, 1, "AdminGetUser", "AdminUserGlobalSignOut"),
+        (UPDATE, 1, 0, "GetUser", "GlobalSignOut"),
+    ],
+    ids=ids,
+)
+def test_a_change_with_a_key_takes_five_rounds_of_calls(
+    operation: Operation, counts: int, forgiven: int, looks: str, ends: str, service: Service
+) -> None:
+    service.configure(
+        limits=True, event_bus_name="b", mail_from="a@example.com", **FORCED[operation]
+    )
+    service.deployment.handler(operation).start()
+
+    with at_the_same_time(
+        ["PutItem", *["UpdateItem"] * counts],
+        [looks],  # tests/unit/test_breaches.py has the breach lookup of this round
+        [operation.action],
+        [ends, "SendMessage", "SendMessage", *["UpdateItem"] * forgiven],
+        ["UpdateItem"],
+    ):
+        reply = repeatable(service.invoke, operation)
+
+    assert (reply.status, reply.metrics) == (204, {"Success"})
+
+
+FORCED: dict[Operation, dict[str, Any]] = {CONFIRM: {}, UPDATE: {"force_global_sign_out": True}}

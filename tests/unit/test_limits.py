@@ -10,6 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.aws import clients
+from functions.aws.actions import ACTIONS
+from functions.aws.cognito import POLICY_PAUSE
 from functions.operations import Operation
 from functions.problems import NETWORK_ATTEMPTS_EXCEEDED
 from functions.protection.limits import FAILURES_BEFORE_EVENT, REFUSALS_BEFORE_EVENT
@@ -164,7 +167,7 @@ def test_a_success_holds_even_if_the_table_cannot_give_the_count_back(
         reply = service.invoke(CONFIRM, **from_address("2001:db8::1"))
 
     assert (reply.status, reply.metrics) == (204, {"Success", "LimitsFailed"})
-    assert len(updates) == 3 + 1
+    assert len(updates) == 3 + 2
 
 
 def repeated(cognito: CognitoFront) -> list[dict[str, str]]:
@@ -279,7 +282,7 @@ def test_the_table_holds_neither_a_name_nor_an_address(
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
-def test_continues_without_the_table_and_asks_it_once(
+def test_continues_without_the_table_and_asks_it_once_for_each_count(
     operation: Operation, dynamodb: DynamoDBClient, service: Service
 ) -> None:
     service.configure(limits=True, table_name="a-table-that-is-not-there")
@@ -287,7 +290,8 @@ def test_continues_without_the_table_and_asks_it_once(
     with asked(dynamodb) as updates:
         reply = service.invoke(operation)
 
-    assert (reply.status in {200, 204}, len(updates)) == (True, 1)
+    counts = 1 if operation.signed_in else 2
+    assert (reply.status in {200, 204}, len(updates)) == (True, counts)
     assert reply.metrics == {"Success", "LimitsFailed"}
     assert reply.log["level"] == "WARNING"
 
@@ -301,7 +305,7 @@ def test_a_refusal_holds_even_if_the_table_cannot_count_it(
     with asked(limited, refuse=str(REFUSALS_BEFORE_EVENT)) as updates:
         reply = service.invoke(RESET)
 
-    assert (reply.status, len(updates)) == (429, 2)
+    assert (reply.status, len(updates)) == (429, 2 + 1 + 1)
     assert reply.metrics == {"LimitExceededException", "AttemptsLimit", "LimitsFailed"}
 
 
@@ -318,23 +322,80 @@ def test_a_malformed_request_is_no_attempt(invoke: Invoke) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "action", "error", "status"),
-    [
-        (RESET, "SendMessage", "AccessDenied", 503),
-        (CONFIRM, CONFIRM.action, "TooManyRequestsException", 429),
-        (UPDATE, UPDATE.action, "TooManyRequestsException", 429),
-    ],
+    ("operation", "action"),
+    [(RESET, "SendMessage"), (CONFIRM, "DescribeUserPoolClient"), (CONFIRM, "DescribeUserPool")],
     ids=ids,
 )
-def test_what_was_not_carried_out_is_no_attempt(
-    operation: Operation, action: str, error: str, status: int, service: Service
+def test_what_never_reached_cognito_is_no_attempt(
+    operation: Operation, action: str, service: Service
 ) -> None:
-    service.cognito.answer(action, error=error)
+    service.cognito.answer(action, error="TooManyRequestsException")
 
     replies = [service.invoke(operation) for _ in range(operation.attempts_per_hour + 1)]
     service.cognito.reset()
+    service.clock.now += POLICY_PAUSE
 
-    assert {(reply.status, "AttemptsLimit" in reply.metrics) for reply in replies} == {
-        (status, False)
-    }
+    assert {reply.status for reply in replies} == {503}
     assert service.invoke(operation).status < 300
+
+
+@pytest.mark.parametrize("error", ["TooManyRequestsException", "ThrottlingException"])
+@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
+def test_what_cognito_throttles_is_an_attempt(
+    operation: Operation, error: str, service: Service
+) -> None:
+    """Or else the throttle would lift the limit that protects Cognito's quota."""
+    service.cognito.answer(operation.action, error=error)
+
+    replies = [service.invoke(operation) for _ in range(operation.attempts_per_hour + 5)]
+
+    assert len(sent(service.cognito, operation)) == operation.attempts_per_hour
+    assert {reply.log["cause"] for reply in replies[-5:]} == {"AttemptsLimit"}
+
+
+LOOKED_UP = {CONFIRM: "AdminGetUser", UPDATE: "GetUser"}
+
+
+@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
+@pytest.mark.parametrize("password", ["weak", "a quiet harbour in May"])
+def test_nothing_is_asked_about_a_user_for_a_weak_password_or_above_the_limit(
+    password: str, operation: Operation, service: Service
+) -> None:
+    service.configure(limits=True, **{f"{operation.id}_attempts": 1})
+    service.cognito.answer(operation.action, error="LimitExceededException")
+    service.invoke(operation)
+    service.cognito.take(LOOKED_UP[operation])
+
+    body = BODIES[operation] | {"newPassword": password}
+    statuses = {service.invoke(operation, body).status for _ in range(20)}
+
+    assert statuses == {400 if password == "weak" else 429}
+    assert service.cognito.take(LOOKED_UP[operation]) == []
+
+
+def test_an_update_that_cognito_was_asked_about_is_an_attempt(service: Service) -> None:
+    named = BODIES[UPDATE] | {"newPassword": f"I am {USERNAME}"}
+
+    statuses = [service.invoke(UPDATE, named).status for _ in range(11)]
+
+    assert statuses == [400] * 10 + [429]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1"])
+def test_a_refusal_takes_nothing_from_any_limit(address: str, service: Service) -> None:
+    caller = from_address(address)
+    service.configure(limits=True, attempts_per_address=2, attempts_per_network=3)
+    body = BODIES[RESET] | {"username": "another"}
+
+    def items() -> dict[str, int]:
+        table = clients.find_client(ACTIONS["UpdateItem"].client)
+        rows = table.scan(TableName=NAME)["Items"]
+        return {row["id"]["S"]: int(row["attempts"]["N"]) for row in rows}
+
+    for username in ("ada", "eve"):
+        service.invoke(RESET, {"username": username}, **caller)
+    before = items()
+    refused = service.invoke(RESET, body, **caller)
+
+    assert refused.body["type"] == NETWORK_ATTEMPTS_EXCEEDED.type
+    assert {item: count for item, count in items().items() if count} == before

@@ -2,17 +2,19 @@
 
 import json
 import string
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.aws.queue import Message, Task
 from functions.operations import WORKER_TIMEOUT, Operation
 from functions.worker.mails import LANGUAGES, read_texts
 from tests.support import ROOT
-from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import NOW, SETTINGS, make_message
+from tests.support.front import CognitoFront, Refusal, make_user
+from tests.support.invocation import NOW, REQUEST_ID, SETTINGS, SUB, make_message
 from tests.unit.conftest import Configure, Service
+from tests.unit.test_notifications import put
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 FROM = "no-reply@example.com"
@@ -81,18 +83,96 @@ def test_a_change_of_unknown_outcome_is_mailed_once_it_shows(service: Service) -
     assert len(mails(service.cognito)) == 1
 
 
-def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted(service: Service) -> None:
-    service.cognito.answer("AdminGetUser", body=make_user(email_verified="false"))
-    work = service.finish(UPDATE)
+@changing
+@pytest.mark.parametrize("acted", [True, False], ids=["confirmed", "of unknown outcome"])
+def test_a_mail_goes_to_the_address_from_before_the_change_whatever_happens_to_the_account_next(
+    operation: Operation, acted: bool, service: Service
+) -> None:
+    """A thief changes the address as soon as they can sign in, or deletes the account."""
+    if not acted:
+        service.cognito.answer(operation.action, reset=True, forward=True)
+    service.invoke(operation)
+    moved = make_user(email="thief@example.com", locale="de", changed_at=NOW + 1)
+    service.cognito.respond = lambda _, body: (  # only the `sub` finds the account now
+        moved | {"MessageId": "a-mail"} if body.get("Username") in {None, SUB} else nobody()
+    )
+
+    work = service.work()
+
+    assert work.metrics == {"Success"}
+    (mail,) = mails(service.cognito)
+    assert mail["Destination"] == {"ToAddresses": ["demo@example.com"]}
+    assert mail["Content"]["Simple"]["Subject"]["Data"] == TEXTS["en"]["passwordChanged"][0]
+
+
+def nobody() -> NoReturn:
+    raise Refusal("UserNotFoundException", "")
+
+
+def told(cognito: CognitoFront) -> list[tuple[str, str]]:
+    """Who the bus was told could not be told."""
+    events = [one for one in put(cognito) if one["DetailType"] == "Password Change Unannounced"]
+    details = [json.loads(one["Detail"]) for one in events]
+    return [(one["username"], one["reason"]) for one in details]
+
+
+@changing
+def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted_and_reported(
+    operation: Operation, service: Service
+) -> None:
+    service.configure(mail_from=FROM, event_bus_name="the-bus")
+    for action in ("GetUser", "AdminGetUser"):
+        service.cognito.answer(action, body=make_user(email_verified="false"))
+    service.invoke(operation)
+    work = service.work()
 
     assert (mails(service.cognito), work.body["batchItemFailures"]) == ([], [])
     assert "NoVerifiedAddress" in work.metrics
+    assert told(service.cognito) == [(SUB, "NoVerifiedAddress")]
 
 
-def test_a_user_who_is_gone_gets_no_mail(service: Service) -> None:
-    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
-    assert service.finish(UPDATE).metrics == {"Success"}
-    assert mails(service.cognito) == []
+GONE = {"mail_change": {"username": "ada"}, "end_sessions": {"username": "ada"}}
+CHECKED = {"since": NOW, "task": "end_sessions", "parameters": GONE["end_sessions"]}
+
+
+@pytest.mark.parametrize(
+    ("task", "parameters", "reported"),
+    [
+        ("mail_change", GONE["mail_change"], True),  # of an older version
+        ("end_sessions", GONE["end_sessions"], True),
+        ("check_change", {"username": "ada", "existed": True} | CHECKED, True),
+        ("check_change", {"username": "ada", "existed": False} | CHECKED, False),
+        ("check_change", {"username": "ada"} | CHECKED, False),  # of an older version
+    ],
+)
+def test_a_user_who_is_gone_is_counted_and_reported_unless_there_never_was_one(
+    task: str, parameters: dict[str, Any], reported: bool, service: Service
+) -> None:
+    service.configure(mail_from=FROM, event_bus_name="the-bus")
+    for action in ("AdminGetUser", "AdminUserGlobalSignOut"):
+        service.cognito.answer(action, error="UserNotFoundException")
+    message = Message(Task(task), REQUEST_ID, "192.0.2.7", None, parameters, NOW)
+
+    work = service.deployment.work(make_message(json.dumps(message._asdict())))
+
+    assert work.body["batchItemFailures"] == []
+    assert ("UserGone" in work.metrics, "Success" in work.metrics) == (reported, not reported)
+    assert told(service.cognito) == [("ada", "UserGone")] * reported
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_whom_cognito_did_not_tell_before_a_confirmation_is_looked_up_after_it(
+    gone: bool, service: Service
+) -> None:
+    service.cognito.answer("AdminGetUser", error="TooManyRequestsException")
+    reply = service.invoke(CONFIRM)
+    service.cognito.answer("AdminGetUser", body=make_user(email="new@example.com"))
+    if gone:
+        service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    work = service.work()
+
+    assert reply.metrics == {"Success", "NamesUnreadable"}
+    assert ("UserGone" in work.metrics, len(mails(service.cognito))) == (gone, not gone)
 
 
 def test_a_message_that_comes_twice_mails_once(service: Service) -> None:
@@ -184,7 +264,7 @@ def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
     [("de-AT", "de"), ("pt_BR", "pt"), ("JA", "ja"), ("xx", "en"), ("../en", "en"), ("", "en")],
 )
 def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Service) -> None:
-    service.cognito.answer("AdminGetUser", body=make_user(locale=locale))
+    service.cognito.answer("GetUser", body=make_user(locale=locale))
     service.finish(UPDATE)
 
     (mail,) = mails(service.cognito)

@@ -153,6 +153,9 @@ SCENARIOS: dict[str, Scenario] = {
     outcomes.NO_VERIFIED_ADDRESS.cause: lambda w: w.at_a_dead_end(
         make_user(email_verified="false")
     ),
+    outcomes.USER_GONE.cause: lambda w: w.works(
+        CONFIRM, "AdminUserGlobalSignOut", error="UserNotFoundException"
+    ),
     outcomes.NOT_CHANGED_YET.cause: World.not_changed_yet,
     outcomes.RESET_REPEATED.cause: World.reset_twice,
     outcomes.CODE_TIMED_OUT.cause: World.slow_twice,

@@ -169,6 +169,8 @@ def test_the_client_judges_as_the_service_does(
     assume("#/username" not in {one["pointer"] for one in errors})
     refused = {one["rule"] for one in errors if one["pointer"] == "#/newPassword"}
     judged = {one["rule"] for one in broken}
+    if operation is UPDATE and judged > {"containsUsername"}:
+        judged -= {"containsUsername"}  # Cognito tells the names of those who break no other rule
     assert refused == (judged & REFUSED_FIRST or judged)
     numbers = {one["rule"]: one["params"] for one in errors if "params" in one}
     assert numbers == {one["rule"]: one["params"] for one in broken if one["rule"] in numbers}

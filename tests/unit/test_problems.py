@@ -36,7 +36,6 @@ VISIBLE = {
     "InvalidPasswordException",
     "PasswordHistoryPolicyViolationException",
     "ResourceNotFoundException",
-    "TooManyRequestsException",
 }
 
 

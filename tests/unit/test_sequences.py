@@ -148,10 +148,10 @@ class Sequences(RuleBasedStateMachine):
             token,
         )
 
-        if not name:
-            assert_is_problem(reply, 401, "NotAuthorizedException")
-        elif new in {WEAK, old}:
+        if new in {WEAK, old}:
             assert_is_problem(reply, 400, "InvalidPasswordException")
+        elif not name:
+            assert_is_problem(reply, 401, "NotAuthorizedException")
         elif limited:
             assert_is_problem(reply, 429, "LimitExceededException")
         elif old != password:

@@ -6,11 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from functions.telemetry.traces import Subsegment, XRayProvider
+from functions.threads import run_all
 from tests.support import PATIENCE
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -85,6 +88,24 @@ def test_subsegments_are_sent_once_with_those_within_and_belong_to_the_trace_of_
     assert (first["name"], second["name"]) == ("ForgotPassword", "AdminUserGlobalSignOut")
     assert first["annotations"] == {"cause": "Throttled"}
     assert first["metadata"] == {"tests": {"attempt": 1}}
+    assert_nothing_more(daemon)
+
+
+def test_what_runs_at_the_same_time_is_inside_the_same_subsegment(daemon: socket.socket) -> None:
+    provider, together = XRayProvider(), Barrier(3)
+
+    def call(name: str) -> None:
+        with provider.in_subsegment(name):
+            together.wait(PATIENCE)
+            provider.put_annotation("name", name)
+            together.wait(PATIENCE)
+
+    with provider.in_subsegment("## handler"):
+        run_all([partial(call, name) for name in "abc"])
+
+    inner = receive(daemon)["subsegments"]
+    assert sorted(one["name"] for one in inner) == ["a", "b", "c"]
+    assert all(one["annotations"] == {"name": one["name"]} for one in inner)
     assert_nothing_more(daemon)
 
 

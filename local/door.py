@@ -217,7 +217,11 @@ def _is_signed(scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
 
 async def _refuse(send: Send) -> None:
     text = b"Sign the request with the key in stack.json. Web pages can use only the API.\n"
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),  # the body was not read
+    ]
     status = HTTPStatus.FORBIDDEN.value
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

@@ -104,16 +104,6 @@ def sign(
     return send(stack, "POST", path, sent or body, **dict(request.headers))
 
 
-def guess(stack: Stack) -> Credentials:
-    """Derive a function's credentials from its names, which are the same in every run."""
-    function, *_ = stack.client("lambda").list_functions()["Functions"]
-    digest = hashlib.sha256(f"{function['FunctionArn']}:{function['Role']}".encode()).hexdigest()
-    secret, token = (
-        hashlib.sha256(f"{kind}:{digest}".encode()).hexdigest() for kind in ("secret", "token")
-    )
-    return Credentials(f"ASIA{digest[:16].upper()}", secret, token)
-
-
 @pytest.mark.parametrize(
     "credential",
     [
@@ -123,14 +113,31 @@ def guess(stack: Stack) -> Credentials:
         lambda _: Credentials(*emulator.Key.new()),
         lambda stack: Credentials(stack.key.id, "test"),
         lambda stack: Credentials(*stack.key, token="test"),
-        guess,
     ],
-    ids=["test", "digits", "account", "unknown", "wrong secret", "wrong token", "derived"],
+    ids=["test", "digits", "account", "unknown", "wrong secret", "wrong token"],
 )
 def test_only_the_runs_key_signs_for_the_root_user(stack: Stack, credential: Credential) -> None:
     assert is_refused(sign(stack, credential(stack)))
     assert is_refused(sign(stack, Credentials(*stack.key), sent=f"{WHO_AM_I}&A=B"))
     assert b":root</Arn>" in sign(stack, Credentials(*stack.key)).data
+
+
+def test_nobody_can_compute_the_credentials_of_a_function(stack: Stack) -> None:
+    """Without the door they follow from its names, which are the same in every run."""
+    assert (
+        send(stack, "GET", f"{stack.url}/password-policy").status == 200
+    )  # they exist from now on
+    functions = stack.client("lambda").list_functions()["Functions"]
+    (function,) = (one for one in functions if "password_policy" in one["Handler"])
+
+    for qualifier in ("", ":live", ":1"):
+        names = f"{function['FunctionArn']}{qualifier}:{function['Role']}"
+        digest = hashlib.sha256(names.encode()).hexdigest()
+        secret, token = (
+            hashlib.sha256(f"{kind}:{digest}".encode()).hexdigest() for kind in ("secret", "token")
+        )
+        computed = Credentials(f"ASIA{digest[:16].upper()}", secret, token)
+        assert is_refused(sign(stack, computed)), qualifier
 
 
 def test_unsigned_only_the_actions_pass_that_cognito_takes_unsigned(stack: Stack) -> None:

@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 # The packages of the emulator are imported late, because `local/stack.py` imports this file too.
 
 NAMES: Final = ("127.0.0.1", "localhost")
-"""The names of this machine. A browser never resolves them to another address or shares them with a
-site, so a page whose own name was bound to loopback afterwards (DNS rebinding) has another `Host`.
+"""The names of this machine. A page whose own name was bound to loopback afterwards (DNS rebinding)
+still sends its own name, and no site can own one of these.
 """
 API: Final = re.compile(r"/_aws/execute-api/[a-z0-9]+/[^/]+")
 """The path of deployed APIs. They judge callers and other origins by their own rules."""

@@ -136,7 +136,9 @@ def start(
     temporary.mkdir()
     child = processes.start(
         "the emulator",
-        *(_PYTHON, ROOT / "local" / "door.py", *origins),
+        _PYTHON,
+        ROOT / "local" / "door.py",
+        *origins,
         environment={
             "AUTH": "true",
             "AWS_CONFIG_FILE": os.devnull,

@@ -100,7 +100,7 @@ def sign(
     """Send a signed request, maybe with another body than the signed one."""
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     request = AWSRequest("POST", stack.endpoint + path, kind, body)
-    SigV4Auth(credentials, "sts", REGION).add_auth(request)  # type: ignore[no-untyped-call]
+    SigV4Auth(credentials, "sts", REGION).add_auth(request)
     return send(stack, "POST", path, sent or body, **dict(request.headers))
 
 
@@ -112,7 +112,7 @@ def sign(
         lambda _: Credentials(ACCOUNT, "test"),
         lambda _: Credentials(*emulator.Key.new()),
         lambda stack: Credentials(stack.key.id, "test"),
-        lambda stack: Credentials(*stack.key, token="test"),
+        lambda stack: Credentials(stack.key.id, stack.key.secret, "test"),
     ],
     ids=["test", "digits", "account", "unknown", "wrong secret", "wrong token"],
 )

@@ -11,7 +11,7 @@ from typing import Final
 from infra.settings import Deployment
 from local import emulator
 from local.breaches import breached_passwords
-from local.emulator import ACCOUNT, REGION
+from local.emulator import ACCOUNT, REGION, Key
 from local.processes import ROOT, Child, Processes
 from local.runs import hold
 from local.stack import Stack
@@ -47,7 +47,15 @@ def local_stack(
         # Without it, Node takes jsii's scripts here for ES modules, as the project's file says.
         (folder / "package.json").write_text("{}")
         say(f"starting the emulator on port {port}")
-        endpoint, child = emulator.start(processes, port=port, folder=folder, functions=functions)
+        key = Key.new()
+        endpoint, child = emulator.start(
+            processes,
+            port=port,
+            folder=folder,
+            key=key,
+            origins=origins or Deployment.of_stage("local").allowed_origins,
+            functions=functions,
+        )
 
         def cdk(command: str, *arguments: str | Path, directory: Path = folder) -> Child:
             return processes.start(
@@ -56,7 +64,7 @@ def local_stack(
                 command,
                 *arguments,
                 "--no-notices",
-                environment=_environment(endpoint, folder),
+                environment=_environment(endpoint, key, folder),
                 working_directory=directory,
             )
 
@@ -71,11 +79,11 @@ def local_stack(
             *(("--context", f"allowedOrigins={','.join(origins)}") if origins else ()),
             directory=ROOT,
         )
-        emulator.wait(endpoint, child)
+        emulator.wait(endpoint, key, child)
         cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}").finish()
         # The policy requires TLS, which the emulator does not support.
         bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-        emulator.client(endpoint, "s3").delete_bucket_policy(Bucket=bucket)
+        emulator.client(endpoint, key, "s3").delete_bucket_policy(Bucket=bucket)
         synthesis.finish()
 
         say("deploying the stack")
@@ -89,14 +97,14 @@ def local_stack(
             *("--method", "direct"),
         ).finish()
         _, _, domain = Deployment.of_stage("local").mail_from.partition("@")
-        emulator.client(endpoint, "sesv2").create_email_identity(EmailIdentity=domain)
-        stack = _describe(endpoint, json.loads(outputs.read_text())[STACK])
+        emulator.client(endpoint, key, "sesv2").create_email_identity(EmailIdentity=domain)
+        stack = _describe(endpoint, key, json.loads(outputs.read_text())[STACK])
         stack.create(stack.demo_user)
         yield stack
 
 
-def _environment(endpoint: str, folder: Path) -> dict[str, str]:
-    return emulator.environment(endpoint) | {
+def _environment(endpoint: str, key: Key, folder: Path) -> dict[str, str]:
+    return emulator.environment(endpoint, key) | {
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
         "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -108,13 +116,14 @@ def _environment(endpoint: str, folder: Path) -> dict[str, str]:
     }
 
 
-def _describe(endpoint: str, outputs: dict[str, str]) -> Stack:
+def _describe(endpoint: str, key: Key, outputs: dict[str, str]) -> Stack:
     address = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)/?", outputs["ApiUrl"])
     if address is None:
         sys.exit(f"The stack's output ApiUrl is no address of API Gateway: {outputs['ApiUrl']}")
     return Stack(
         url=f"{endpoint}/_aws/execute-api/{address[1]}/{address[2]}",
         endpoint=endpoint,
+        key=key,
         user_pool_id=outputs["UserPoolId"],
         user_pool_client_id=outputs["UserPoolClientId"],
         public_client_id=outputs["PublicClientId"],

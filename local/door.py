@@ -1,23 +1,41 @@
-"""The emulator behind a door that no web page can open; `local/emulator.py` runs this file.
+"""The emulator behind a door that only this run's key opens; `local/emulator.py` runs this file.
 
-The emulator trusts anyone who can reach it, and a page in any browser tab can reach a port of this
-machine. So the door passes requests for a loopback name only, which ends DNS rebinding, and from
-other origins only those to the API's own path.
+The emulator trusts its callers: it takes `test`, any account ID or nothing for the key of the root
+user, and verifies no signature of it. A page in any browser tab and every user of this machine can
+reach its port. So the door verifies the signature of each request, and passes without one only what
+AWS takes unsigned. Web pages of other origins reach only the deployed APIs.
 """
 
 import asyncio
+import hmac
 import os
+import re
+import sys
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
-API: Final = "/_aws/execute-api/"
-"""The path of deployed APIs. They answer other origins by their own rules."""
+# The packages of the emulator are imported late, because `local/stack.py` imports this file too.
+
+NAMES: Final = ("127.0.0.1", "localhost")
+"""The names of this machine. A page whose own name was bound to loopback afterwards (DNS rebinding)
+still sends its own name, and no site can own one of these.
+"""
+API: Final = re.compile(r"/_aws/execute-api/[a-z0-9]+/[^/]+")
+"""The path of deployed APIs. They judge callers and other origins by their own rules."""
+OWN_ROUTES: Final = "/_ministack/"
+"""The paths by which the emulator itself is read and configured."""
+POOL_DOCUMENTS: Final = re.compile(r"/[\w-]+_\w+/\.well-known/(jwks\.json|openid-configuration)")
+"""What a pool publishes. No bucket has a name with `_`, so the path means nothing else."""
+COGNITO: Final = "AWSCognitoIdentityProviderService."
+"""The prefix of the actions of user pools in `X-Amz-Target`."""
 OWN_SITES: Final = {"none", "same-origin", "same-site"}
 """The values of `Sec-Fetch-Site` of requests that no foreign page sends."""
+
+_ALLOWED: Final = b"access-control-allow-origin"
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -25,72 +43,232 @@ type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def guard(app: App) -> App:
-    """Return an ASGI application that passes only what this machine's owner sends."""
+def route_key(secret: str, path: str) -> str:
+    """Return the value of the query member `key` that opens one of the emulator's own routes.
 
-    async def door(scope: Message, receive: Receive, send: Send) -> None:
+    It opens no other path and tells nothing about the secret, so it may be part of an address.
+    """
+    return hmac.digest(secret.encode(), path.encode(), "sha256").hex()[:32]
+
+
+class Body:
+    """The body of a request, which the door may read before the application does."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
+
+    async def read(self) -> bytes:
+        """Return all of it."""
+        self._messages = [await self._receive()]
+        while self._messages[-1].get("more_body"):
+            self._messages.append(await self._receive())
+        return b"".join(message.get("body", b"") for message in self._messages)
+
+    async def receive(self) -> Message:
+        """Return the next message, whether it was read before or not."""
+        return self._messages.pop(0) if self._messages else await self._receive()
+
+
+@dataclass(frozen=True)
+class Door:
+    """An ASGI application in front of another one."""
+
+    app: App
+    secret: str
+    hosts: frozenset[str]
+    """The values of `Host` that lead here."""
+    origins: frozenset[str]
+    """The origins of web pages that may use the API of this stack."""
+    unsigned: frozenset[str]
+    """The values of `X-Amz-Target` that Cognito takes without a signature."""
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
         if scope["type"] == "lifespan":
-            await app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        if scope["type"] != "http" or not _may_enter(scope["path"], headers):
-            await _refuse(send, websocket=scope["type"] == "websocket")
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = _join(scope["headers"])
+        body = Body(receive)
+        allowed = self._is_of_this_machine(scope, headers)
+        if not allowed or not await self._is_known(scope, headers, body):
+            await _refuse(send)
             return
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _correct(scope["path"], message["headers"])
+                message["headers"] = self._correct(scope, headers, message["headers"])
             await send(message)
 
-        await app(scope, receive, answer)
+        await self.app(scope, body.receive, answer)
 
-    return door
+    def _is_of_this_machine(self, scope: Message, headers: Mapping[str, str]) -> bool:
+        if headers.get("host") not in self.hosts:
+            return False
+        if API.match(scope["path"]):
+            return True
+        origin = headers.get("origin")
+        own = origin is None or urlsplit(origin).netloc == headers["host"]
+        return own and headers.get("sec-fetch-site", "none") in OWN_SITES
+
+    async def _is_known(self, scope: Message, headers: Mapping[str, str], body: Body) -> bool:
+        """Whether the caller has a key, or needs none. One that claims an AWS key needs it."""
+        method, path = scope["method"], scope["path"]
+        if path.startswith(OWN_ROUTES):
+            key = _query(scope).get("key", [""])[0]
+            return hmac.compare_digest(key.encode(), route_key(self.secret, path).encode())
+        if _claimed_key(scope, headers):
+            return _is_signed(scope, headers, await body.read())
+        return (
+            API.match(path) is not None
+            or (method == "GET" and POOL_DOCUMENTS.fullmatch(path) is not None)
+            or (
+                (method, path, scope["query_string"]) == ("POST", "/", b"")
+                and headers.get("x-amz-target") in self.unsigned
+            )
+        )
+
+    def _correct(
+        self, scope: Message, asked: Mapping[str, str], headers: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        """Answer other origins as AWS does, and add the request ID that AWS always sends."""
+        of_api = API.match(scope["path"])
+        kept = [
+            (name, self._choose(scope, asked, value) if name.lower() == _ALLOWED else value)
+            for name, value in headers
+            if of_api or not name.lower().startswith(b"access-control-")
+        ]
+        if not any(name.lower() == b"x-amzn-requestid" for name, _ in kept):
+            kept.append((b"x-amzn-requestid", str(uuid.uuid4()).encode()))
+        return kept
+
+    def _choose(self, scope: Message, asked: Mapping[str, str], allowed: bytes) -> bytes:
+        """Allow the origin that asks in a preflight.
+
+        The CDK lists the first origin as the answer and the others in a template that replaces it,
+        and the emulator evaluates no template of a response.
+        """
+        origins = {allowed.decode("latin-1"), asked.get("origin", "")}
+        if scope["method"] == "OPTIONS" and origins <= self.origins:
+            return asked["origin"].encode()
+        return allowed
 
 
-def _may_enter(path: str, headers: dict[str, str]) -> bool:
-    if urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
+def _join(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers as SigV4 signs them, with one value for each name."""
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _query(scope: Message) -> dict[str, list[str]]:
+    return parse_qs(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def _claimed_key(scope: Message, headers: Mapping[str, str]) -> str:
+    """Return the ID of the access key for which the emulator would take this request."""
+    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
+
+    key: str = extract_access_key_id(headers, _query(scope))
+    return key
+
+
+def _is_signed(scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the run's key, or one that the emulator issued, signed the request's headers.
+
+    The emulator verifies issued keys itself too, but not on each of its paths.
+    """
+    from ministack.core.iam_evaluator import ResolvedCredential, resolve_credential  # noqa: PLC0415
+    from ministack.core.sigv4 import (  # noqa: PLC0415
+        header_signature_failure,
+        parse_header_signature,
+        request_time_failure,
+    )
+
+    if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
         return False
-    if path.startswith(API):
-        return True
-    origin = headers.get("origin")
-    own = origin is None or urlsplit(origin).netloc == headers["host"]
-    return own and headers.get("sec-fetch-site", "none") in OWN_SITES
+    signature = parse_header_signature(headers)
+    if isinstance(signature, tuple):
+        return False
+    # It gives the root user's secret for `test` and account IDs too, and nobody else has that.
+    credential = resolve_credential(
+        _claimed_key(scope, headers), session_token=headers.get("x-amz-security-token", "")
+    )
+    return (
+        isinstance(credential, ResolvedCredential)
+        and request_time_failure(signature) is None
+        and header_signature_failure(
+            signature,
+            credential.secret_access_key,
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            _query(scope),
+            headers,
+            body,
+        )
+        is None
+    )
 
 
-def _correct(path: str, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Let no other origin read a response of AWS, and add the request ID that AWS always sends."""
-    kept = [
-        (name, value)
-        for name, value in headers
-        if path.startswith(API) or not name.lower().startswith(b"access-control-")
+async def _refuse(send: Send) -> None:
+    text = b"Sign the request with the key in stack.json. Web pages can use only the API.\n"
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),  # the body was not read
     ]
-    if not any(name.lower() == b"x-amzn-requestid" for name, _ in kept):
-        kept.append((b"x-amzn-requestid", str(uuid.uuid4()).encode()))
-    return kept
-
-
-async def _refuse(send: Send, *, websocket: bool) -> None:
-    if websocket:
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    text = b"This address is for programs of this machine's owner, not for web pages.\n"
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(text)).encode())]
     status = HTTPStatus.FORBIDDEN.value
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
 
 
+def _issue_secrets(secret: str) -> None:
+    """Let the credentials of functions depend on the run's secret.
+
+    The emulator derives them from the names of the function and its role, and those from the names
+    in the template, so anyone who has this repository could compute them.
+    """
+    from ministack.core import lambda_runtime  # noqa: PLC0415
+
+    derive = lambda_runtime.execution_credentials
+
+    def issue(config: Mapping[str, Any]) -> dict[str, str]:
+        # Only what follows the last slash is the role's name; all of it is hashed.
+        issued: dict[str, str] = derive({**config, "Role": f"{secret}/{config['Role']}"})
+        return issued
+
+    # The other modules import the name from there when the first function is created.
+    lambda_runtime.execution_credentials = issue
+
+
 def main() -> None:
-    """Serve the emulator at the address that its own variables name."""
-    # They are the emulator's, whose environment has nothing else of this project.
+    """Serve the emulator at the address that its own variables name, to the origins of `argv`."""
+    secret, port = os.environ["AWS_SECRET_ACCESS_KEY"], os.environ["GATEWAY_PORT"]
+    _issue_secrets(secret)
     from hypercorn.asyncio import serve  # noqa: PLC0415
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
+    from ministack.core.iam_actions import unsigned_operations  # noqa: PLC0415
 
+    # Servers between the functions and the emulator forward the `Host` that was signed for them.
+    fronts = (url for name, url in os.environ.items() if name.startswith("AWS_ENDPOINT_URL"))
+    hosts = {f"{name}:{port}" for name in NAMES} | {urlsplit(url).netloc for url in fronts}
+    door = Door(
+        app,
+        secret=secret,
+        hosts=frozenset(hosts),
+        origins=frozenset(sys.argv[1:]),
+        unsigned=frozenset(COGNITO + name for name in unsigned_operations("cognito-idp")),
+    )
     config = Config()
-    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.bind = [f"{os.environ['BIND_HOST']}:{port}"]
     config.keep_alive_timeout = 75
-    asyncio.run(serve(guard(app), config))
+    asyncio.run(serve(door, config))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def _read(path: Path, name: str) -> str:
 def _invoke(name: str, text: str, stack: Stack) -> None:
     event = _fill(text, stack)
     function = _function(stack, handler_name(name))
-    emulator.isolate(stack.endpoint)
+    emulator.isolate(stack.endpoint, stack.key)
     os.environ.update(function["Environment"]["Variables"])
     context = Context(function["FunctionName"], function["MemorySize"], function["FunctionArn"])
     with redirect_stdout(io.StringIO()) as printed:

@@ -23,7 +23,7 @@ def hold(port: int, setting: str, say: Callable[[str], None]) -> Iterator[Path]:
     try:
         with _alone():
             _check(port, setting, say)
-            folder.mkdir()
+            folder.mkdir(mode=0o700)  # it has keys, codes and the functions' environment
             record(folder, os.getpid())
         yield folder
     finally:

@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -59,6 +59,7 @@ class Stack:
 
     url: str
     endpoint: str
+    key: emulator.Key = field(repr=False)
     user_pool_id: str
     user_pool_client_id: str
     public_client_id: str
@@ -70,8 +71,8 @@ class Stack:
 
     @property
     def mailbox(self) -> str:
-        """The address of a JSON document with every mail so far."""
-        return f"{self.endpoint}/_ministack/ses/messages"
+        """The address of a JSON document with every mail so far. It opens nothing else."""
+        return emulator.own_route(self.endpoint, self.key, "/_ministack/ses/messages")
 
     @property
     def port(self) -> int:
@@ -97,11 +98,13 @@ class Stack:
         try:
             document = json.loads(file.read_text())
             endpoint = f"http://{emulator.HOST}:{file.parent.name}"
-            if not emulator.answers(endpoint):
+            key = emulator.Key(document["accessKeyId"], document["secretAccessKey"])
+            if not emulator.answers(endpoint, key):
                 return None
             stack = cls(
                 url=document["url"],
                 endpoint=endpoint,
+                key=key,
                 region=document["region"],
                 user_pool_id=document["userPoolId"],
                 user_pool_client_id=document["userPoolClientId"],
@@ -114,11 +117,13 @@ class Stack:
         return stack
 
     def save(self) -> None:
-        """Write the file atomically."""
+        """Write the file atomically, so that only its owner can ever read it."""
         document = {
             "url": self.url,
             "endpoint": self.endpoint,
             "region": self.region,
+            "accessKeyId": self.key.id,
+            "secretAccessKey": self.key.secret,
             "userPoolId": self.user_pool_id,
             "userPoolClientId": self.user_pool_client_id,
             "publicClientId": self.public_client_id,
@@ -127,12 +132,13 @@ class Stack:
         }
         file = RUNS / str(self.port) / _FILE
         draft = file.with_suffix(".draft")
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(document, indent=2) + "\n")
         draft.replace(file)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3 has it
         """A boto3 client with every right in the emulated account."""
-        return emulator.client(self.endpoint, service)
+        return emulator.client(self.endpoint, self.key, service)
 
     def create(self, user: User) -> None:
         """Add a user with a verified address; one that exists gets this password again."""

@@ -141,10 +141,7 @@ type Routes = dict[tuple[str, str], Callable[[Any], Answer]]
 
 
 def origins(port: int) -> list[str]:
-    """Of the pages, and of an application of the user's own on the usual port.
-
-    The pages' own comes first, since the emulator answers a preflight for that one alone.
-    """
+    """Return those of the pages, and of an application of the user's own on the usual port."""
     ports = dict.fromkeys((port, PORT))
     return [f"http://{host}:{each}" for each in ports for host in _HOSTS]
 

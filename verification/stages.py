@@ -48,8 +48,8 @@ def find_local(port: int) -> Target:
             service,
             endpoint_url=document["endpoint"],
             region_name=document["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator knows no other
+            aws_access_key_id=document["accessKeyId"],
+            aws_secret_access_key=document["secretAccessKey"],
         )
 
     return describe_local(client, document["url"], document["mailbox"])

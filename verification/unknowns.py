@@ -55,11 +55,7 @@ def request_id(target: Target) -> Finding:
     return judge(f"{reply}, requestId {shown or 'none'}.", good=shown and "$" not in shown)
 
 
-@check(
-    CHECKS,
-    remedy="Deploy the stage again; if that does not help, list a single origin.",
-    local="The emulator allows only the first.",
-)
+@check(CHECKS, remedy="Deploy the stage again; if that does not help, list a single origin.")
 def preflight(target: Target) -> Finding:
     """A preflight is answered for every allowed origin."""
     origins = target.settings.allowed_origins

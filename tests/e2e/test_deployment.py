@@ -45,7 +45,7 @@ def deploy(stack: Stack, name: str, *options: str | Path, app: Path, home: Path)
     return subprocess.run(
         [ROOT / "node_modules/.bin/cdk", *command, *options],
         cwd=app,
-        env=emulator.environment(stack.endpoint)
+        env=emulator.environment(stack.endpoint, stack.key)
         | {"CDK_HOME": str(home), "CDK_VALIDATION": "false", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         # Where the CDK CLI says it depends on the variable CI.
@@ -89,7 +89,7 @@ def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
     subprocess.run(
         [sys.executable, "-P", ROOT / "examples/embed/app.py"],
         cwd=tmp_path,
-        env=emulator.environment(stack.endpoint)
+        env=emulator.environment(stack.endpoint, stack.key)
         | {
             "CDK_CONTEXT_JSON": json.dumps(context),
             "CDK_OUTDIR": str(tmp_path / "cdk.out"),
@@ -135,12 +135,14 @@ def test_the_wheel_alone_adds_the_service_to_another_app(
 
 def check_from_wheel(embedded: Stack, folder: Path) -> None:
     """The wheel's own verification finds the construct, with nothing of this repository."""
-    variables = emulator.environment(embedded.endpoint) | {"PYTHONPATH": str(folder / "lib")}
+    variables = emulator.environment(embedded.endpoint, embedded.key) | {
+        "PYTHONPATH": str(folder / "lib")
+    }
     command = [sys.executable, "-P", "-m", "cognito_password_service.verification", "--policy"]
     printed = subprocess.run(
         [*command, "--stack", "Shop", "--construct", "Shop/Passwords"],
         cwd=folder,
-        env=variables,
+        env=variables | {"PYTHONPATH": str(folder / "lib")},
         check=False,
         capture_output=True,
         text=True,

@@ -1,26 +1,48 @@
-"""A web page in any tab of the developer's browser reaches nothing but the API."""
+"""Neither a web page nor a program without the run's key reaches anything but the API."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
 
 import pytest
 import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
+from local import emulator
+from local.emulator import ACCOUNT, REGION
+from local.runs import RUNS
 from local.stack import Stack
 from tests.support import PATIENCE
 
 LIST_FUNCTIONS = "/2015-03-31/functions/"
+MAILS = "/_ministack/ses/messages"
+WHO_AM_I = "Action=GetCallerIdentity&Version=2011-06-15"
+COGNITO = "AWSCognitoIdentityProviderService."
+REFUSED = b"Sign the request with the key in stack.json. Web pages can use only the API.\n"
 PAGES = {
     "another site": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
     "another port": {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "same-site"},
     "a file": {"Origin": "null"},
     "an image": {"Sec-Fetch-Site": "cross-site"},
     "a name that was bound again": {"Host": "evil.example:4566", "Sec-Fetch-Site": "same-origin"},
+    "another server's name": {"Host": "localhost:1", "Sec-Fetch-Site": "same-origin"},
 }
 
 
-def send(stack: Stack, method: str, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+def send(
+    stack: Stack, method: str, path: str, body: str = "", **headers: str
+) -> urllib3.BaseHTTPResponse:
     # A form can send this type to any site without asking first.
     sent = {"Content-Type": "text/plain", **{k.replace("_", "-"): v for k, v in headers.items()}}
-    url = stack.endpoint + path
-    return urllib3.request(method, url, headers=sent, retries=False, timeout=PATIENCE)
+    url = path if path.startswith("http") else stack.endpoint + path
+    return urllib3.request(method, url, body=body, headers=sent, retries=False, timeout=PATIENCE)
+
+
+def is_refused(answer: urllib3.BaseHTTPResponse) -> bool:
+    return (answer.status, answer.data) == (403, REFUSED)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -29,30 +51,129 @@ def send(stack: Stack, method: str, path: str, **headers: str) -> urllib3.BaseHT
     [
         ("POST", LIST_FUNCTIONS),
         ("OPTIONS", LIST_FUNCTIONS),
-        ("POST", "/?Action=GetCallerIdentity&Version=2011-06-15"),
-        ("GET", "/_ministack/ses/messages"),
+        ("POST", f"/?{WHO_AM_I}"),
+        ("GET", MAILS),
         ("POST", "/_ministack/reset"),
     ],
 )
-def test_a_page_reaches_nothing_of_the_emulator(
+def test_a_page_reaches_nothing_of_the_emulator_even_with_a_key(
     method: str, path: str, page: str, stack: Stack
 ) -> None:
-    answer = send(stack, method, path, **PAGES[page])
+    url = emulator.own_route(stack.endpoint, stack.key, path) if MAILS in path else path
 
-    assert answer.status == 403
+    answer = send(stack, method, url, **PAGES[page])
+
+    assert is_refused(answer)
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_no_page_may_read_what_the_emulator_answers_to_programs(stack: Stack) -> None:
-    answer = send(stack, "GET", "/_ministack/health")
+    answer = send(stack, "GET", stack.mailbox)
 
     assert answer.status == 200
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
 def test_a_page_reaches_the_api(stack: Stack) -> None:
-    path = stack.url.removeprefix(stack.endpoint) + "/password-policy"
-
-    answer = send(stack, "GET", path, **PAGES["another port"])
+    answer = send(stack, "GET", f"{stack.url}/password-policy", **PAGES["another port"])
 
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["ses/messages", "reset", "config", "health"])
+def test_each_of_the_emulators_own_routes_has_a_key(stack: Stack, path: str) -> None:
+    method, path = "POST" if path in {"reset", "config"} else "GET", f"/_ministack/{path}"
+    other = emulator.own_route("", stack.key, "/_ministack/another").partition("?")[2]
+    foreign = emulator.own_route("", emulator.Key.new(), path)
+
+    for url in (path, f"{path}?key=", f"{path}?key=test", f"{path}?{other}", foreign):
+        assert is_refused(send(stack, method, url)), url
+    assert is_refused(sign(stack, Credentials(*stack.key), path=path))
+
+
+type Credential = Callable[[Stack], Credentials]
+
+
+def sign(
+    stack: Stack, credentials: Credentials, path: str = "/", body: str = WHO_AM_I, sent: str = ""
+) -> urllib3.BaseHTTPResponse:
+    """Send a signed request, maybe with another body than the signed one."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = AWSRequest("POST", stack.endpoint + path, kind, body)
+    SigV4Auth(credentials, "sts", REGION).add_auth(request)
+    return send(stack, "POST", path, sent or body, **dict(request.headers))
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        lambda _: Credentials("test", "test"),
+        lambda _: Credentials("123456789012", "test"),
+        lambda _: Credentials(ACCOUNT, "test"),
+        lambda _: Credentials(*emulator.Key.new()),
+        lambda stack: Credentials(stack.key.id, "test"),
+        lambda stack: Credentials(stack.key.id, stack.key.secret, "test"),
+    ],
+    ids=["test", "digits", "account", "unknown", "wrong secret", "wrong token"],
+)
+def test_only_the_runs_key_signs_for_the_root_user(stack: Stack, credential: Credential) -> None:
+    assert is_refused(sign(stack, credential(stack)))
+    assert is_refused(sign(stack, Credentials(*stack.key), sent=f"{WHO_AM_I}&A=B"))
+    assert b":root</Arn>" in sign(stack, Credentials(*stack.key)).data
+
+
+def test_nobody_can_compute_the_credentials_of_a_function(stack: Stack) -> None:
+    """Without the door they follow from its names, which are the same in every run."""
+    assert (
+        send(stack, "GET", f"{stack.url}/password-policy").status == 200
+    )  # they exist from now on
+    functions = stack.client("lambda").list_functions()["Functions"]
+    (function,) = (one for one in functions if "password_policy" in one["Handler"])
+
+    for qualifier in ("", ":live", ":1"):
+        names = f"{function['FunctionArn']}{qualifier}:{function['Role']}"
+        digest = hashlib.sha256(names.encode()).hexdigest()
+        secret, token = (
+            hashlib.sha256(f"{kind}:{digest}".encode()).hexdigest() for kind in ("secret", "token")
+        )
+        computed = Credentials(f"ASIA{digest[:16].upper()}", secret, token)
+        assert is_refused(sign(stack, computed)), qualifier
+
+
+def test_unsigned_only_the_actions_pass_that_cognito_takes_unsigned(stack: Stack) -> None:
+    model = stack.client("cognito-idp").meta.service_model
+    unsigned = {n for n in model.operation_names if model.operation_model(n).auth_type == "none"}
+
+    def passes(name: str, path: str = "/", **headers: str) -> bool:
+        target = {"X-Amz-Target": f"{COGNITO}{name}"}
+        return not is_refused(send(stack, "POST", path, "{}", **target, **headers))
+
+    passing = {name for name in model.operation_names if passes(name)}
+    # The emulator's model of Cognito may be older than ours.
+    assert {"ForgotPassword", "GetUser", "InitiateAuth", "RevokeToken"} <= passing <= unsigned
+    assert not passes("GetUser", LIST_FUNCTIONS)
+    assert not passes("GetUser", f"/?{WHO_AM_I}")
+    assert not passes("GetUser", "/?X-Amz-Credential=test/a/b/c/d")
+    assert not passes("GetUser", Authorization="AWS4-HMAC-SHA256 Credential=test/a/b/sts/d")
+    keys = send(stack, "GET", f"/{stack.user_pool_id}/.well-known/jwks.json")
+    assert [key["alg"] for key in json.loads(keys.data)["keys"]]
+
+
+@pytest.mark.parametrize("path", ["/", "/_aws/execute-api/", "/_aws/execute-api/a", "/health"])
+def test_no_other_path_is_open(stack: Stack, path: str) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+        assert is_refused(send(stack, method, path, X_Amz_Target="DynamoDB_20120810.ListTables"))
+
+
+def test_nobody_else_can_read_the_key_of_a_run(stack: Stack) -> None:
+    mask = os.umask(0)
+    try:
+        stack.save()
+    finally:
+        os.umask(mask)
+    file = RUNS / str(stack.port) / "stack.json"
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    document = json.loads(file.read_text())
+    assert (document["accessKeyId"], document["secretAccessKey"]) == stack.key

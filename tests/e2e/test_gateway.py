@@ -21,7 +21,8 @@ from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.support.contract import WITH_BODY, ids
 from tests.support.front import CognitoFront
 
-ORIGIN = Deployment.of_stage("local").allowed_origins[0]
+ORIGINS = Deployment.of_stage("local").allowed_origins
+ORIGIN = ORIGINS[0]
 FOREIGN = "https://attacker.example"
 
 
@@ -50,15 +51,20 @@ def test_an_unsupported_method_is_told_the_supported_one(api: Api, operation: Op
 @each_operation
 def test_a_browser_may_ask_before_it_sends(api: Api, operation: Operation) -> None:
     headers = {
-        "Origin": ORIGIN,
         "Access-Control-Request-Method": operation.method,
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
 
-    preflight = api.send("OPTIONS", operation.path, headers=headers)
+    preflights = {
+        origin: api.send("OPTIONS", operation.path, headers=headers | {"Origin": origin})
+        for origin in (*ORIGINS, FOREIGN)
+    }
 
+    for origin, preflight in preflights.items():
+        answered = preflight.headers["Access-Control-Allow-Origin"]
+        assert answered == (origin if origin in ORIGINS else ORIGIN)
+    preflight = preflights[ORIGIN]
     assert preflight.status in {200, 204}
-    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert operation.method in preflight.headers["Access-Control-Allow-Methods"]
     allowed = preflight.headers["Access-Control-Allow-Headers"].lower().split(",")
     assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)

@@ -19,7 +19,6 @@ from functions.problems import (
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.support import PATIENCE, ROOT
-from tests.support.front import CognitoFront, Front
 
 THIRD = "a-third-quiet-harbour-53"
 
@@ -85,17 +84,16 @@ def test_the_client_resets_confirms_and_updates(api: Api, stack: Stack, user: Us
 
 
 def test_the_client_that_lost_an_answer_asks_again_and_the_code_is_used_once(
-    stack: Stack, user: User, front: CognitoFront
+    stack: Stack, user: User, fronts: Fronts
 ) -> None:
     code = stack.request_code(user.username)
     body = {"username": user.username, "confirmationCode": code, "newPassword": NEW}
 
-    with Front(stack.endpoint) as network:
-        network.answer("", forward=True, reset=True, times=1)
-        over_it = replace(stack, url=stack.url.replace(stack.endpoint, network.url))
-        assert call(over_it, "confirmResetPassword", body) is None
+    fronts.mail.answer("", forward=True, reset=True, times=1)
+    over_it = replace(stack, url=stack.url.replace(stack.endpoint, fronts.mail.url))
+    assert call(over_it, "confirmResetPassword", body) is None
 
-    assert acted(front).count("ConfirmForgotPassword") == 1
+    assert acted(fronts.cognito).count("ConfirmForgotPassword") == 1
     assert stack.sign_in(User(user.username, NEW))
 
 

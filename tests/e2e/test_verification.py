@@ -20,9 +20,9 @@ from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT
 from local.stack import Stack
-from tests.e2e.conftest import wait_until
+from tests.e2e.conftest import Fronts, wait_until
 from tests.support import PATIENCE
-from tests.support.front import CognitoFront, Front
+from tests.support.front import CognitoFront
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify
 from verification.runner import Outcome
@@ -203,19 +203,19 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
 
 @pytest.mark.parametrize(("id_", "answers", "outcome"), ANSWERS)
 def test_a_check_judges_what_aws_answers(
-    stack: Stack, id_: str, answers: dict[str, Any], outcome: Outcome
+    stack: Stack, fronts: Fronts, id_: str, answers: dict[str, Any], outcome: Outcome
 ) -> None:
-    with Front(stack.endpoint) as front:
-        target = find(stack, lambda service: emulator.client(front.url, service))
-        assert target.settings.user_pool_id == stack.user_pool_id  # read before it is scripted
-        for action, answer in answers.items():
-            if isinstance(answer, str):
-                front.answer(action, error=answer)
-            else:
-                text = json.dumps(answer).replace(SERVICE_CLIENT, stack.user_pool_client_id)
-                front.answer(action, body=text.encode())
-        (check,) = (one for one in CHECKS if one.id == id_)
-        assert judge(target, check) is outcome
+    front = fronts.mail
+    target = find(stack, lambda service: emulator.client(front.url, stack.key, service))
+    assert target.settings.user_pool_id == stack.user_pool_id  # read before it is scripted
+    for action, answer in answers.items():
+        if isinstance(answer, str):
+            front.answer(action, error=answer)
+        else:
+            text = json.dumps(answer).replace(SERVICE_CLIENT, stack.user_pool_client_id)
+            front.answer(action, body=text.encode())
+    (check,) = (one for one in CHECKS if one.id == id_)
+    assert judge(target, check) is outcome
 
 
 def test_every_check_of_a_setting_is_judged_by_an_answer() -> None:
@@ -293,7 +293,7 @@ def test_what_is_missing_is_said_in_a_sentence(
     ended = subprocess.run(
         [sys.executable, "-m", "verification", *arguments],
         cwd=ROOT,
-        env=emulator.environment(stack.endpoint),
+        env=emulator.environment(stack.endpoint, stack.key),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

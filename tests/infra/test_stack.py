@@ -1,6 +1,7 @@
 """What the templates contain, which is what AWS will do."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -196,15 +197,21 @@ def test_an_unsupported_method_is_told_the_supported_one(
 
 
 def test_a_preflight_allows_what_the_operations_read() -> None:
-    template = synthesize(**OTHER_DEV)
+    first, *others = origins = [f"https://{name}.example" for name in ("app", "shop", "admin")]
+    template = synthesize(**{**OTHER_DEV, "allowedOrigins": ",".join(origins)})
     preflights = [
         m for m in find_in(template, "AWS::ApiGateway::Method") if m["HttpMethod"] == "OPTIONS"
     ]
 
     allowed = []
     for preflight in preflights:
-        headers = headers_of(*preflight["Integration"]["IntegrationResponses"])
-        assert headers["Access-Control-Allow-Origin"] == "https://app.example"
+        (answer,) = preflight["Integration"]["IntegrationResponses"]
+        headers = headers_of(answer)
+        assert (headers["Access-Control-Allow-Origin"], headers["Vary"]) == (first, "Origin")
+        # One that is equal to none of these gets the first, so its browser sends nothing.
+        chosen = answer["ResponseTemplates"]["application/json"]
+        assert re.findall('[$]origin == "(.+?)"', chosen.partition("#end")[2]) == others
+        assert "header.Access-Control-Allow-Origin = $origin)" in chosen
         read = "Authorization,Content-Type,Idempotency-Key"
         assert headers["Access-Control-Allow-Headers"] == read
         allowed.append(headers["Access-Control-Allow-Methods"])

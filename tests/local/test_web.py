@@ -12,7 +12,8 @@ from local import emulator
 from local.stack import Stack
 from local.web import Answer, pages, website
 
-STACK = Stack("http://127.0.0.1:9/v1", "http://127.0.0.1:9", "a-pool", "a-client", "another")
+ENDPOINT = "http://127.0.0.1:9"
+STACK = Stack(f"{ENDPOINT}/v1", ENDPOINT, emulator.Key.new(), "a-pool", "a-client", "another")
 OWN = {"Content-Type": "application/json", "Origin": "http://localhost:3000"}
 
 

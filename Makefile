@@ -18,7 +18,7 @@ export npm_config_cache = $(CURDIR)/.local/npm
 calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
 port = $(if $(PORT),--port "$(PORT)")
 
-installing = install-service install-cdk install-run install-checks install-tests install-all
+installing = install-service install-cdk install-run install-package install-checks install-tests install-all
 .PHONY: $(installing) help setup run invoke code token test test-all test-slow check docs screenshot timing bench synth deploy destroy verify package release lock format clean
 
 help: ## list the targets
@@ -88,14 +88,14 @@ define mention_approval
 	echo "There is no terminal to ask for your approval: add APPROVE=never to continue without it." >&2
 endef
 
-package: install-tests ## build what is published: the wheel and the npm tarball, in dist/
+package: install-package ## build what is published: the wheel and the npm tarball, in dist/
 	@.venv/bin/python -m release
 
 release: install-checks ## date the changelog, commit and tag a version: VERSION=1.2.3
 	@.venv/bin/python -m release "$(VERSION)"
 
 pin = .venv/bin/uv pip compile -q --universal --python-version 3.13 \
-	--generate-hashes --no-header
+	--generate-hashes --no-header --only-binary :all:
 
 lock: install-checks ## pin the dependencies with hashes
 	@echo "Resolving the dependencies" >&2
@@ -103,6 +103,7 @@ lock: install-checks ## pin the dependencies with hashes
 	@$(pin) --group functions -o functions/requirements.txt
 	@$(pin) --group run -c functions/requirements.txt -o requirements.txt
 	@$(pin) --group test -c requirements.txt -o tests/requirements.txt
+	@$(pin) --group package -c tests/requirements.txt -o release/requirements.txt
 	@$(pin) --group emulator -o local/requirements.txt
 	@$(pin) --group runtime -o tests/bundle/requirements.txt
 	@$(pin) --group rivals -c functions/requirements.txt -o benchmarks/rivals/requirements.txt
@@ -122,6 +123,7 @@ $(installing):
 install-service: parts = uv service
 install-cdk: parts = uv service cdk
 install-run: parts = uv service emulator cdk
+install-package: parts = uv service package
 install-checks: parts = uv service tests
 install-tests install-all: parts = uv service emulator cdk tests test-packages
 install-all: browser = chromium

@@ -66,10 +66,15 @@ class Operation(Facts, Enum):
     """The operations, a row each.
 
     Cognito allows 30 calls a second per account and region, over the actions of the first three
-    rows and over all user pools. The throttles are above that, because a throttle is for all
-    callers together: if a few of them filled it, nobody else could recover a password. What keeps
-    Cognito's quota is the count per address or user, which comes before Cognito is called. A
-    process reads the policy once in five minutes, however often it is asked.
+    rows and over all user pools. What keeps that quota is the count per address or user, which
+    comes before Cognito is called. A process reads the policy once in five minutes, however often
+    it is asked.
+
+    A throttle is for all callers together: while a single client fills it, nobody else can recover
+    a password, and the firewall can take minutes to notice. So each throttle is far above what an
+    ordinary client sends, and still at a rate that the table takes: a refused attempt writes up to
+    eight items, and a table on demand takes 4,000 writes a second. Above that, attempts would pass
+    uncounted.
     """
 
     RESET_PASSWORD = Facts(
@@ -80,7 +85,7 @@ class Operation(Facts, Enum):
         queued=True,
         uses_client_secret=True,
         attempts_per_hour=5,
-        requests_per_second=100,
+        requests_per_second=200,
         success=Success(
             status=200,
             description="If the account exists, a code is on its way.",
@@ -107,7 +112,7 @@ class Operation(Facts, Enum):
         changes_password=True,
         repeatable=True,
         attempts_per_hour=10,
-        requests_per_second=100,
+        requests_per_second=200,
         success=Success(status=204, description="The password is changed."),
     )
     UPDATE_PASSWORD = Facts(
@@ -120,7 +125,7 @@ class Operation(Facts, Enum):
         repeatable=True,
         signed_in=True,
         attempts_per_hour=10,
-        requests_per_second=50,
+        requests_per_second=200,
         success=Success(status=204, description="The password is changed."),
     )
     PASSWORD_POLICY = Facts(
@@ -131,7 +136,7 @@ class Operation(Facts, Enum):
         about_user=False,
         has_body=False,
         uses_queue=False,
-        requests_per_second=100,
+        requests_per_second=200,
         success=Success(
             status=200,
             description="The rules that this deployment enforces.",

@@ -170,6 +170,11 @@ def _not_for_account(cause: str, description: str) -> Outcome:
 ATTEMPTS_LIMIT: Final = _ours(
     "AttemptsLimit", problems.ATTEMPTS_EXCEEDED, "A limit of this service refused the attempt."
 )
+NO_CALLER_ADDRESS: Final = _ours(
+    "NoCallerAddress",
+    problems.INTERNAL_ERROR,
+    "The event does not say where the request came from, so it cannot be counted.",
+)
 NO_BEARER_TOKEN: Final = _token_refused("NoBearerToken", "without a bearer token")
 NO_ACCESS_TOKEN: Final = _token_refused("NoAccessToken", "with a token that is no access token")
 FOREIGN_POOL: Final = _token_refused("ForeignPool", "with a token of another user pool")

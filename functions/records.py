@@ -17,6 +17,9 @@ NAMESPACE: Final = "PasswordService"
 SERVICE: Final = "password-service"
 """The name in logs, traces, tags and metrics."""
 
+MAX_USER_AGENT: Final = 512
+"""Characters of a `User-Agent` that logs, messages and events have. Real browsers send fewer."""
+
 SUCCESS: Final = "Success"
 """The outcome of a request that was carried out. Any other outcome is the `code` of its problem."""
 HIDDEN: Final = "Hidden"
@@ -98,7 +101,9 @@ class Record:
         "API Gateway's request ID, which the caller sees as `requestId`.", default=""
     )
     source_ip: str | None = _logged("The caller's address, as API Gateway saw it.")
-    user_agent: str | None = _logged("The caller's `User-Agent`.")
+    user_agent: str | None = _logged(
+        f"The first {MAX_USER_AGENT} characters of the caller's `User-Agent`."
+    )
     pool: str | None = _logged("The ID of the user pool.")
     user: str | None = _logged(
         "The user's reference: a keyed hash, the same for each request of the user."

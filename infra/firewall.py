@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 WINDOW: Final = 60
 """Seconds over which WAF counts an address's requests. This is its shortest window."""
 REQUESTS_PER_ADDRESS: Final = WINDOW
-"""In a window: one a second, so that no single address uses up the throttle of a method."""
+"""In a window: one a second, so that no address uses up the throttle of a method for long."""
 PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
-"""In a window, to operations without a signed-in caller: enough for everybody in a household, and
-so few that it takes 200 addresses to use up the throttle of 100 a second."""
+"""In a window, attempts without a signed-in caller: enough for everybody in a household, and so few
+that it takes 1,000 addresses to use up the throttle of 500 a second."""
+FORCED_REQUESTS_PER_ADDRESS: Final = 120
+"""In a window, requests that any website can make a visitor's browser send, such as one for the
+password policy: enough for an office whose pages all ask for it."""
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""
 
@@ -38,18 +41,25 @@ class Firewall(Construct):
     ) -> None:
         super().__init__(scope, id_)
         block = settings.firewall == "block"
-        public = CfnWebACL.StatementProperty(
-            or_statement=CfnWebACL.OrStatementProperty(
-                statements=[_path_of(one) for one in Operation if not one.signed_in]
-            )
+        attempts = [_path_of(o) for o in Operation if o.attempts_per_hour and not o.signed_in]
+        # A website can make a browser send neither JSON, which needs a preflight, nor another
+        # origin than its own. Otherwise it could use up the rates of its visitors.
+        unforced = _any(
+            _header("content-type", "application/json", "STARTS_WITH", "LOWERCASE"),
+            *(_header("origin", one, "EXACTLY", "NONE") for one in settings.allowed_origins),
         )
         rules = (
             # These addresses attack others, too.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
             # All callers share the throttles, so one address must not use them up.
-            ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS), block),
+            ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS, unforced), block),
             # Anyone can call these, and a malformed request is nowhere else counted.
-            ("PublicPerAddress", _rate(PUBLIC_REQUESTS_PER_ADDRESS, scope_down=public), block),
+            (
+                "PublicPerAddress",
+                _rate(PUBLIC_REQUESTS_PER_ADDRESS, _all(_any(*attempts), unforced)),
+                block,
+            ),
+            ("ForcedPerAddress", _rate(FORCED_REQUESTS_PER_ADDRESS, _not(unforced)), block),
             # Lambda bills the time that a function takes to read a body.
             ("BodySize", _too_large(), block),
             # These read bodies, so they only count.
@@ -157,9 +167,7 @@ def _managed(name: str) -> CfnWebACL.StatementProperty:
     )
 
 
-def _rate(
-    limit: int, *, scope_down: CfnWebACL.StatementProperty | None = None
-) -> CfnWebACL.StatementProperty:
+def _rate(limit: int, scope_down: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
     return CfnWebACL.StatementProperty(
         rate_based_statement=CfnWebACL.RateBasedStatementProperty(
             aggregate_key_type="IP",
@@ -180,6 +188,39 @@ def _path_of(operation: Operation) -> CfnWebACL.StatementProperty:
             # An attacker may write a letter as %xx.
             text_transformations=_transformed("URL_DECODE"),
         )
+    )
+
+
+def _header(
+    name: str, text: str, position: str, transformation: str
+) -> CfnWebACL.StatementProperty:
+    return CfnWebACL.StatementProperty(
+        byte_match_statement=CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=CfnWebACL.FieldToMatchProperty(single_header={"Name": name}),
+            positional_constraint=position,
+            search_string=text,
+            text_transformations=_transformed(transformation),
+        )
+    )
+
+
+def _any(*statements: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
+    if len(statements) == 1:
+        return statements[0]  # an OrStatement needs two
+    return CfnWebACL.StatementProperty(
+        or_statement=CfnWebACL.OrStatementProperty(statements=[*statements])
+    )
+
+
+def _all(*statements: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
+    return CfnWebACL.StatementProperty(
+        and_statement=CfnWebACL.AndStatementProperty(statements=[*statements])
+    )
+
+
+def _not(statement: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
+    return CfnWebACL.StatementProperty(
+        not_statement=CfnWebACL.NotStatementProperty(statement=statement)
     )
 
 

@@ -131,6 +131,8 @@ class Functions(Construct):
         # deployment of the same code could not publish it again.
         kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         versions = kept if settings.keep_versions else RemovalPolicy.DESTROY
+        # The worker needs as many as its event source may start, and no more.
+        most = CODES_PER_SECOND if name == WORKER else settings.reserved_concurrency
         return lambda_.Function(
             self,
             id_,
@@ -142,6 +144,7 @@ class Functions(Construct):
             environment=self._runtime.environment(names_read_by(name)),
             log_group=log_group,
             memory_size=settings.memory_size,
+            reserved_concurrent_executions=most if settings.reserved_concurrency else None,
             role=role,
             current_version_options=lambda_.VersionOptions(removal_policy=versions),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,

@@ -21,6 +21,8 @@ MAX_ATTEMPTS: Final = 100
 MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
 """Per hour. A higher limit would not limit anything: set `limits` to false instead."""
+MAX_RESERVED: Final = 1000
+"""Executions. More than a method's throttle lets in, even if each takes two seconds."""
 
 _MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
@@ -95,6 +97,8 @@ class Choices(TypedDict, total=False):
     """Words that no new password may contain, such as your product's and your company's names."""
     memory_size: int
     """MB of each function. Its share of a processor grows with it, and so does the price."""
+    reserved_concurrency: int
+    """Concurrent executions that each API function has and cannot exceed; 0 reserves none."""
     snap_start: bool
     """Restore Lambda snapshots instead of starting cold, in regions that have SnapStart."""
     alarm_email: str
@@ -157,6 +161,7 @@ class Deployment(Runtime):
     firewall: Firewall = "block"
     events: bool = True
     memory_size: int = 512
+    reserved_concurrency: int = 0
     snap_start: bool = False
     alarm_email: str = ""
     resets_per_minute: int = 30
@@ -274,6 +279,7 @@ RULES: Final[Mapping[str, Rule]] = {
         r"[^\x00-\x1f\x7f-\x9f,]{3,64}", "Acme,Acme Rockets", "words of 3 to 64 characters"
     ),
     "memory_size": _number(128, 1769),
+    "reserved_concurrency": _number(0, MAX_RESERVED),
     "alarm_email": _text(r"[^@\s]+@[^@\s]+", "ops@example.com"),
     "resets_per_minute": _number(1, MAX_RESETS),
     "log_retention": _choice("ONE_MONTH", "ONE_YEAR"),

@@ -60,6 +60,9 @@ PARTS: Final = {
     "service": Part(
         "Python packages of the service and the CDK", 250, "requirements.txt", ".venv/.service"
     ),
+    "package": Part(
+        "Python packages that build the wheel", 40, "release/requirements.txt", ".venv/.package"
+    ),
     "tests": Part("Python packages of the tests", 700, "tests/requirements.txt", ".venv/.tests"),
     "emulator": Part(
         "the emulator of AWS", 60, "local/requirements.txt", ".local/emulator/.installed"
@@ -126,7 +129,9 @@ def install(name: str, part: Part, lock: int) -> None:
 
     quiet = [] if SHOWN else ["--quiet"]
     npm_options = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    pip_options = ["--require-hashes", "--requirement", part.lock, *quiet]
+    # Wheels only, because building a package would run its code with tools that nobody pinned.
+    locked = ["--require-hashes", "--only-binary=:all:", "--requirement", part.lock]
+    pip_options = [*locked, *quiet]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", *pip_options, "--python"]
     if name == "emulator":
         run(sys.executable, "-m", "venv", "--without-pip", "--clear", EMULATOR)

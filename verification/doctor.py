@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from functions.operations import SCOPE, Operation
+from functions.operations import SCOPE, WORKER, Operation
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
 from verification.target import MARK, NotObservedError, Target
 
@@ -193,16 +193,22 @@ def cognito_quota(target: Target) -> Finding:
     return judge(f"Quota {quotas[0]:g} a second, worker {rate:g}.", good=2 * rate <= quotas[0])
 
 
-@check(CHECKS, remedy="Ask AWS for a higher quota of concurrent executions.")
+@check(
+    CHECKS,
+    remedy="Ask AWS for a higher quota of concurrent executions: docs/scale.md says how many.",
+)
 def concurrency(target: Target) -> Finding:
     """The account lets as many functions run at once as the throttles let in."""
     limits = target.client("lambda").get_account_settings()["AccountLimit"]
-    free = limits.get("UnreservedConcurrentExecutions", limits["ConcurrentExecutions"])
+    most = limits["ConcurrentExecutions"]
+    free = limits.get("UnreservedConcurrentExecutions", most)
     waits = {Operation.CONFIRM_RESET_PASSWORD: target.settings.response_interval}
-    needed = _workers(target) + sum(
-        one.requests_per_second * max(RUN, waits.get(one, 0)) for one in Operation
-    )
-    return judge(f"{free} executions are free, {needed:.0f} are needed.", good=free >= needed)
+    needs = {one.id: one.requests_per_second * max(RUN, waits.get(one, 0)) for one in Operation}
+    needs[WORKER] = _workers(target)
+    # What is reserved for a function is enough, because somebody chose it.
+    needed = sum(need for name, need in needs.items() if name not in target.reserved)
+    observed = f"The account allows {most} executions, {free} are free, {needed:.0f} are needed."
+    return judge(observed, good=free >= needed)
 
 
 def _workers(target: Target) -> int:

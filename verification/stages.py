@@ -105,14 +105,13 @@ def describe(
         for name, path in paths.items()
         if not construct or path.startswith(f"{construct.rstrip('/')}/")
     }
-    _require_one(
-        stack,
-        [
-            (paths[name], function)
-            for name, one in template["Resources"].items()
-            if name in ours and (function := name_function(one.get("Properties", {})))
-        ],
-    )
+    functions = {
+        name: (function, one["Properties"])
+        for name, one in template["Resources"].items()
+        if name in ours and (function := name_function(one.get("Properties", {})))
+    }
+    _require_one(stack, [(paths[name], function) for name, (function, _) in functions.items()])
+    reserving = "ReservedConcurrentExecutions"
     resources: dict[str, list[str]] = {}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     for page in pages:
@@ -122,6 +121,7 @@ def describe(
     return Target(
         stack=stack,
         name=construct or stack,
+        reserved=frozenset(f for f, properties in functions.values() if reserving in properties),
         local=bool(url),
         url=url or _address(resources, cloudformation.meta.region_name),
         resources=resources,

@@ -83,6 +83,8 @@ class Target:
     client: Callable[[str], Any]
     """Return a boto3 client of a service."""
     mailbox: Mailbox | None = None
+    reserved: frozenset[str] = frozenset()
+    """The functions that have reserved concurrency, by the names of the service."""
     local: bool = False
     """Whether this is the stack of `make run`."""
     patience: float = 0

@@ -48,7 +48,9 @@ export function sayRule({ rule, params = {} }) {
     name,
     Array.isArray(value) ? list.format(value) : value,
   ]);
-  return fill(catalogue.page.rules[rule], Object.fromEntries(values));
+  // A rule could have the name of something that every object has, such as `constructor`.
+  const { rules } = catalogue.page;
+  return fill(Object.hasOwn(rules, rule) ? rules[rule] : undefined, Object.fromEntries(values));
 }
 
 /** Return a time of day as people write it in the language. */

@@ -27,6 +27,7 @@ const BY_SERVICE = ['usedBefore', 'breached'];
 
 /** The field that a problem is about, if the service does not say which. */
 const FIELDS = {
+  __proto__: null, // so that no slug finds what every object has
   'code-mismatch': 'confirmationCode',
   'code-refused': 'confirmationCode',
   'code-expired': 'confirmationCode',
@@ -39,6 +40,9 @@ const FIELDS = {
 /** Only in memory, because any script of the page can read a storage and send it away. */
 let accessToken = '';
 
+/** The user whose token it is. A link can bring the name of somebody else. */
+let signedInAs = '';
+
 /** Where the last code went, in the words of the service. */
 let destination = '';
 
@@ -49,6 +53,7 @@ let policy = { rules: [] };
 const ACTIONS = {
   async 'sign-in'({ username, password }) {
     accessToken = await signIn(username, password);
+    signedInAs = username;
     return 'account';
   },
   async request({ username }) {
@@ -260,13 +265,14 @@ function explain(form) {
   const { error, values } = form.failure;
   const { message, recoverySuggestion, errors = [], requestId } = localize(error, catalogue);
   const slug = error.type.slice(URN.length);
-  const isKnown = slug in catalogue.page.problems;
+  const isKnown = Object.hasOwn(catalogue.page.problems, slug);
   const advice = isKnown ? new Set() : new Set([recoverySuggestion]);
   // The service did not respond itself, so it may have set the password.
   if (values.newPassword && !error.recoverySuggestion) {
     advice.add(catalogue.problems['outcome-unknown'].recoverySuggestion);
   }
-  const whole = { message: catalogue.page.problems[slug] ?? message, advice: [...advice].join(' ') };
+  const sentence = isKnown ? catalogue.page.problems[slug] : message;
+  const whole = { message: sentence, advice: [...advice].join(' ') };
   const about = { pointer: `#/${FIELDS[slug]}`, detail: `${whole.message} ${whole.advice}`.trim() };
   const all = errors.length || !FIELDS[slug] ? errors : [about];
   const atFields = all.filter(({ pointer }) =>
@@ -279,9 +285,10 @@ function explain(form) {
 
 /** Draw all that depends on the state or on the language. */
 function draw() {
+  element('update-username').value = signedInAs;
   for (const form of document.forms) drawForm(form);
   element('code-sent').textContent = destination && say('codeSent', { destination });
-  element('signed-in-as').textContent = say('signedInAs', { username: readUsername() });
+  element('signed-in-as').textContent = say('signedInAs', { username: signedInAs });
   element('done-text').textContent = say(accessToken ? 'stillSignedIn' : 'signedOut');
   element('done-next').textContent = say(accessToken ? 'continue' : 'signIn');
   element('done-next').dataset.go = accessToken ? 'account' : 'sign-in';

@@ -1,5 +1,8 @@
 export interface Configuration {
-  /** The base URL of the API, which is the stack's output `ApiUrl`, or a path of the page's host. */
+  /**
+   * The base URL of the API, which is the stack's output `ApiUrl`, or a path of the page's host. It
+   * must be https, except on this machine (localhost).
+   */
   endpoint: string;
   /** Returns the signed-in user's access token; called for every update. */
   accessToken?: () => string | null | undefined | Promise<string | null | undefined>;

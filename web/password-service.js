@@ -16,6 +16,9 @@ const PAUSES = {
 /** Seconds. If the wait is longer than this, the user decides. */
 const SHORT = 5;
 
+/** The hosts whose connections stay on this machine. */
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+
 /** Milliseconds. Longer timers fire at once. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
@@ -40,22 +43,29 @@ export class AuthError extends Error {
 
 /** @type {typeof import('./password-service.d.ts').localize} */
 export function localize(error, { problems, rules }) {
-  const words = problems[error.type.slice(URN.length)];
+  const words = own(problems, error.type.slice(URN.length));
   return {
     ...error,
     message: words?.detail ?? error.message,
     recoverySuggestion: words?.recoverySuggestion ?? error.recoverySuggestion,
-    errors: error.errors?.map((one) => ({ ...one, detail: fill(rules[one.rule], one) })),
+    errors: error.errors?.map((one) => ({ ...one, detail: fill(own(rules, one.rule), one) })),
   };
 }
 
 /** @type {typeof import('./password-service.d.ts').configure} */
 export function configure(options) {
   const { endpoint, accessToken = () => undefined, timeout = 30_000 } = options;
-  if (!isWebAddress(endpoint)) {
+  const url = readEndpoint(endpoint);
+  if (!url) {
     throw misconfigured(
       'The endpoint is not a web address.',
       "Set endpoint to the stack's output ApiUrl, which begins with https://.",
+    );
+  }
+  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+    throw misconfigured(
+      'The endpoint would send passwords without encryption.',
+      'Set endpoint to an address that begins with https://; only localhost may do without.',
     );
   }
   if (typeof accessToken !== 'function') {
@@ -158,8 +168,12 @@ const BROKEN = {
     ),
   sameAsOld: (password, { oldPassword }) => password === oldPassword,
   forbiddenWord: (password, { words }) =>
-    words.some((/** @type {string} */ word) => reveal(password).includes(reveal(word))),
+    // A word of invisible characters would be in every password.
+    words.map(reveal).some((/** @type {string} */ one) => one && reveal(password).includes(one)),
 };
+
+/** Characters that show nothing, as in the service. */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Characters that people write instead of a letter, as in the service. @type {Record<string, string>} */
 const LOOK_ALIKES = {
@@ -170,18 +184,19 @@ const LOOK_ALIKES = {
 /** @type {typeof import('./password-service.d.ts').validatePassword} */
 export function validatePassword({ rules }, password, { username = '', oldPassword } = {}) {
   return rules.filter(({ rule, params }) =>
-    BROKEN[rule]?.(password, { username, oldPassword, ...params }),
+    own(BROKEN, rule)?.(password, { username, oldPassword, ...params }),
   );
 }
 
 /**
- * Return text to compare by, as the service makes it: letter by letter, because a sigma at the end
- * of a word would become another letter.
+ * Return text to compare by, as the service makes it: in plain letters, without invisible ones.
  *
  * @param {string} text
  */
 function fold(text) {
-  return Array.from(text.normalize('NFC').toUpperCase(), (one) => one.toLowerCase()).join('');
+  const upper = text.replace(INVISIBLE, '').normalize('NFKC').toUpperCase();
+  // Letter by letter, because a sigma at the end of a word would become another letter.
+  return Array.from(upper, (one) => one.toLowerCase()).join('');
 }
 
 /** @param {string} text */
@@ -208,16 +223,16 @@ function misconfigured(message, recoverySuggestion) {
   return new AuthError({ type, name: 'AuthUserPoolException', message, recoverySuggestion });
 }
 
-/** @param {unknown} endpoint */
-function isWebAddress(endpoint) {
+/** Return nothing for what is not a web address. @param {unknown} endpoint */
+function readEndpoint(endpoint) {
   try {
     // In a browser, it may be a path of the page's own host.
     const url = new URL(/** @type {string} */ (endpoint), globalThis.location?.href);
     // `fetch` refuses an address that holds a password.
-    const isOpen = !url.username && !url.password;
-    return typeof endpoint === 'string' && /^https?:$/.test(url.protocol) && isOpen;
+    const isOpen = typeof endpoint === 'string' && !url.username && !url.password;
+    return isOpen && /^https?:$/.test(url.protocol) ? url : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -269,27 +284,15 @@ function pauseAfter({ type, status = 0, retryAfter = Infinity }, retries, repeat
  * @param {number} status 0 if there was no response
  */
 function isLost(type, status) {
-  switch (type) {
-    case `${URN}network-error`:
-    case `${URN}service-unavailable`:
-    case `${URN}function-stopped`:
-      return true;
-    case `${URN}outcome-unknown`:
-      return !status; // a time-out of this client; a retry gets the service's own 504 once more
-    case `${URN}unexpected-response`:
-      return [502, 503, 504].includes(status); // a proxy's page, which may hide a success
-    default:
-      return false;
-  }
+  const slug = type.slice(URN.length);
+  // A time-out of this client; a retry gets the service's own 504 once more.
+  if (slug === 'outcome-unknown') return !status;
+  // A proxy's page, which may hide a success.
+  if (slug === 'unexpected-response') return [502, 503, 504].includes(status);
+  return ['network-error', 'service-unavailable', 'function-stopped'].includes(slug);
 }
 
-/**
- * @param {'GET' | 'POST'} method
- * @param {string} path
- * @param {number} success
- * @param {object | undefined} body
- * @param {Record<string, string>} headers
- */
+/** @type {typeof retry} */
 async function send(method, path, success, body, headers) {
   const { endpoint, timeout } = configured();
   const signal = AbortSignal.timeout(timeout);
@@ -328,14 +331,11 @@ async function send(method, path, success, body, headers) {
   if (status === success && (status === 204 || document?.nextStep || document?.rules)) {
     return document;
   }
+  const type = /** @type {const} */ (`${URN}unexpected-response`);
   throw new AuthError({
     ...(isProblem(document)
       ? { ...document, name: document.code, errors: readErrors(document.errors) }
-      : {
-          type: `${URN}unexpected-response`,
-          name: 'Unknown',
-          message: 'An unknown error has occurred.',
-        }),
+      : { type, name: 'Unknown', message: 'An unknown error has occurred.' }),
     status,
     retryAfter: readRetryAfter(response.headers.get('Retry-After') ?? ''),
   });
@@ -366,11 +366,7 @@ function readErrors(errors) {
   );
 }
 
-/**
- * Tell whether a document is a problem of the service, and not of something between.
- *
- * @param {any} document
- */
+/** Tell whether it is of the service, and not of something between. @param {any} document */
 function isProblem(document) {
   return typeof document?.code === 'string' && String(document.type).startsWith(URN);
 }
@@ -385,12 +381,19 @@ function parse(text) {
 }
 
 /**
+ * Return a member of an object, and nothing that every object has, such as `constructor`.
+ *
+ * @type {<T>(object: Record<string, T>, name: string) => T | undefined}
+ */
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
+/**
  * Return a rule's sentence with the numbers of an error, or else the error's own.
  *
  * @param {string | undefined} sentence
  * @param {import('./password-service.d.ts').FieldError} error
  */
 function fill(sentence, { detail, params = {} }) {
-  const filled = sentence?.replace(/\{(\w+)\}/g, (hole, name) => String(params[name] ?? hole));
+  const filled = sentence?.replace(/\{(\w+)\}/g, (hole, name) => String(own(params, name) ?? hole));
   return filled && !filled.includes('{') ? filled : detail;
 }

@@ -19,7 +19,8 @@ _UTF_8: Final = {"utf-8", "utf8"}
 def read_body(event: dict[str, Any], headers: dict[str, str]) -> object:
     """Return the parsed body, or raise a `Failure` that explains why it cannot be parsed."""
     media_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-    if media_type.strip() != "application/json":
+    # HTTP's own white space only, so that the firewall sees the same type (RFC 9110 §5.6.3).
+    if media_type.strip(" \t") != "application/json":
         raise Failure(problems.UNSUPPORTED_MEDIA_TYPE)
     if any(charset not in _UTF_8 for charset in _CHARSET.findall(f";{parameters}")):
         raise _malformed("charset", "Content-Type")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from functions import outcomes, problems
 from functions.operations import SCOPE, Operation
 from functions.problems import REQUEST_RULES, Failure, FieldError
+from functions.records import MAX_USER_AGENT
 from functions.requests import Caller
 from functions.settings import Runtime
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 MAX_IDEMPOTENCY_KEY: Final = 255
 """Characters, the usual maximum for this header."""
+NO_ADDRESS: Final = (
+    "The event has no requestContext.identity.sourceIp. Call the function through an API Gateway"
+    " REST API, not through an HTTP API, a load balancer or a function URL."
+)
+"""The note of a request that cannot be counted, because nobody knows where it came from."""
 
 _CHECKED_CLAIMS: Final = ("sub", "client_id", "token_use", "jti")
 """The claims that identify the token that the authorizer verified."""
@@ -28,7 +34,7 @@ def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
     return Caller(
         request_id=request.get("requestId", ""),
         source_ip=identity.get("sourceIp") or "",
-        user_agent=identity.get("userAgent") or "",
+        user_agent=(identity.get("userAgent") or "")[:MAX_USER_AGENT],
         context=context,
     )
 

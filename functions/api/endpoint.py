@@ -10,9 +10,9 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from functions import problems
+from functions import outcomes, problems
 from functions.api.body import read_body
-from functions.api.caller import identify, read_caller
+from functions.api.caller import NO_ADDRESS, identify, read_caller
 from functions.api.cors import cors_headers
 from functions.api.padding import pad
 from functions.aws import actions
@@ -113,6 +113,8 @@ class Endpoint[R: Request](LambdaHandler):
         caller = read_caller(event, context)
         record.request_id = caller.request_id
         record.source_ip, record.user_agent = caller.source_ip, caller.user_agent
+        if not caller.source_ip:
+            raise outcomes.NO_CALLER_ADDRESS.failure(NO_ADDRESS)
         content = read_body(event, sent) if self.operation.has_body else {}
         caller = identify(caller, event, sent, self.operation, self.settings)
         request = self.request_type(content)

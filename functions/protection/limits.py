@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
 from functions import outcomes, problems, times
@@ -30,6 +30,9 @@ REFUSALS_BEFORE_EVENT: Final = 10
 FAILURES_BEFORE_EVENT: Final = 30
 """Failed attempts of one user in a window, from all addresses together, that cause an event. By
 default, one address may fail ten times."""
+
+_NAT64: Final = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
+"""The prefixes before a translated IPv4 address (RFC 6052, RFC 8215)."""
 
 
 class _Limit(NamedTuple):
@@ -105,11 +108,11 @@ class Limits:
         """Return what counts as the caller's address, and the network around it if it is IPv6."""
         address, settings = self.caller.source_ip, self.settings
         try:
-            ip = ip_address(address)
+            ip = _unmap(ip_address(address))
         except ValueError:
-            return [address]  # API Gateway's console sends no address at all.
-        if ip.version == 4:  # noqa: PLR2004 - IP's own number
-            return [address]
+            return [address]  # The console of API Gateway sends `test-invoke-source-ip`.
+        if isinstance(ip, IPv4Address):
+            return [str(ip)]
         prefixes = settings.ipv6_address_prefix, settings.ipv6_network_prefix
         return [str(IPv6Network((int(ip), prefix), strict=False)) for prefix in prefixes]
 
@@ -172,3 +175,14 @@ class Limits:
             self.record.degrade(Degradation.LIMITS_FAILED)
             return None
         return int(attributes["attempts"]["N"])
+
+
+def _unmap(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 address stands for, or else the address itself."""
+    if isinstance(ip, IPv4Address):
+        return ip
+    last = int(ip) & 0xFFFFFFFF
+    # Without them, the IPv4 address is elsewhere, as RFC 6052 allows in the second network.
+    if last and any(ip in network for network in _NAT64):
+        return IPv4Address(last)
+    return ip.ipv4_mapped or ip

@@ -21,6 +21,11 @@ _MIN_NAME: Final = 3
 """Characters. Too many good passwords contain a shorter name by chance."""
 _LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
 """Characters that people write instead of a letter. The client has the same table."""
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
+)
+"""Together with the category Cf, Unicode's Default_Ignorable_Code_Point: what shows nothing."""
 _SYMBOLS: Final = "^$*.[]{}()?!@#%&/,><:;|_~`=+- " + "\"'" + chr(92)
 
 
@@ -74,17 +79,20 @@ def _contains_name(new: NewPassword) -> bool:
 
 
 def _contains_word(new: NewPassword, words: Collection[str]) -> bool:
-    text = _fold(new.text).translate(_LOOK_ALIKES)
-    return any(_fold(word).translate(_LOOK_ALIKES) in text for word in words)
+    text, *forbidden = (_fold(one).translate(_LOOK_ALIKES) for one in (new.text, *words))
+    # A word of invisible characters would be in every password.
+    return any(word in text for word in forbidden if word)
 
 
 def _fold(text: str) -> str:
     """Return text to compare by. A password itself is never changed (ASVS 6.2.8).
 
+    Full-width and circled letters become plain ones (NFKC), and invisible characters disappear.
     JavaScript has no `casefold`, but the same upper and lower case. Each letter is lowered alone,
     because a sigma at the end of a word would become another letter.
     """
-    upper = unicodedata.normalize("NFC", text).upper()
+    visible = (one for one in _INVISIBLE.sub("", text) if unicodedata.category(one) != "Cf")
+    upper = unicodedata.normalize("NFKC", "".join(visible)).upper()
     return "".join(character.lower() for character in upper)
 
 

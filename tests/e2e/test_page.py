@@ -175,6 +175,20 @@ def test_the_link_of_a_mail_fills_in_the_code_and_leaves_no_trace_of_it(
     expect(card(page)).to_contain_text("Your password was changed")
 
 
+def test_the_page_names_the_user_who_signed_in_and_not_the_one_of_a_link(
+    page: Page, user: User
+) -> None:
+    open_update(page, user)
+    page.evaluate("location.hash = '#code=000000&username=eve@example.com'")
+    expect(page.locator("#confirm-username")).to_have_value("eve@example.com")
+
+    page.go_back()
+    expect(page.locator("#update-username")).to_have_value(user.username)
+    press(page, "Cancel")
+
+    expect(page.locator("#signed-in-as")).to_have_text(f"You are signed in as {user.username}.")
+
+
 def texts(words: object) -> set[str]:
     """Return every text of a catalogue, or of a part of it."""
     return set().union(*map(texts, words.values())) if isinstance(words, dict) else {str(words)}

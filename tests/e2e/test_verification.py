@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.operations import SCOPE
+from functions.operations import FUNCTIONS, SCOPE
 from functions.records import NAMESPACE, SERVICE, SUCCESS
 from local import emulator
 from local.emulator import REGION
@@ -116,6 +117,7 @@ def test_the_local_stage_lacks_only_what_is_expected_and_the_report_tells_no_sec
     assert {i for i in found if found[i] == Outcome.EXPECTED} == expected, printed
     assert {i for i in found if found[i] == Outcome.WEAKNESS} == set(), printed
     assert status == 0
+    assert re.search(r"The account allows \d+ executions", printed)
     told = printed + report + (tmp_path / "verification.md").read_text()
     assert len(target.secret_values) > 20
     assert [secret for secret in target.secret_values if secret in told] == []
@@ -216,6 +218,19 @@ def test_a_check_judges_what_aws_answers(
             front.answer(action, body=text.encode())
     (check,) = (one for one in CHECKS if one.id == id_)
     assert judge(target, check) is outcome
+
+
+def test_a_function_needs_no_executions_of_the_account_if_its_own_are_reserved(
+    stack: Stack,
+) -> None:
+    with Front(stack.endpoint) as front:
+        target = find(stack, lambda service: emulator.client(front.url, service))
+        assert target.settings.limits  # read before it is scripted
+        front.answer(REST, body=json.dumps(NO_EXECUTIONS).encode())
+
+        for reserved, outcome in ((FUNCTIONS[1:], WEAKNESS), (FUNCTIONS, HOLDS)):
+            target.reserved = frozenset(reserved)
+            assert judge(target, doctor.concurrency) is outcome
 
 
 def test_every_check_of_a_setting_is_judged_by_an_answer() -> None:

@@ -38,12 +38,14 @@ OTHER_PROD = DOMAIN | read(
 """Production with other choices, its alarms mailed, at a name with a zone."""
 OTHER_DEV = DOMAIN | read(
     "stage=dev firewall=off canary=true keepVersions=true snapStart=true memorySize=256"
+    " reservedConcurrency=25"
     " events=false resendInvitations=true allowedOrigins=https://app.example responseInterval=0.5"
     " breachEndpoint= updatePasswordAttempts=20 ipv6NetworkPrefix=40 revealUserExistence=true"
 )
 """Development with other choices and without events, at a name whose zone is elsewhere."""
 MAILS = IMPORTED | read(
     "stage=dev mailFrom=no-reply@example.com mailConfigurationSet=passwords"
+    " allowedOrigins=https://app.example,https://b.example"
     " breachEndpoint=https://range.example allowedClientIds=web,mobile"
 )
 """Development that sends mails, for a pool that exists."""

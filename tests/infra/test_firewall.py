@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +13,14 @@ from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
 from infra.settings import STAGES
-from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
+from tests.infra.conftest import (
+    MAILS,
+    OTHER_DEV,
+    OTHER_PROD,
+    find_in,
+    synthesize,
+    synthesize_stage,
+)
 from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
@@ -37,6 +44,27 @@ def blocks(rule: Mapping[str, Any]) -> bool:
     return action not in {"Count", "Allow"}
 
 
+TRANSFORMATIONS: dict[str, Callable[[str], str]] = {
+    "NONE": str,
+    "LOWERCASE": str.lower,
+    "URL_DECODE": unquote,
+}
+POSITIONS: dict[str, Callable[[str, str], bool]] = {
+    "CONTAINS": str.__contains__,
+    "EXACTLY": str.__eq__,
+    "STARTS_WITH": str.startswith,
+}
+
+
+def counts(rule: str, **request: Any) -> bool:
+    """Whether the rate of a rule counts a request, where pages of two origins may call."""
+    (found,) = find_in(synthesize(**MAILS), "AWS::WAFv2::WebACL")
+    (rate,) = (
+        one["Statement"]["RateBasedStatement"] for one in found["Rules"] if one["Name"] == rule
+    )
+    return matches(rate["ScopeDownStatement"], **request)
+
+
 def limit(name: str) -> int:
     rate = rules()[name]["Statement"]["RateBasedStatement"]
     assert rate["AggregateKeyType"] == "IP"
@@ -44,8 +72,12 @@ def limit(name: str) -> int:
     return int(rate["Limit"])
 
 
-def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0) -> bool:
+def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0, **headers: str) -> bool:
     """Evaluate a request as WAF documents it, for the statements that we use."""
+
+    def nested(one: Mapping[str, Any]) -> bool:
+        return matches(one, path=path, body=body, **headers)
+
     ((kind, inner),) = statement.items()
     match kind:
         case "SizeConstraintStatement":
@@ -57,12 +89,15 @@ def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0) -> b
             return bool(body > inner["Size"])
         case "ByteMatchStatement":
             (transformation,) = inner["TextTransformations"]
-            assert inner["FieldToMatch"] == {"UriPath": {}}
-            assert inner["PositionalConstraint"] == "CONTAINS"
-            seen = unquote(path) if transformation["Type"] == "URL_DECODE" else path
-            return inner["SearchString"] in seen
-        case "OrStatement":
-            return any(matches(each, path=path, body=body) for each in inner["Statements"])
+            ((field, detail),) = inner["FieldToMatch"].items()
+            seen = path if field == "UriPath" else headers.get(detail["Name"].replace("-", "_"), "")
+            seen = TRANSFORMATIONS[transformation["Type"]](seen)
+            return POSITIONS[inner["PositionalConstraint"]](seen, inner["SearchString"])
+        case "NotStatement":
+            return not nested(inner["Statement"])
+        case "OrStatement" | "AndStatement":
+            assert len(inner["Statements"]) > 1
+            return (any if kind == "OrStatement" else all)(map(nested, inner["Statements"]))
     raise NotImplementedError(kind)
 
 
@@ -105,7 +140,8 @@ def test_attacks_in_bodies_are_counted_and_a_body_is_blocked_only_by_its_size(st
         if rule["Statement"].get("ManagedRuleGroupStatement", {"Name": None})["Name"] in NO_BODIES
     }
 
-    assert blocking == by_group | {"RequestsPerAddress", "PublicPerAddress", "BodySize"}
+    rates = {"RequestsPerAddress", "PublicPerAddress", "ForcedPerAddress"}
+    assert blocking == by_group | rates | {"BodySize"}
     assert len(by_group) == len(NO_BODIES)
     assert {
         rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
@@ -114,7 +150,7 @@ def test_attacks_in_bodies_are_counted_and_a_body_is_blocked_only_by_its_size(st
     } == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"}
     for name in blocking - by_group:
         fields = re.findall(r'"FieldToMatch": {"(\w+)"', json.dumps(rules(stage)[name]))
-        assert set(fields) <= {"UriPath", "Body"}
+        assert set(fields) <= {"UriPath", "SingleHeader", "Body"}
         assert ("Body" in fields) == (name == "BodySize")
 
 
@@ -162,12 +198,10 @@ def test_a_household_passes() -> None:
 
 
 def test_one_address_cannot_use_up_the_throttle_of_any_method() -> None:
-    """A public method takes hundreds of addresses."""
+    """Each method takes hundreds of addresses."""
     for operation in Operation:
-        name = "RequestsPerAddress" if operation.signed_in else "PublicPerAddress"
-        addresses = 60 * operation.requests_per_second / limit(name)
-        assert addresses > 1
-        assert operation.signed_in or addresses >= 200
+        for name in ("RequestsPerAddress", "ForcedPerAddress"):
+            assert 60 * operation.requests_per_second / limit(name) >= 200
 
 
 @pytest.mark.parametrize(
@@ -178,20 +212,43 @@ def test_one_address_cannot_use_up_the_throttle_of_any_method() -> None:
         ("/v1//reset-password", True),
         ("/v1/reset%2Dpass%77ord", True),
         ("/v1/confirm-reset-password", True),
-        ("/v1/password-policy", True),
+        ("/v1/password-policy", False),
         ("/v1/update-password", False),
     ],
 )
 def test_public_paths_have_a_limit_of_their_own_however_they_are_written(
     path: str, counted: bool
 ) -> None:
-    rate = rules()["PublicPerAddress"]["Statement"]["RateBasedStatement"]
+    rate = rules()["PublicPerAddress"]["Statement"]["RateBasedStatement"]["ScopeDownStatement"]
 
-    assert matches(rate["ScopeDownStatement"], path=path) == counted
-    assert (
-        "ScopeDownStatement"
-        not in (rules()["RequestsPerAddress"]["Statement"]["RateBasedStatement"])
-    )
+    assert matches(rate, path=path, content_type="application/json") == counted
+
+
+FORM = "text/plain;a=application/json"
+OURS, FOREIGN = "https://b.example", "https://app.example.evil.example"
+
+
+@pytest.mark.parametrize(
+    ("forced", "headers"),
+    [
+        (True, {}),
+        (True, {"content_type": FORM}),
+        (True, {"content_type": FORM, "origin": FOREIGN}),
+        (True, {"origin": FOREIGN}),
+        (True, {"origin": "null"}),
+        (False, {"content_type": "application/json"}),
+        (False, {"content_type": "Application/JSON; charset=utf-8", "origin": OURS}),
+        (False, {"origin": OURS}),
+    ],
+)
+def test_no_website_can_use_up_the_rates_that_its_visitors_need(
+    forced: bool, headers: dict[str, str]
+) -> None:
+    """It makes a browser send what needs no preflight, the preflight itself, and its own origin."""
+    for path in ("/v1/nothing", *(f"/v1{operation.path}" for operation in Operation)):
+        assert counts("ForcedPerAddress", path=path, **headers) == forced
+        assert counts("RequestsPerAddress", path=path, **headers) == (not forced)
+        assert not (forced and counts("PublicPerAddress", path=path, **headers))
 
 
 @deployed

@@ -12,7 +12,7 @@ from aws_cdk import CfnElement, TagManager
 from apidocs.checklist import cognito
 from functions import problems
 from functions.aws.actions import ACTIONS, of_operation
-from functions.operations import FUNCTIONS, Operation
+from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
 from functions.problems import JSON
 from functions.settings import names_read_by
 from functions.times import Times
@@ -410,7 +410,10 @@ def test_a_setting_reaches_the_functions() -> None:
     for function in find_in(synthesize(**OTHER_DEV), "AWS::Lambda::Function"):
         assert function["MemorySize"] == 256
         assert function["SnapStart"]["ApplyOn"] == "PublishedVersions"
-    assert '"SnapStart"' not in json.dumps(synthesize_stage("dev"))
+        reserved = 10 if function["Handler"] == handler_name(WORKER) else 25
+        assert function["ReservedConcurrentExecutions"] == reserved
+    for setting in ("SnapStart", "ReservedConcurrentExecutions"):
+        assert f'"{setting}"' not in json.dumps(synthesize_stage("prod"))
 
 
 def test_a_function_has_the_variables_that_it_reads_and_no_other(template: dict[str, Any]) -> None:

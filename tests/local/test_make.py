@@ -141,6 +141,21 @@ def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
     assert make(clone, "install-cdk") == (0, "", "")
 
 
+def test_no_package_is_installed_without_its_hash_or_built_on_the_way(clone: Path) -> None:
+    offer(clone, "../.venv/bin/uv", f'echo "$*" >> {clone}/asked')
+    offer(clone, "../.venv/bin/pip", "exit 0")
+    locks = {part.lock for part in PARTS.values() if part.lock.endswith("requirements.txt")}
+    for part in PARTS.values():
+        if part.lock in locks:
+            (clone / part.stamp).unlink()
+
+    assert make(clone, "install-tests", "install-package")[0] == 0
+
+    asked = [set(line.split()) for line in (clone / "asked").read_text().splitlines()]
+    assert set().union(*asked) >= locks
+    assert [a for a in asked if not a >= {"--require-hashes", "--only-binary=:all:"}] == []
+
+
 def test_uv_uses_the_index_and_the_certificates_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
     monkeypatch.setenv("PIP_CERT", "/etc/company.pem")

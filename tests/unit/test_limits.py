@@ -92,12 +92,17 @@ def test_counts_a_wrong_old_password_wherever_it_is_tried(service: Service) -> N
     assert statuses == [403] * 10 + [429]
 
 
-def test_nobody_is_locked_out_from_another_address(invoke: Invoke) -> None:
+IPV4_FORMS = ("{}", "::ffff:{}", "64:ff9b::{}", "64:ff9b:1:2::{}")
+"""IPv4 itself, in a mapped address, and translated by NAT64 with its two prefixes."""
+
+
+@pytest.mark.parametrize("form", IPV4_FORMS)
+def test_nobody_is_locked_out_from_another_address(form: str, invoke: Invoke) -> None:
     for _ in range(6):
-        refused = invoke(RESET, **from_address("192.0.2.1")).status
+        refused = invoke(RESET, **from_address(form.format("192.0.2.1"))).status
 
     assert refused == 429
-    assert invoke(RESET, **from_address("192.0.2.2")).status == 200
+    assert invoke(RESET, **from_address(form.format("192.0.2.2"))).status == 200
 
 
 @pytest.mark.parametrize(
@@ -250,6 +255,7 @@ def test_no_event_names_an_account_for_what_its_network_did(service: Service) ->
         (["demo@example.com"], ["2001:db8::1", "2001:db8::ffff:1"]),
         (["Demo@example.com", "demo@EXAMPLE.com"], ["192.0.2.4"]),
         (["andr\u00e9", "andre\u0301"], ["192.0.2.5"]),
+        (["ada"], [form.format("192.0.2.6") for form in IPV4_FORMS]),
         (["ada"], ["test-invoke-source-ip"]),
     ],
 )

@@ -60,6 +60,17 @@ def test_a_changed_password_is_announced_once_without_a_secret(
     }
 
 
+def test_a_user_agent_is_cut_in_the_log_the_queue_and_the_event(service: Service) -> None:
+    identity = {"sourceIp": "192.0.2.7", "userAgent": "x" * 9000}
+
+    reply = service.invoke(CONFIRM, requestContext={"requestId": "r", "identity": identity})
+    queued = [r.body for r in service.cognito.requests if r.action == "SendMessage"]
+    service.work()
+
+    for text in map(str, (reply.printed, queued, put(service.cognito))):
+        assert ("x" * 512 in text, "x" * 513 in text) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("operation", "bus", "error"),
     [

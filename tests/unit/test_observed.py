@@ -130,6 +130,7 @@ SCENARIOS: dict[str, Scenario] = {
     "Retried": lambda w: w.works(RESET, RESET.action, error="CodeDeliveryFailureException"),
     outcomes.ATTEMPTS_LIMIT.cause: World.limited,
     outcomes.NOT_A_SIGN_IN_NAME.cause: World.named_by_a_sub,
+    outcomes.NO_CALLER_ADDRESS.cause: lambda w: w.sends(RESET, requestContext={}),
     outcomes.NO_BEARER_TOKEN.cause: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
     outcomes.NO_ACCESS_TOKEN.cause: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
     outcomes.FOREIGN_POOL.cause: lambda w: w.sends(

@@ -107,6 +107,12 @@ CLOSE = [
     *("ß\u1e9es\u017f", "İ\u0131iI\u0307", "ςΣσΑ", "ﬁfiFI", "Åée\u0301A\u030a"),
     *("ᾳαΙ\u0345", "ŉǅꭰᏸ", "🔑a\U0001e921"),
     *("aA4@", "8bB", "0oO", "1l!|iI", "3eE", "5sS$", "7tT"),
+    *(
+        "a\uff21\u24d0\U0001d41a\u200d\u034f",
+        "\u24601\U0001d7cfl\u00ad",
+        "\u3164\uffa0\u115f\ufe0f\u2060a",
+        "\uff76\uff9e\u30ac\u200d",
+    ),
 ]
 """Letters that are the same to one way of comparing and not to another."""
 ODD = ["", "", "", *" \u00a0\u1680\u3000\u2028\ufeff\u200b\u0085\x1c\0\ufffd", "\ud83d"]
@@ -122,6 +128,8 @@ WRITTEN: list[Callable[[str], str]] = [
     *(str, str.upper, str.lower, str.casefold, str.swapcase),
     lambda text: unicodedata.normalize("NFD", text),
     lambda text: text.translate(str.maketrans("ileoastb", "1!304$78")),
+    lambda text: text.translate({n: n + 0xFEE0 for n in range(0x21, 0x7F)}),
+    "\u200d".join,
     lambda text: text.rpartition("@")[0],
     lambda text: text.lstrip("+"),
 ]

@@ -80,6 +80,18 @@ def test_judges_as_cognito_does(password: str, unmet: set[str], service: Service
         ("lovelace@example.com", "my name is Lovelace", True),
         ("andr\u00e9@example.com", "my name is andre\u0301 today", True),
         ("stra\u00dfe@example.com", "the STRASSE where I live", True),
+        (
+            "lovelace@example.com",
+            "my name is \uff2c\uff4f\uff56\uff45\uff4c\uff41\uff43\uff45",
+            True,
+        ),
+        (
+            "lovelace@example.com",
+            "my name is \u24db\u24de\u24e5\u24d4\u24db\u24d0\u24d2\u24d4",
+            True,
+        ),
+        ("love\u00adlace@example.com", "my name is l\u200dovel\ufe0facee", True),
+        ("\u200b\u00ad\ufe0f@example.com", "a quiet harbour in May", False),
         ("ab@example.com", "cabs are yellow here", False),
         ("ab", "cabs are yellow here", False),
     ],
@@ -199,13 +211,14 @@ def test_refuses_the_old_password_as_the_new_one(cognito: CognitoFront, invoke: 
         ("the 4(me 8ook of rules!", False),
         ("the @CM3 book of rules", True),
         ("all 8i11ing departments", True),
+        ("we like \uff21\u24d2\u200d\uff4d\u3164\U0001d41e here", True),
         ("a quiet harbour in May", False),
     ],
 )
 def test_refuses_a_forbidden_word_by_its_look_and_does_not_repeat_it(
     password: str, refused: bool, service: Service
 ) -> None:
-    service.configure(forbidden_words=("Acme", "Billing"))
+    service.configure(forbidden_words=("Acme", "Billing", "\u200b\u00ad\ufe0f"))
 
     reply = choose(service.invoke, CONFIRM, password)
 

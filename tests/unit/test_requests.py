@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,7 +193,11 @@ def test_takes_empty_options_for_none(
 @with_body
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
+    [
+        *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"),
+        "text/plain; a=application/json",
+        "\x0bapplication/json",
+    ],
 )
 def test_refuses_what_a_foreign_page_can_post_without_a_preflight(
     operation: Operation, content_type: str, service: Service
@@ -231,12 +236,34 @@ def test_refuses_a_body_that_is_declared_to_be_in_another_charset(
 
 
 @pytest.mark.parametrize(
-    ("missing", "status"), [("headers", 415), ("body", 400), ("requestContext", 200)]
+    ("missing", "status"), [("headers", 415), ("body", 400), ("requestContext", 500)]
 )
 def test_answers_an_event_that_lacks_a_part(missing: str, status: int, service: Service) -> None:
     event = make_event(RESET, json.dumps(BODIES[RESET])) | {missing: None}
 
     assert call(service.deployment.handler(RESET), event).status == status
+
+
+@each_operation
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"requestId": "r", "http": {"sourceIp": "192.0.2.7", "userAgent": "tests"}},
+        {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/a/1"}},
+        {"requestId": "r", "identity": {"sourceIp": None}},
+    ],
+    ids=["an HTTP API or a function URL", "a load balancer", "no address"],
+)
+def test_refuses_an_event_that_does_not_say_who_calls_and_tells_the_operator_what_to_do(
+    operation: Operation, context: dict[str, Any], service: Service
+) -> None:
+    reply = service.invoke(operation, requestContext=context)
+
+    assert_is_problem(reply, 500, "InternalErrorException")
+    assert (reply.log["level"], reply.log["cause"]) == ("ERROR", "NoCallerAddress")
+    assert "Call the function through an API Gateway REST API" in reply.log["note"]
+    assert "API Gateway" not in reply.text
+    assert service.cognito.requests == []
 
 
 @with_body

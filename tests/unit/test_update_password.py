@@ -161,7 +161,7 @@ def test_takes_tokens_of_each_allowed_client(configure: Configure, invoke: Invok
 
 def test_does_not_trust_a_token_that_no_authorizer_has_seen(service: Service) -> None:
     reply = service.invoke(
-        UPDATE, requestContext={"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"}
+        UPDATE, requestContext={"requestId": "r", "identity": {"sourceIp": "192.0.2.7"}}
     )
 
     assert_is_problem(reply, 401, "NotAuthorizedException")

@@ -14,6 +14,7 @@ import {
   localize,
   resetPassword,
   updatePassword,
+  validatePassword,
 } from '../../web/password-service.js';
 
 /** Every problem of the service, as its document: the Python side has them. */
@@ -136,6 +137,23 @@ const WRONG = {
   timeout: [0, -1, 1.5, NaN, Infinity, 2 ** 31, '30', null],
   accessToken: ['a-token', null],
 };
+for (const host of ['example.com', '127.evil.example', '127.0.0.1.evil.example', '10.0.0.1', '[::2]']) {
+  test(`configure() refuses http://${host}, which would send passwords in clear`, () => {
+    assert.throws(() => configure({ endpoint: `http://${host}/v1` }), {
+      type: `${URN}not-configured`,
+      message: 'The endpoint would send passwords without encryption.',
+      recoverySuggestion: /begins with https:/,
+    });
+    configure({ endpoint: `https://${host}/v1` });
+  });
+}
+
+for (const host of ['localhost', 'api.localhost:4566', '127.0.0.1:4566', '127.1', '[::1]:4566']) {
+  test(`configure() takes http://${host}, which does not leave this machine`, () => {
+    configure({ endpoint: `http://${host}/v1` });
+  });
+}
+
 for (const [name, values] of Object.entries(WRONG)) {
   for (const value of values) {
     test(`configure() refuses the ${name} ${JSON.stringify(value)} and names it`, () => {
@@ -372,6 +390,23 @@ for (const file of readdirSync(FOLDER)) {
     }
   });
 }
+
+const OF_EVERY_OBJECT = Object.getOwnPropertyNames(Object.prototype);
+
+test('no name that every object has is taken for a sentence, a number or a rule', () => {
+  const detail = 'From the service.';
+  const holes = Object.fromEntries(OF_EVERY_OBJECT.map((name) => [`of ${name}`, `{${name}}`]));
+  const rules = [...OF_EVERY_OBJECT, ...Object.keys(holes)];
+  const errors = rules.map((rule) => ({ pointer: '#/a', rule, detail, params: {} }));
+
+  for (const slug of OF_EVERY_OBJECT) {
+    const error = new AuthError({ type: `${URN}${slug}`, name: 'A', message: detail, errors });
+    const told = localize(error, { problems: {}, rules: holes });
+
+    assert.deepEqual([told.message, told.errors], [detail, errors]);
+  }
+  assert.deepEqual(validatePassword({ rules: errors }, 'a quiet harbour'), []);
+});
 
 test('what a catalogue lacks stays as it is', () => {
   const errors = [

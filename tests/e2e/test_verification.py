@@ -23,7 +23,7 @@ from local.processes import ROOT
 from local.stack import Stack
 from tests.e2e.conftest import Fronts, wait_until
 from tests.support import PATIENCE
-from tests.support.front import CognitoFront
+from tests.support.front import CognitoFront, Front
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify
 from verification.runner import Outcome

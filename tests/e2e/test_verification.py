@@ -23,7 +23,7 @@ from local.processes import ROOT
 from local.stack import Stack
 from tests.e2e.conftest import Fronts, wait_until
 from tests.support import PATIENCE
-from tests.support.front import CognitoFront, Front
+from tests.support.front import CognitoFront
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify
 from verification.runner import Outcome
@@ -221,16 +221,16 @@ def test_a_check_judges_what_aws_answers(
 
 
 def test_a_function_needs_no_executions_of_the_account_if_its_own_are_reserved(
-    stack: Stack,
+    stack: Stack, fronts: Fronts
 ) -> None:
-    with Front(stack.endpoint) as front:
-        target = find(stack, lambda service: emulator.client(front.url, service))
-        assert target.settings.limits  # read before it is scripted
-        front.answer(REST, body=json.dumps(NO_EXECUTIONS).encode())
+    front = fronts.mail
+    target = find(stack, lambda service: emulator.client(front.url, stack.key, service))
+    assert target.settings.limits  # read before it is scripted
+    front.answer(REST, body=json.dumps(NO_EXECUTIONS).encode())
 
-        for reserved, outcome in ((FUNCTIONS[1:], WEAKNESS), (FUNCTIONS, HOLDS)):
-            target.reserved = frozenset(reserved)
-            assert judge(target, doctor.concurrency) is outcome
+    for reserved, outcome in ((FUNCTIONS[1:], WEAKNESS), (FUNCTIONS, HOLDS)):
+        target.reserved = frozenset(reserved)
+        assert judge(target, doctor.concurrency) is outcome
 
 
 def test_every_check_of_a_setting_is_judged_by_an_answer() -> None:

@@ -36,8 +36,8 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be comma-separated"),
         ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
-        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 30000, not"),
-        ({"resetsPerMinute": "30001"}, "resetsPerMinute must be a whole number from 1 to 30000, "),
+        ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 12000, not"),
+        ({"resetsPerMinute": "12001"}, "resetsPerMinute must be a whole number from 1 to 12000, "),
         (
             {"reservedConcurrency": -1},
             "reservedConcurrency must be a whole number from 0 to 1000, ",

@@ -12,6 +12,7 @@ from functions.aws import clients
 from functions.aws.actions import ACTIONS
 from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
+from functions.protection.limits import WINDOW
 from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
@@ -157,6 +158,21 @@ def test_a_repeat_comes_before_the_limits_and_takes_no_attempt(
 
     assert {repeatable(service.invoke, operation).status for _ in range(20)} == {204}
     assert service.invoke(operation).status == 204
+
+
+@changing
+def test_a_request_that_a_limit_refused_may_be_sent_again_with_its_key(
+    operation: Operation, service: Service
+) -> None:
+    service.configure(limits=True, **{f"{operation.id}_attempts": 1})
+    service.invoke(operation)
+    refused = repeatable(service.invoke, operation)
+
+    service.clock.now += WINDOW
+    again = repeatable(service.invoke, operation)
+
+    assert (refused.status, again.status) == (429, 204)
+    assert "repeated" not in again.log
 
 
 def test_the_table_holds_nothing_of_the_request(dynamodb: DynamoDBClient, invoke: Invoke) -> None:

@@ -16,8 +16,9 @@ from functions.aws.queue import Message, Task
 from functions.operations import WORKER, Operation, handler_name
 from functions.records import RETRIED
 from local.stack import Stack, User
-from tests.e2e.conftest import NEW, OLD, WORKERS, Api, Reply, new_user, wait_until
+from tests.e2e.conftest import NEW, OLD, WORKERS, Api, Reply, new_user
 from tests.e2e.test_story import confirm
+from tests.support import wait_until
 from tests.support.front import Front
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD

@@ -1,7 +1,6 @@
 """The real stack in an emulator, with fronts between its functions and AWS."""
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
@@ -18,7 +17,7 @@ from local import emulator
 from local.breaches import breached_passwords
 from local.deployment import local_stack
 from local.stack import Stack, User
-from tests.support import PATIENCE, contract
+from tests.support import PATIENCE, contract, wait_until
 from tests.support.front import CognitoFront, CognitoRequest, Front
 
 OLD = "an-old-quiet-harbour-51"
@@ -182,13 +181,6 @@ def fronts(deployment: tuple[Stack, Fronts]) -> Iterator[Fronts]:
     postponed = fronts.queue.take(POSTPONE)
     fronts.reset()
     release(stack, fronts, until=lambda: stack.is_idle, postponed=postponed)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"It did not happen in {PATIENCE:.0f} seconds."
-        time.sleep(0.1)
 
 
 def release(

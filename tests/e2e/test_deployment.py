@@ -18,8 +18,9 @@ from local.processes import ROOT
 from local.stack import Stack, User
 from release.__main__ import build_wheel
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, Api, wait_until
+from tests.e2e.conftest import NEW, Api
 from tests.e2e.test_story import THIRD, confirm
+from tests.support import wait_until
 from verification import doctor, runner, story
 from verification.runner import Outcome
 from verification.stages import describe

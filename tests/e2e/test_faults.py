@@ -42,8 +42,8 @@ from tests.e2e.client import (
     processes,
     send_at_once,
 )
-from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted, release, wait_until
-from tests.support import PATIENCE
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted, release
+from tests.support import PATIENCE, wait_until
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront
 

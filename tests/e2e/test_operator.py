@@ -10,8 +10,9 @@ from functions.operations import Operation
 from functions.problems import INTERNAL_ERROR
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, Api, end_pauses, wait_until
+from tests.e2e.conftest import NEW, Api, end_pauses
 from tests.e2e.test_story import confirm
+from tests.support import wait_until
 from tests.support.front import CognitoFront
 
 GRANT = "cognito-idp:DescribeUserPoolClient"

@@ -17,8 +17,9 @@ from functions.protection import limits
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, OLD, Api, acted, wait_until
+from tests.e2e.conftest import NEW, OLD, Api, acted
 from tests.e2e.test_story import code_for, confirm
+from tests.support import wait_until
 from tests.support.front import CognitoFront
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from functions.problems import CODE_REFUSED
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, kill
-from tests.e2e.conftest import NEW, OLD, Api, acted, end_pauses, wait_until, what_an_attacker_sees
+from tests.e2e.conftest import NEW, OLD, Api, acted, end_pauses, what_an_attacker_sees
 from tests.e2e.test_story import confirm
+from tests.support import wait_until
 from tests.support.front import CognitoFront
 
 ACCOUNTS = {

@@ -21,8 +21,8 @@ from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT
 from local.stack import Stack
-from tests.e2e.conftest import Fronts, wait_until
-from tests.support import PATIENCE
+from tests.e2e.conftest import Fronts
+from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify

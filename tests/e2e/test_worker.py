@@ -12,8 +12,8 @@ from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.records import SUCCESS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, Client, kill
-from tests.e2e.conftest import NEW, Api, Fronts, acted, end_pauses, release, wait_until
-from tests.support import PATIENCE
+from tests.e2e.conftest import NEW, Api, Fronts, acted, end_pauses, release
+from tests.support import PATIENCE, wait_until
 
 
 @contextmanager

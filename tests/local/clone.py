@@ -5,12 +5,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from local import emulator
-from tests.support import PATIENCE, ROOT
+from tests.support import PATIENCE, ROOT, wait_until
 
 _INSTALLED = (".venv", ".build", "node_modules", ".local/emulator", ".local/jsii")
 _ELSEWHERE = (".*", "node_modules", "tests", "docs", "benchmarks", "cdk.out")
@@ -53,13 +52,6 @@ def execute(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=PATIENCE,
     )
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def leader(folder: Path) -> int:

@@ -13,8 +13,7 @@ import pytest
 from local import install
 from local.install import PARTS
 from local.processes import ROOT
-from tests.local.clone import wait_until
-from tests.support import PATIENCE
+from tests.support import PATIENCE, wait_until
 
 STARTED = {
     "run": "python -m local run",

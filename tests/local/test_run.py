@@ -23,9 +23,8 @@ from tests.local.clone import (
     execute,
     leader,
     members,
-    wait_until,
 )
-from tests.support import PATIENCE, ROOT
+from tests.support import PATIENCE, ROOT, wait_until
 
 README = (ROOT / "README.md").read_text()
 STATUSES = {

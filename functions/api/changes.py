@@ -1,7 +1,7 @@
 """What follows a password change: its sessions end, and it is announced."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -19,17 +19,30 @@ class Change:
 
     The `owner` was read before the change. Someone who has changed a password can change the
     address and the names of the account next, so the messages hold the address from before, and
-    the username that nobody can change. Without an owner, they hold the `username` given.
+    the username that nobody can change. An owner whom Cognito did not tell in time is read again
+    by `find`, right after the change. Without an owner, messages hold the `username` given.
     """
 
     def __init__(
-        self, scope: Scope, detail_type: str, username: str, owner: User | None, *, signs_out: bool
+        self,
+        scope: Scope,
+        detail_type: str,
+        username: str,
+        owner: User | None,
+        find: Callable[[], User | None],
+        *,
+        signs_out: bool,
     ) -> None:
         self._scope = scope
         self._detail_type = detail_type
-        self._username = owner.username if owner else username
+        self._typed_name = username
         self._owner = owner
+        self._find = find
         self._signs_out = signs_out
+
+    @property
+    def _username(self) -> str:
+        return self._owner.username if self._owner else self._typed_name
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -43,12 +56,13 @@ class Change:
             yield
         except Failure as failure:
             if failure.outcome.may_have_acted:
-                for task, parameters in self._tasks():
+                for number, (task, parameters) in enumerate(self._tasks()):
                     self._scope.queue.follow_up(
                         Task.CHECK_CHANGE,
                         username=self._username,
                         since=since,
-                        existed=self._owner is not None,
+                        # One of the messages reports an owner who is gone.
+                        existed=self._owner is not None and not number,
                         task=task,
                         parameters=parameters,
                     )
@@ -56,6 +70,8 @@ class Change:
 
     def complete(self) -> None:
         """End the sessions, tell the user and the event bus, and forgive the attempt."""
+        with suppress(Failure):
+            self._owner = self._owner or self._find()
         works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
         run_all([*works, self._scope.limits.forgive])
 
@@ -75,7 +91,10 @@ class Change:
             yield Task.PUT_EVENT, {"detail_type": self._detail_type, "detail": detail}
         if self._scope.settings.mail_from:
             owner = self._owner
-            recipient = {"email": owner.verified_email, "locale": owner.locale} if owner else {}
+            # A client of the pool may not be allowed to read the address: the worker is.
+            recipient = {}
+            if owner and "email_verified" in owner.attributes:
+                recipient = {"email": owner.verified_email, "locale": owner.locale}
             yield Task.MAIL_CHANGE, {"username": self._username, **recipient}
 
     def _end_sessions(self) -> None:

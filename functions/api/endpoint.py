@@ -17,6 +17,7 @@ from functions.api.cors import cors_headers
 from functions.api.padding import pad
 from functions.aws import actions
 from functions.aws.actions import Action
+from functions.outcomes import ATTEMPTS_LIMIT
 from functions.problems import Failure, FieldError, Problem
 from functions.protection import breaches, idempotency
 from functions.protection.pseudonyms import keyed_hash
@@ -134,6 +135,15 @@ class Endpoint[R: Request](LambdaHandler):
         return response
 
     def _run(self, scope: Scope, request: R) -> Body:
+        """Carry out the operation, and count what a limit refused, unless it was a repeat."""
+        try:
+            return self._run_once(scope, request)
+        except Failure as failure:
+            if failure.outcome is ATTEMPTS_LIMIT:
+                scope.limits.count_refusal(self.operation)
+            raise
+
+    def _run_once(self, scope: Scope, request: R) -> Body:
         """Carry out the operation, once for each user, content and `Idempotency-Key`."""
         key = scope.caller.idempotency_key
         if not (self.operation.repeatable and key):
@@ -172,7 +182,7 @@ class Endpoint[R: Request](LambdaHandler):
             raise
 
     def _count_failure(self, scope: Scope, failure: Failure) -> None:
-        if failure.problem is problems.SERVICE_UNAVAILABLE:
+        if failure.problem is problems.SERVICE_UNAVAILABLE and not scope.cognito.was_reached:
             scope.limits.give_back()
         elif failure.outcome.of_account and not self.operation.signed_in:
             scope.limits.count_failure(self.operation)

@@ -34,10 +34,6 @@ class Pool(NamedTuple):
     username_attributes: Sequence[str]
     """The attributes that users sign in with, if they have no other username."""
 
-    def is_sign_in_name(self, name: str) -> bool:
-        """Return whether users can sign in by a name like this. A `sub` may be none."""
-        return not (self.username_attributes and re.fullmatch(_SUB, name, re.IGNORECASE))
-
 
 class User(NamedTuple):
     """The properties of a user that the service reads."""
@@ -124,6 +120,12 @@ class Cognito:
         self._settings = settings
         self._record = record
         self._caller = caller
+        self.was_reached = False
+        """Cognito was asked about a user, so this is an attempt."""
+
+    def read_client_secret(self) -> None:
+        """Read what proves that our app client calls, and keep it, or raise a `Failure`."""
+        _client_secrets.get(self._settings)
 
     def call_as_client(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action for a user who is not signed in, with proof that our app client calls.
@@ -135,12 +137,12 @@ class Cognito:
             # Otherwise Cognito would rate the risk of Lambda's own address.
             parameters["UserContextData"] = {"IpAddress": self._caller.source_ip}
         try:
-            return call(action, **self._identify(username), **parameters)
+            return self._ask(action, **self._identify(username), **parameters)
         except Failure as failure:
             if failure.outcome is not outcomes.WRONG_SECRET_HASH:
                 raise
         _client_secrets.forget(self._settings)
-        return call(action, **self._identify(username), **parameters)
+        return self._ask(action, **self._identify(username), **parameters)
 
     def end_sessions(self, username: str) -> None:
         """Revoke every token of a user whose password changed, because Cognito leaves them valid.
@@ -207,14 +209,14 @@ class Cognito:
             return _pools.last(self._settings)
 
     def is_sign_in_name(self, name: str) -> bool:
-        """Return whether users can sign in by a name like this. The pool is read if that matters.
+        """Return whether users can sign in by a name like this: a `sub` may be none.
 
-        If it cannot be read, Cognito decides.
+        The pool is read only if that matters. If it cannot be read, Cognito decides.
         """
         if not re.fullmatch(_SUB, name, re.IGNORECASE):
             return True
         pool = self.describe_pool()
-        return pool is None or pool.is_sign_in_name(name)
+        return not (pool and pool.username_attributes)
 
     def find_owner(self, username: str) -> User | None:
         """Return the user as they are before a change, or None if there is none or Cognito fails.
@@ -223,8 +225,9 @@ class Cognito:
         """
         try:
             return self.find_user(username)
-        except Failure:
-            self._record.degrade(Degradation.NAMES_UNREADABLE)
+        except Failure as failure:
+            if not failure.outcome.final:  # ConfirmForgotPassword reports the others
+                self._record.degrade(Degradation.NAMES_UNREADABLE)
             return None
 
     def find_caller(self) -> User | None:
@@ -233,7 +236,7 @@ class Cognito:
         Raise a `Failure` for a dead token.
         """
         try:
-            user = call("GetUser", AccessToken=self._caller.access_token)
+            user = self._ask("GetUser", AccessToken=self._caller.access_token)
         except Failure as failure:
             if failure.problem is problems.NOT_SIGNED_IN:
                 raise
@@ -245,7 +248,17 @@ class Cognito:
     def _call_for(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action of an administrator about a user."""
         pool, name = self._settings.user_pool_id, self._spell(username)
-        return call(action, UserPoolId=pool, Username=name, **parameters)
+        return self._ask(action, UserPoolId=pool, Username=name, **parameters)
+
+    def _ask(self, action: str, **parameters: Any) -> dict[str, Any]:
+        """Call an action about a user, and note whether Cognito was reached."""
+        try:
+            answer = call(action, **parameters)
+        except Failure as failure:
+            self.was_reached |= failure.problem is not problems.SERVICE_UNAVAILABLE
+            raise
+        self.was_reached = True
+        return answer
 
     def _spell(self, username: str) -> str:
         """Return the username as a pool that ignores case compares it; any other's as typed."""

@@ -33,11 +33,10 @@ def check(scope: Scope, request: ConfirmResetPassword) -> None:
 def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     """Change the password unless it is known to be stolen, end every session, and announce it."""
     username, password = request.username, request.new_password
-    owner, _ = run_both(
-        partial(scope.cognito.find_owner, username),
-        partial(scope.passwords.check_breaches, password),
-    )
-    change = Change(scope, "Password Reset Confirmed", username, owner, signs_out=True)
+    scope.cognito.read_client_secret()
+    find = partial(scope.cognito.find_owner, username)
+    owner, _ = run_both(find, partial(scope.passwords.check_breaches, password))
+    change = Change(scope, "Password Reset Confirmed", username, owner, find, signs_out=True)
     with change.attempt():
         scope.cognito.call_as_client(
             request.operation.action,

@@ -74,6 +74,8 @@ class Idempotency:
                 else:
                     self._table.delete(id_)
             raise
+        finally:
+            refusal = None  # whose traceback has this frame
         with self._best_effort():
             self._end(id_, {"body": body})
         return body

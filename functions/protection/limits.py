@@ -56,6 +56,7 @@ class Limits:
 
     _taken: list[tuple[_Limit, str]] = field(default_factory=list)
     """What the attempt has taken, with the items that count it."""
+    _refuses_user: bool = False
 
     def count(self, operation: Operation) -> None:
         """Count one attempt, or raise a `Failure` that says when the next one is allowed.
@@ -72,8 +73,7 @@ class Limits:
         for (limit, _, seconds), attempts in counted:
             if attempts == 0:
                 self.give_back()
-                if limit.problem is problems.ATTEMPTS_EXCEEDED:
-                    self._count_refusal(operation)
+                self._refuses_user = limit.problem is problems.ATTEMPTS_EXCEEDED
                 problem = limit.problem._replace(retry_after=seconds)
                 raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
 
@@ -116,8 +116,13 @@ class Limits:
         prefixes = settings.ipv6_address_prefix, settings.ipv6_network_prefix
         return [str(IPv6Network((int(ip), prefix), strict=False)) for prefix in prefixes]
 
-    def _count_refusal(self, operation: Operation) -> None:
-        """Count a refused attempt of a user at any address, and put one event if there are many."""
+    def count_refusal(self, operation: Operation) -> None:
+        """Count a refused attempt of a user at any address, and put one event if there are many.
+
+        What the limit of a network refused says nothing about the user.
+        """
+        if not self._refuses_user:
+            return
         item, _ = self._window("refusals", operation.id, self.subject.key)
         if self._add(item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
             detail = self.events.describe(**self.subject.members)

@@ -201,7 +201,7 @@ class Passwords:
             for rule, params in enforced_rules(pool.policy, self._settings)
             if rule.is_broken and rule.is_broken(new, **params)
         ]
-        if not pool.is_sign_in_name(typed_name):
+        if not self._cognito.is_sign_in_name(typed_name):
             # An outcome of its own, because Cognito's error of the same code is hidden.
             errors = [_NOT_A_SIGN_IN_NAME, *errors]
             raise Failure(INVALID_REQUEST, errors, outcome=USERNAME_IS_A_SUB)

@@ -50,7 +50,8 @@ def update_password(scope: Scope, request: UpdatePassword) -> None:
         partial(check_names, scope, request), partial(scope.passwords.check_breaches, new)
     )
     signs_out = request.global_sign_out or scope.settings.force_global_sign_out
-    change = Change(scope, "Password Updated", scope.caller.username, owner, signs_out=signs_out)
+    find, username = scope.cognito.find_caller, scope.caller.username
+    change = Change(scope, "Password Updated", username, owner, find, signs_out=signs_out)
     with change.attempt():
         call(
             request.operation.action,

@@ -1,8 +1,9 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from functions import times
+from functions.aws.actions import ACTIONS, CODES
 from functions.aws.queue import Message, Task
 from functions.outcomes import (
     CODE_TIMED_OUT,
@@ -34,18 +35,21 @@ MAIL_MEMORY: Final = 24 * 3600
 
 
 def carry_out(scope: Scope, message: Message) -> None:
-    """Carry out a message, or raise a `Failure` that explains why it could not be done."""
+    """Carry out a message, or raise a `Failure` that explains why it could not be done.
+
+    Each task reads the parameters that it knows, because a newer version may have sent others.
+    """
     match message.task:
         case Task.SEND_CODE:
             send_code(scope, message)
         case Task.END_SESSIONS:
-            end_sessions(scope, **message.parameters)
+            end_sessions(scope, message.parameters["username"])
         case Task.CHECK_CHANGE:
-            check_change(scope, message, **message.parameters)
+            check_change(scope, message)
         case Task.PUT_EVENT:
-            scope.events.put(**message.parameters)
-        case _:
-            mail_change(scope, message, **message.parameters)
+            scope.events.put(message.parameters["detail_type"], message.parameters["detail"])
+        case Task.MAIL_CHANGE:
+            mail_change(scope, message)
 
 
 def send_code(scope: Scope, message: Message) -> None:
@@ -61,9 +65,11 @@ def send_code(scope: Scope, message: Message) -> None:
     scope.pauses.take(scope.subject.key)
     started = times.monotonic()
     try:
-        send_or_help(scope, **message.parameters)
+        parameters = message.parameters
+        send_or_help(scope, parameters["username"], parameters["client_metadata"])
     except Failure as failure:
-        is_slow = times.monotonic() - started > SLOW
+        sends = failure.action in ACTIONS and ACTIONS[failure.action].client is CODES
+        is_slow = sends and times.monotonic() - started > SLOW
         attempt = scope.record.attempt or 1
         if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
             raise
@@ -85,37 +91,30 @@ def end_sessions(scope: Scope, username: str) -> None:
         raise
 
 
-def check_change(
-    scope: Scope,
-    message: Message,
-    *,
-    username: str,
-    since: float,
-    task: str,
-    parameters: dict[str, Any],
-    existed: bool = False,
-) -> None:
+def check_change(scope: Scope, message: Message) -> None:
     """Carry out what follows a change, if the account was changed since that time.
 
     Anyone can ask for a change of a name that never existed. One that `existed` must still exist.
     """
-    user = scope.cognito.find_user(username)
+    given = message.parameters
+    user, since = scope.cognito.find_user(given["username"]), given["since"]
     if user and user.changed_at >= since:
-        carry_out(scope, message._replace(task=Task(task), parameters=parameters))
+        task = Task(given["task"])
+        carry_out(scope, message._replace(task=task, parameters=given["parameters"]))
     elif user and times.now() - since < CHANGE_LIFETIME:
         raise NOT_CHANGED_YET.failure()
-    elif existed and not user:
-        _report(scope, username, USER_GONE)
+    elif given.get("existed") and not user:
+        _report(scope, given["username"], USER_GONE)
 
 
-def mail_change(
-    scope: Scope, message: Message, *, username: str, email: str | None = None, locale: str = ""
-) -> None:
+def mail_change(scope: Scope, message: Message) -> None:
     """Tell a user by mail that their password was changed, when, and from where.
 
-    `email` is the verified address from before the change, or empty if there was none. It is None
-    if Cognito did not tell it in time, and in a message of an older version.
+    `email` is the verified address from before the change, or empty if there was none. It is
+    missing if Cognito did not tell it in time, and in a message of an older version.
     """
+    given = message.parameters
+    username, email, locale = given["username"], given.get("email"), given.get("locale", "")
     if email is None:
         user = scope.cognito.find_user(username)
         if not user:

@@ -80,3 +80,23 @@ def test_the_worker_ends_the_sessions_that_live_on(service: Service) -> None:
     assert work.metrics == {"Success"}
     ended = [one.body for one in service.cognito.requests if one.action == "AdminUserGlobalSignOut"]
     assert ended[0] == ended[1]
+
+
+def test_a_name_that_cognito_cannot_hold_is_no_fault_of_ours(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", error="InvalidParameterException")
+    service.cognito.answer(CONFIRM.action, error="InvalidParameterException")
+
+    reply = service.invoke(CONFIRM, BODIES[CONFIRM] | {"username": "ada\ue000"})
+
+    assert (reply.status, "NamesUnreadable" in reply.metrics) == (400, False)
+
+
+def test_nothing_is_asked_about_a_user_while_the_secret_cannot_be_read(service: Service) -> None:
+    service.cognito.answer("DescribeUserPoolClient", error="TooManyRequestsException")
+
+    reply = service.invoke(CONFIRM)
+
+    assert reply.status == 503
+    assert {request.action for request in service.cognito.requests} <= {
+        *("DescribeUserPool", "DescribeUserPoolClient")
+    }

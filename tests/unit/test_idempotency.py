@@ -12,13 +12,13 @@ from functions.aws import clients
 from functions.aws.actions import ACTIONS
 from functions.aws.cognito import POLICY_LIFETIME
 from functions.operations import Operation
-from functions.protection.limits import WINDOW
+from functions.protection.limits import REFUSALS_BEFORE_EVENT, WINDOW
 from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, NOW, Reply
 from tests.unit.conftest import Invoke, Service, sent
-from tests.unit.test_limits import NAME, WRONG
+from tests.unit.test_limits import NAME, WRONG, repeated
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 pytestmark = pytest.mark.usefixtures("dynamodb")
@@ -173,6 +173,18 @@ def test_a_request_that_a_limit_refused_may_be_sent_again_with_its_key(
 
     assert (refused.status, again.status) == (429, 204)
     assert "repeated" not in again.log
+
+
+@changing
+def test_repeats_above_the_limit_are_no_refusals(operation: Operation, service: Service) -> None:
+    attempts = {f"{operation.id}_attempts": 1}
+    service.configure(limits=True, event_bus_name="the-bus", **attempts)
+
+    replies = [repeatable(service.invoke, operation) for _ in range(REFUSALS_BEFORE_EVENT + 1)]
+    service.work()
+
+    assert {reply.status for reply in replies} == {204}
+    assert repeated(service.cognito) == []
 
 
 def test_the_table_holds_nothing_of_the_request(dynamodb: DynamoDBClient, invoke: Invoke) -> None:

@@ -105,6 +105,37 @@ def test_a_mail_goes_to_the_address_from_before_the_change_whatever_happens_to_t
     assert mail["Content"]["Simple"]["Subject"]["Data"] == TEXTS["en"]["passwordChanged"][0]
 
 
+def test_a_client_that_may_not_read_the_address_leaves_it_to_the_worker(service: Service) -> None:
+    attributes = [{"Name": "sub", "Value": SUB}]
+    service.cognito.answer("GetUser", body={"Username": SUB, "UserAttributes": attributes})
+    service.finish(UPDATE)
+
+    assert [mail["Destination"]["ToAddresses"] for mail in mails(service.cognito)] == [
+        ["demo@example.com"]
+    ]
+
+
+@changing
+def test_an_owner_whom_cognito_did_not_tell_is_read_again_right_after_the_change(
+    operation: Operation, service: Service
+) -> None:
+    action = "GetUser" if operation is UPDATE else "AdminGetUser"
+    service.cognito.answer(action, error="ThrottlingException", times=3)
+    service.invoke(operation)
+
+    assert '"email": "demo@example.com"' in queued(service.cognito)["body"]
+
+
+def test_a_user_who_is_gone_after_an_unknown_outcome_is_reported_once(service: Service) -> None:
+    service.configure(mail_from=FROM, event_bus_name="the-bus")
+    service.cognito.answer(CONFIRM.action, reset=True, forward=True)
+    service.invoke(CONFIRM)
+    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    service.work()
+
+    assert len(told(service.cognito)) == 1
+
+
 def nobody() -> NoReturn:
     raise Refusal("UserNotFoundException", "")
 

@@ -160,6 +160,22 @@ def test_what_a_hanging_trigger_costs_is_bounded(
     assert bool(works[-1].body["batchItemFailures"]) != given_up
 
 
+def test_a_code_is_not_given_up_for_a_slow_call_that_has_no_trigger(service: Service) -> None:
+    service.configure(code_pause=PAUSE, event_bus_name="the-bus")
+
+    def respond(action: str, _: object) -> dict[str, Any]:
+        if action == "AdminGetUser":
+            service.clock.sleep(6)
+            raise Refusal("InternalErrorException", "", 500)
+        return {}
+
+    service.cognito.respond = respond
+
+    works = attempts(queued(service), service, 1, 2)
+
+    assert [len(work.body["batchItemFailures"]) for work in works] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("pool", "metrics"),
     [

@@ -18,6 +18,7 @@ from functions.records import (
     ERRORS,
     HIDDEN,
     NAMESPACE,
+    REPEATED_FAILURES,
     RETRIED,
     SUCCESS,
     Degradation,
@@ -197,6 +198,7 @@ def write_reference() -> str:
         (CRASH, "", "An exception that nobody expected, in a request or a task."),
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
+        (REPEATED_FAILURES, "", "Attempts for one user failed again and again, from any address."),
         *((one.cause, "cause", one.description) for one in OURS),
         *((one, "degradation", one.description) for one in Degradation),
     ]

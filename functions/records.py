@@ -55,7 +55,7 @@ class Degradation(StrEnum):
     )
     NAMES_UNREADABLE = (
         "NamesUnreadable",
-        "The user could not be read before the change, so a password may contain a name of theirs.",
+        "The user could not be read before a change. A password may contain a name of theirs.",
     )
     LIMITS_FAILED = (
         "LimitsFailed",

@@ -21,7 +21,7 @@ REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no address uses up the throttle of a method for long."""
 PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
 """In a window, attempts without a signed-in caller: enough for everybody in a household, and so few
-that it takes 1,000 addresses to use up the throttle of 500 a second."""
+that it takes 400 addresses to use up the throttle of 200 a second."""
 FORCED_REQUESTS_PER_ADDRESS: Final = 120
 """In a window, requests that any website can make a visitor's browser send, such as one for the
 password policy: enough for an office whose pages all ask for it."""
@@ -33,7 +33,7 @@ class Firewall(Construct):
     """A web ACL on the API's stage, and its log.
 
     No rule that reads what a body says ever blocks: a good password may look like `<script>` or
-    `../`. There is no CAPTCHA: who posts JSON gets a puzzle that only AWS's browser SDK can show.
+    `../`. There is no CAPTCHA: only AWS's browser SDK can show its puzzle to whoever posts JSON.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Firewall(Construct):
                     )
                 }
             ),
-            # The redaction of a log would know no bodies, and keep what a rule found in them.
+            # The redaction of a log cannot leave out bodies, nor what a rule found in them.
             data_protection_config=CfnWebACL.DataProtectionConfigProperty(
                 data_protections=[
                     _hidden("BODY"),

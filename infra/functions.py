@@ -29,8 +29,8 @@ TIMEOUT: Final = 28
 
 ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
-"""So many workers at once, each of which takes `code_interval` for a code: one second. Cognito
-allows 30 calls a second, and the rest is for those who confirm and update."""
+"""The number of workers at once. Each takes `code_interval` for a code: one second. Cognito allows
+30 calls a second, and the rest is for those who confirm and update."""
 
 _CONFIGURATION_SETS: Final = (
     "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:configuration-set/*"

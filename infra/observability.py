@@ -17,7 +17,7 @@ from constructs import Construct
 
 from functions import problems
 from functions.operations import FUNCTIONS, WORKER, Operation
-from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED
+from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED, USER_GONE
 from functions.records import (
     CRASH,
     HIDDEN,
@@ -100,6 +100,7 @@ class Observability(Construct):
             "OldestMessage": Watch([age], OLD_MESSAGE, statistic=cloudwatch.Stats.MAXIMUM),
             "MessagesExpired": Watch(self._count(MESSAGE_EXPIRED.cause, functions=[WORKER]), 1),
             "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
+            "UserGone": Watch(self._count(USER_GONE.cause, functions=[WORKER]), 1),
         }
         degradations = {
             str(one): Watch(self._count(one), 1)

@@ -151,7 +151,7 @@ RULES: Final = (
         lambda _, settings: {"words": words} if (words := settings.forbidden_words) else None,
         _contains_word,
     ),
-    # Only if no other rule is broken.
+    # Only if no rule above is broken.
     BREACHED,
     # Only Cognito knows. The problem is then `password-used-before`.
     Rule(

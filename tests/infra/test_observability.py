@@ -146,6 +146,7 @@ def test_an_alarm_adds_up_every_operation_that_can_raise_it(stage: str) -> None:
     expected = {
         "Resets": {"reset_password"},
         "MessagesExpired": {"worker"},
+        "UserGone": {"worker"},
         "RepeatedFailures": {"reset_password", "confirm_reset_password"},
         "TriggerFailures": set(FUNCTIONS) - {"password_policy"},
     }

@@ -109,7 +109,7 @@ INSERTED: Final = (
     # A rule
     (
         "functions/protection/passwords.py",
-        "    # Only if no other rule is broken.\n    BREACHED,\n",
+        "    # Only if no rule above is broken.\n    BREACHED,\n",
         """    Rule(
         "maxRepeats",
         "The password must not repeat a character more than {maximum} times.",

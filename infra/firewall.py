@@ -33,7 +33,8 @@ class Firewall(Construct):
     """A web ACL on the API's stage, and its log.
 
     No rule that reads what a body says ever blocks: a good password may look like `<script>` or
-    `../`. There is no CAPTCHA: only AWS's browser SDK can show its puzzle to whoever posts JSON.
+    `../`. There is no CAPTCHA: a client that posts JSON would get a puzzle that only AWS's browser
+    SDK can show.
     """
 
     def __init__(

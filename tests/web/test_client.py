@@ -47,7 +47,7 @@ def test_the_client_folds_each_character_as_the_service_does() -> None:
     # Node and Python may have different versions of Unicode.
     every = [chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) != "Cn"]
     names = [f"a{one}b" for one in every]
-    codes = [code for one in every for code in (one, f"1{one}2", f"-{one}x")]
+    codes = ["", "-", "1-x", *(f"1{one}2" for one in every)]
 
     folded = json.loads(run("node", HERE / "fold.js", stdin=json.dumps([names, codes])))
 

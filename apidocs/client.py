@@ -34,7 +34,7 @@ const WORDS = {words};
 
 
 def write_client() -> str:
-    """Return the client, with its part between the two comments written anew."""
+    """Return the client with a current part between the two comments."""
     before, _, rest = (ROOT / FILE).read_text().partition(_BEGIN)
     _, _, after = rest.partition(_END)
     unknown = {

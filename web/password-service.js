@@ -260,7 +260,7 @@ export function foldUsername(username) {
 export function foldConfirmationCode(code) {
   const folded = foldUsername(code);
   const digits = typeof folded === 'string' ? folded.replace(DASHES, '') : '';
-  return /^\p{Nd}+$/u.test(digits) ? Array.from(digits, readDigit).join('') : folded;
+  return /^\p{Decimal_Number}+$/u.test(digits) ? Array.from(digits, readDigit).join('') : folded;
 }
 
 /**
@@ -271,7 +271,7 @@ export function foldConfirmationCode(code) {
 function readDigit(digit) {
   const point = /** @type {number} */ (digit.codePointAt(0));
   let zero = point;
-  while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
+  while (/\p{Decimal_Number}/u.test(String.fromCodePoint(zero - 1))) zero--;
   return (point - zero) % 10; // mathematical digits are five rows without a gap
 }
 
@@ -357,11 +357,12 @@ async function once(input, send) {
  * @param {AuthError} error
  */
 function isDefinite({ type, status = 0 }) {
+  const slug = type.slice(URN.length);
   // The service's own 504. For an hour, it would give the same answer to the same key.
-  if (type === `${URN}outcome-unknown` && status) return true;
-  if (type === `${URN}unexpected-response`) return false;
-  // Before the service looked at the key: a session that has ended, a throttle.
-  return status >= 400 && status < 500 && ![401, 409, 429].includes(status);
+  if (slug === 'outcome-unknown') return status > 0;
+  // A proxy, the gateway or the firewall refused it before the service could look at the key.
+  if (['unexpected-response', 'not-signed-in', 'request-blocked'].includes(slug)) return false;
+  return status >= 400 && status < 500 && status !== 409 && status !== 429;
 }
 
 /**

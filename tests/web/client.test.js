@@ -603,11 +603,9 @@ const OTHER_INPUTS = {
   ],
 };
 const LEFT_OPEN = [hangUp, hang, page(403), page(500)].concat(
-  ['request-in-progress', 'too-many-requests', 'service-unavailable', 'function-stopped'].map((slug) =>
-    refuse(slug),
-  ),
-  refuse('internal-error'),
-  refuse('not-signed-in'), // the gateway, before the service looked at the key
+  ['request-in-progress', 'too-many-requests', 'service-unavailable', 'function-stopped']
+    .concat('internal-error', 'not-signed-in', 'request-blocked')
+    .map((slug) => refuse(slug)),
 );
 const DEFINITE = ['code-mismatch', 'wrong-password', 'password-refused', 'outcome-unknown'];
 

@@ -259,7 +259,8 @@ function fail(form, error, values) {
     go('sign-in', { replace: true });
     form = element('sign-in');
   }
-  if (form.hidden) go(form.id); // the code could not be sent again
+  // The code was to be sent again.
+  if (form.id === 'request' && !element('confirm').hidden) go('request');
   form.failure = { error, values };
   if (error.retryAfter) wait(form, error.retryAfter, values.username);
   drawForm(form);

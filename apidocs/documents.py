@@ -2,7 +2,7 @@
 
 import json
 
-from apidocs import languages, openapi, pages
+from apidocs import client, languages, openapi, pages
 
 
 def write_all() -> dict[str, str]:
@@ -12,6 +12,7 @@ def write_all() -> dict[str, str]:
         "docs/problems.md": pages.write_problems(),
         "docs/reference.md": pages.write_reference(),
         "docs/settings.md": pages.write_settings(),
+        client.FILE: client.write_client(),
         "web/languages/en.json": _write(languages.build_english()),
     }
 

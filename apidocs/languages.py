@@ -7,10 +7,17 @@ from apidocs import ROOT
 from functions.problems import PROBLEMS, REQUEST_RULES
 from functions.protection.passwords import RULES
 
-_CLIENT: Final = {
+CLIENT: Final = {
     "network-error": {
         "detail": "A network error has occurred.",
         "recoverySuggestion": "Check the connection and try again.",
+    },
+    "network-error-of-change": {
+        "detail": "A network error has occurred.",
+        "recoverySuggestion": (
+            "Your password may have been changed. Check the connection, then try to sign in with"
+            " the new password before you try again."
+        ),
     },
     "unexpected-response": {
         "detail": "An unknown error has occurred.",
@@ -18,8 +25,18 @@ _CLIENT: Final = {
             "Something between this page and the service responded. Try again later."
         ),
     },
+    "unexpected-response-of-change": {
+        "detail": "An unknown error has occurred.",
+        "recoverySuggestion": (
+            "Something between this page and the service responded, and your password may have been"
+            " changed. Try to sign in with the new password before you try again."
+        ),
+    },
 }
-"""The problems that only the client has, with its words."""
+"""The problems that only the client has, with its words.
+
+Those that end with `-of-change` are for a change of the password that may have worked.
+"""
 
 type Catalogue = dict[str, dict[str, Any]]
 
@@ -39,7 +56,7 @@ def build_english() -> Catalogue:
             }
             for problem in PROBLEMS
         }
-        | _CLIENT,
+        | CLIENT,
         "rules": {rule.name: rule.detail for rule in RULES}
         | {rule: text.replace("{field}", "This value") for rule, text in REQUEST_RULES.items()},
     }

@@ -7,6 +7,8 @@ import {
   AuthError,
   configure,
   confirmResetPassword,
+  foldConfirmationCode,
+  foldUsername,
   getPasswordPolicy,
   localize,
   resetPassword,
@@ -24,6 +26,12 @@ const FOR_SIGNED_IN = ['account', 'update'];
 
 /** Rules that only the service can check. */
 const BY_SERVICE = ['usedBefore', 'breached'];
+
+/** How the service reads a field. It takes the others as they are. */
+const FOLDS = { username: foldUsername, confirmationCode: foldConfirmationCode };
+
+/** Seconds within which the service sends one code to a name: its setting `codePause`. */
+const CODE_PAUSE = 60;
 
 /** The field that a problem is about, if the service does not say which. */
 const FIELDS = {
@@ -59,6 +67,7 @@ const ACTIONS = {
   async request({ username }) {
     const { nextStep } = await resetPassword({ username });
     destination = nextStep.codeDeliveryDetails.destination ?? username;
+    wait(element('request'), CODE_PAUSE, username);
     return 'confirm';
   },
   async confirm({ username, confirmationCode, newPassword }) {
@@ -100,6 +109,7 @@ shareUsername(readUsername() || element('sign-in-username').value || config.demo
 for (const button of document.querySelectorAll('[data-go]')) {
   button.addEventListener('click', () => go(button.dataset.go));
 }
+element('send-again').addEventListener('click', () => element('request').requestSubmit());
 element('sign-out').addEventListener('click', () => {
   accessToken = '';
   go('sign-in');
@@ -234,16 +244,13 @@ async function submit(event) {
     drawStatus(form);
   }
   // The browser's Back button returns to the address, but not to what is done.
-  if (next) go(next, { replace: next !== 'confirm' });
+  if (next) go(next, { replace: next !== 'confirm' || !element('confirm').hidden });
 }
 
-/** The values as the service wants them: only passwords may have spaces. */
+/** The values as the service reads them. */
 function read(form) {
-  const values = [...new FormData(form)].map(([name, value]) => [
-    name,
-    /password$/i.test(name) ? value : value.replace(/\s/g, ''),
-  ]);
-  return Object.fromEntries(values);
+  const entries = [...new FormData(form)];
+  return Object.fromEntries(entries.map(([name, value]) => [name, FOLDS[name]?.(value) ?? value]));
 }
 
 function fail(form, error, values) {
@@ -252,6 +259,8 @@ function fail(form, error, values) {
     go('sign-in', { replace: true });
     form = element('sign-in');
   }
+  // The code was to be sent again.
+  if (form.id === 'request' && !element('confirm').hidden) go('request');
   form.failure = { error, values };
   if (error.retryAfter) wait(form, error.retryAfter, values.username);
   drawForm(form);
@@ -262,17 +271,13 @@ function fail(form, error, values) {
 /** Say what a form failed with: `atFields` beside its fields, or else the whole of it. */
 function explain(form) {
   if (!form.failure) return { atFields: [] };
-  const { error, values } = form.failure;
+  const { error } = form.failure;
   const { message, recoverySuggestion, errors = [], requestId } = localize(error, catalogue);
   const slug = error.type.slice(URN.length);
   const isKnown = Object.hasOwn(catalogue.page.problems, slug);
-  const advice = isKnown ? new Set() : new Set([recoverySuggestion]);
-  // The service did not respond itself, so it may have set the password.
-  if (values.newPassword && !error.recoverySuggestion) {
-    advice.add(catalogue.problems['outcome-unknown'].recoverySuggestion);
-  }
-  const sentence = isKnown ? catalogue.page.problems[slug] : message;
-  const whole = { message: sentence, advice: [...advice].join(' ') };
+  const whole = isKnown
+    ? { message: catalogue.page.problems[slug], advice: '' }
+    : { message, advice: recoverySuggestion ?? '' };
   const about = { pointer: `#/${FIELDS[slug]}`, detail: `${whole.message} ${whole.advice}`.trim() };
   const all = errors.length || !FIELDS[slug] ? errors : [about];
   const atFields = all.filter(({ pointer }) =>
@@ -360,11 +365,22 @@ function drawRules(form, values, refused) {
   return known.map(({ rule }) => rule).filter((rule) => !BY_SERVICE.includes(rule));
 }
 
+/** Show that a form is busy, or how long it waits, on the card for the code as well. */
 function drawStatus(form) {
+  const { busy, wait: { end } = {}, waited } = form;
+  const time = end && sayTime(new Date(end));
+  const left = end && Math.max(0, Math.ceil((end - Date.now()) / 1000));
+  const clock = end ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` : '';
+  form.querySelector('[type=submit]').disabled = Boolean(end);
+  form.querySelector('.countdown').textContent = clock;
   const status = form.querySelector('.status');
-  if (form.busy) setText(status, say('sending'));
-  else if (form.wait) setText(status, say('tryAt', { time: sayTime(new Date(form.wait.end)) }));
-  else setText(status, form.waited ? say('tryNow') : '');
+  if (busy) setText(status, say('sending'));
+  else if (end) setText(status, say('tryAt', { time }));
+  else setText(status, waited ? say('tryNow') : '');
+  if (form.id !== 'request') return;
+  element('send-again').disabled = Boolean(end);
+  element('send-again-in').textContent = clock;
+  setText(element('send-again-status'), end ? say('sendAgainAt', { time }) : '');
 }
 
 /** Change a text that a screen reader reads whenever it is set. */
@@ -380,16 +396,12 @@ function wait(form, seconds, username) {
 
 function tick(form) {
   const { end, username, timer } = form.wait;
-  const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
-  const isOver = !left || read(form).username !== username;
-  if (isOver) {
+  const isOver = Date.now() >= end;
+  if (isOver || read(form).username !== username) {
     clearInterval(timer);
     form.wait = undefined;
-    form.waited = !left;
+    form.waited = isOver;
   }
-  form.querySelector('[type=submit]').disabled = !isOver;
-  const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-  form.querySelector('.countdown').textContent = isOver ? '' : clock;
   drawStatus(form);
 }
 

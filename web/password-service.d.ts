@@ -84,6 +84,11 @@ export interface AuthErrorParams {
   requestId?: string;
   /** Seconds to wait before another attempt, from the header `Retry-After`. */
   retryAfter?: number;
+  /**
+   * True if the service did not respond to a change of the password, which may have worked. Until its
+   * outcome is known, the same call gets that of the first, for an hour.
+   */
+  unansweredChange?: boolean;
 }
 
 /**
@@ -103,10 +108,12 @@ export declare class AuthError extends Error {
   readonly errors?: FieldError[];
   readonly requestId?: string;
   readonly retryAfter?: number;
+  readonly unansweredChange?: boolean;
 }
 
 /** One of `languages/*.json`: the sentences of a language, by the slug of a problem and by rule. */
 export interface Catalogue {
+  /** For an `unansweredChange`, the slug ends with `-of-change` where the words differ. */
   problems: Record<string, { detail: string; recoverySuggestion: string }>;
   /** With the `params` of a `FieldError` in braces, for example `{minimum}`. */
   rules: Record<string, string>;
@@ -118,10 +125,16 @@ export declare function localize(error: AuthError, catalogue: Catalogue): AuthEr
 /** Call this once, before any other function. Throws an `AuthError` if a value is wrong. */
 export declare function configure(configuration: Configuration): void;
 
+/** Calls with the same input while one is in flight get its outcome, because one code is sent. */
 export declare function resetPassword(input: ResetPasswordInput): Promise<ResetPasswordOutput>;
 
+/**
+ * Calls with the same input while one is in flight get its outcome. So does a call after an
+ * `unansweredChange`, for an hour and as long as the page is open.
+ */
 export declare function confirmResetPassword(input: ConfirmResetPasswordInput): Promise<void>;
 
+/** The same call again gets the outcome of the first, as with `confirmResetPassword`. */
 export declare function updatePassword(input: UpdatePasswordInput): Promise<void>;
 
 /** Browsers keep the policy for five minutes. */
@@ -136,3 +149,15 @@ export declare function validatePassword(
   password: string,
   user?: { username?: string; oldPassword?: string },
 ): PasswordRule[];
+
+/**
+ * Returns a username as the service reads it: without white space, control characters and invisible
+ * characters. Every function here calls it.
+ */
+export declare function foldUsername(username: string): string;
+
+/**
+ * Returns a code as the service reads it: without what a username loses. If only digits, hyphens and
+ * dashes are left, it loses the hyphens and dashes, and the digits become those of ASCII.
+ */
+export declare function foldConfirmationCode(code: string): string;

@@ -7,6 +7,9 @@
  */
 const URN = 'urn:password-service:';
 
+/** The end of the name of a catalogue's words that differ if the password may have been changed. */
+const OF_CHANGE = '-of-change';
+
 /** Seconds before each retry, by the reason for it. */
 const PAUSES = {
   lost: [1, 2],
@@ -22,8 +25,68 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 /** Milliseconds. Longer timers fire at once. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
+// BEGIN: `make docs` writes this part.
+
+/** Characters that usernames and codes lose. */
+const INVISIBLE = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Cc}]/gu;
+
+/** Characters that a code of digits loses as well. */
+const DASHES = /\p{Pd}/gu;
+
+/** Characters that people write instead of a letter. @type {Record<string, string>} */
+const LOOK_ALIKES = {
+  "0": "o",
+  "1": "l",
+  "!": "l",
+  "|": "l",
+  "i": "l",
+  "3": "e",
+  "4": "a",
+  "@": "a",
+  "5": "s",
+  "$": "s",
+  "7": "t",
+  "8": "b"
+};
+
+/** Milliseconds for which the service keeps the outcome of an `Idempotency-Key`. */
+const LIFETIME = 3600000;
+
+/** The English words for requests to which the service did not respond. */
+const WORDS = {
+  "network-error": {
+    "detail": "A network error has occurred.",
+    "recoverySuggestion": "Check the connection and try again."
+  },
+  "network-error-of-change": {
+    "detail": "A network error has occurred.",
+    "recoverySuggestion": "Your password may have been changed. Check the connection, then try to sign in with the new password before you try again."
+  },
+  "unexpected-response": {
+    "detail": "An unknown error has occurred.",
+    "recoverySuggestion": "Something between this page and the service responded. Try again later."
+  },
+  "unexpected-response-of-change": {
+    "detail": "An unknown error has occurred.",
+    "recoverySuggestion": "Something between this page and the service responded, and your password may have been changed. Try to sign in with the new password before you try again."
+  },
+  "outcome-unknown": {
+    "detail": "No clear response arrived in time, so your request may or may not have gone through.",
+    "recoverySuggestion": "If you chose a new password, try to sign in with it before you try again."
+  }
+};
+
+// END
+
 /** @type {Required<import('./password-service.d.ts').Configuration> | undefined} */
 let configuration;
+
+/**
+ * The calls in flight, and the keys of those whose outcome is not known, by a hash of the input.
+ *
+ * @type {Map<string, { key: string, start: number, call?: Promise<any> }>}
+ */
+const attempts = new Map();
 
 /** A failure with the name that Amplify gives it, and what the service adds. */
 export class AuthError extends Error {
@@ -38,12 +101,15 @@ export class AuthError extends Error {
     this.errors = params.errors;
     this.requestId = params.requestId;
     this.retryAfter = params.retryAfter;
+    this.unansweredChange = params.unansweredChange;
   }
 }
 
 /** @type {typeof import('./password-service.d.ts').localize} */
 export function localize(error, { problems, rules }) {
-  const words = own(problems, error.type.slice(URN.length));
+  const slug = error.type.slice(URN.length);
+  const ofChange = error.unansweredChange && own(problems, slug + OF_CHANGE);
+  const words = ofChange || own(problems, slug);
   return {
     ...error,
     message: words?.detail ?? error.message,
@@ -85,24 +151,26 @@ export function configure(options) {
 
 /** @type {typeof import('./password-service.d.ts').resetPassword} */
 export async function resetPassword({ username, options }) {
-  const output = await retry('POST', '/reset-password', 200, {
-    username,
+  const path = '/reset-password';
+  const body = {
+    username: foldUsername(username),
     options: options && { clientMetadata: options.clientMetadata },
-  });
+  };
+  const output = await once([path, body], () => retry('POST', path, 200, body));
   // Amplify always has this member; the service leaves it out if it would be empty.
   return { ...output, nextStep: { codeDeliveryDetails: {}, ...output.nextStep } };
 }
 
 /** @type {typeof import('./password-service.d.ts').confirmResetPassword} */
 export async function confirmResetPassword({ username, newPassword, confirmationCode, options }) {
+  const path = '/confirm-reset-password';
   const body = {
-    username,
+    username: foldUsername(username),
     newPassword,
-    confirmationCode,
+    confirmationCode: foldConfirmationCode(confirmationCode),
     options: options && { clientMetadata: options.clientMetadata },
   };
-  const headers = { 'Idempotency-Key': crypto.randomUUID() };
-  await retry('POST', '/confirm-reset-password', 204, body, headers);
+  await once([path, body], (key) => retry('POST', path, 204, body, { 'Idempotency-Key': key }));
 }
 
 /** @type {typeof import('./password-service.d.ts').updatePassword} */
@@ -131,15 +199,16 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
       'Let accessToken() return the token alone.',
     );
   }
+  const path = '/update-password';
   const body = {
     oldPassword,
     newPassword,
     options: options && { globalSignOut: options.globalSignOut },
   };
-  await retry('POST', '/update-password', 204, body, {
-    Authorization: `Bearer ${token}`,
-    'Idempotency-Key': crypto.randomUUID(),
-  });
+  const headers = { Authorization: `Bearer ${token}` };
+  await once([path, readSubject(String(token)), body], (key) =>
+    retry('POST', path, 204, body, { ...headers, 'Idempotency-Key': key }),
+  );
 }
 
 /** @type {typeof import('./password-service.d.ts').getPasswordPolicy} */
@@ -172,20 +241,38 @@ const BROKEN = {
     words.map(reveal).some((/** @type {string} */ one) => one && reveal(password).includes(one)),
 };
 
-/** Characters that show nothing, as in the service. */
-const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-
-/** Characters that people write instead of a letter, as in the service. @type {Record<string, string>} */
-const LOOK_ALIKES = {
-  ...{ 0: 'o', 1: 'l', '!': 'l', '|': 'l', i: 'l', 3: 'e', 4: 'a' },
-  ...{ '@': 'a', 5: 's', $: 's', 7: 't', 8: 'b' },
-};
+/** Characters of a password that show nothing, as in the service. */
+const IGNORABLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** @type {typeof import('./password-service.d.ts').validatePassword} */
 export function validatePassword({ rules }, password, { username = '', oldPassword } = {}) {
-  return rules.filter(({ rule, params }) =>
-    own(BROKEN, rule)?.(password, { username, oldPassword, ...params }),
-  );
+  const user = { username: foldUsername(username), oldPassword };
+  return rules.filter(({ rule, params }) => own(BROKEN, rule)?.(password, { ...user, ...params }));
+}
+
+/** @type {typeof import('./password-service.d.ts').foldUsername} */
+export function foldUsername(username) {
+  // The service says what is wrong with anything else.
+  return typeof username === 'string' ? username.replace(INVISIBLE, '') : username;
+}
+
+/** @type {typeof import('./password-service.d.ts').foldConfirmationCode} */
+export function foldConfirmationCode(code) {
+  const folded = foldUsername(code);
+  const digits = typeof folded === 'string' ? folded.replace(DASHES, '') : '';
+  return /^\p{Decimal_Number}+$/u.test(digits) ? Array.from(digits, readDigit).join('') : folded;
+}
+
+/**
+ * Return the value of a digit of any script. Unicode has each script's digits in a row, from zero.
+ *
+ * @param {string} digit
+ */
+function readDigit(digit) {
+  const point = /** @type {number} */ (digit.codePointAt(0));
+  let zero = point;
+  while (/\p{Decimal_Number}/u.test(String.fromCodePoint(zero - 1))) zero--;
+  return (point - zero) % 10; // mathematical digits are five rows without a gap
 }
 
 /**
@@ -194,7 +281,7 @@ export function validatePassword({ rules }, password, { username = '', oldPasswo
  * @param {string} text
  */
 function fold(text) {
-  const upper = text.replace(INVISIBLE, '').normalize('NFKC').toUpperCase();
+  const upper = text.replace(IGNORABLE, '').normalize('NFKC').toUpperCase();
   // Letter by letter, because a sigma at the end of a word would become another letter.
   return Array.from(upper, (one) => one.toLowerCase()).join('');
 }
@@ -233,6 +320,81 @@ function readEndpoint(endpoint) {
     return isOpen && /^https?:$/.test(url.protocol) ? url : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Return what a call returns. If the same call is in flight, wait for it instead. If the outcome of
+ * an earlier one is unknown, use its key again, so that the service responds with that outcome.
+ *
+ * @param {unknown[]} input all that makes two calls the same
+ * @param {(key: string) => Promise<any>} send
+ */
+async function once(input, send) {
+  const id = await hash(JSON.stringify([configured().endpoint, ...input]));
+  for (const [other, { start, call }] of attempts) {
+    if (!call && Date.now() - start > LIFETIME) attempts.delete(other);
+  }
+  const attempt = attempts.get(id) ?? { key: makeKey(), start: Date.now() };
+  attempts.set(id, attempt);
+  attempt.call ??= send(attempt.key).then(
+    (output) => {
+      attempts.delete(id);
+      return output;
+    },
+    (error) => {
+      attempt.call = undefined;
+      if (isDefinite(error)) attempts.delete(id);
+      throw error;
+    },
+  );
+  return await attempt.call;
+}
+
+/**
+ * Tell whether the service has said what came of a request, so that the next one is a new one.
+ *
+ * @param {AuthError} error
+ */
+function isDefinite({ type, status = 0 }) {
+  const slug = type.slice(URN.length);
+  // The service's own 504. For an hour, it would give the same answer to the same key.
+  if (slug === 'outcome-unknown') return status > 0;
+  // A proxy, the gateway or the firewall refused it before the service could look at the key.
+  if (['unexpected-response', 'not-signed-in', 'request-blocked'].includes(slug)) return false;
+  return status >= 400 && status < 500 && status !== 409 && status !== 429;
+}
+
+/**
+ * Return text that stands for a secret, which is then not kept. Pages that came over http:// and
+ * React Native have no hashes, and keep the text.
+ *
+ * @param {string} text
+ */
+async function hash(text) {
+  const { subtle } = globalThis.crypto ?? {};
+  if (!subtle) return text;
+  return String(new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(text))));
+}
+
+/** Return a new `Idempotency-Key`. Only pages that came over https:// have `crypto.randomUUID`. */
+function makeKey() {
+  const bytes =
+    globalThis.crypto?.getRandomValues?.(new Uint8Array(18)) ??
+    Array.from({ length: 18 }, () => Math.floor(256 * Math.random())); // React Native
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Return whose access token it is, because a later call of the user may have a newer one.
+ *
+ * @param {string} token
+ */
+function readSubject(token) {
+  try {
+    return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).sub ?? token;
+  } catch {
+    return token;
   }
 }
 
@@ -295,6 +457,7 @@ function isLost(type, status) {
 /** @type {typeof retry} */
 async function send(method, path, success, body, headers) {
   const { endpoint, timeout } = configured();
+  const unansweredChange = Boolean(headers?.['Idempotency-Key']);
   const signal = AbortSignal.timeout(timeout);
   let response;
   let text;
@@ -310,35 +473,37 @@ async function send(method, path, success, body, headers) {
     });
     text = await response.text();
   } catch (underlyingError) {
-    throw new AuthError(
-      signal.aborted
-        ? {
-            type: `${URN}outcome-unknown`,
-            name: 'TimeoutError',
-            message: `Request timeout after ${timeout}ms`,
-            underlyingError,
-          }
-        : {
-            type: `${URN}network-error`,
-            name: 'NetworkError',
-            message: 'A network error has occurred.',
-            underlyingError,
-          },
-    );
+    const lost = { unansweredChange, underlyingError };
+    throw signal.aborted
+      ? unanswered('outcome-unknown', 'TimeoutError', {
+          ...lost,
+          message: `Request timeout after ${timeout}ms`,
+        })
+      : unanswered('network-error', 'NetworkError', lost);
   }
   const { status } = response;
   const document = parse(text);
   if (status === success && (status === 204 || document?.nextStep || document?.rules)) {
     return document;
   }
-  const type = /** @type {const} */ (`${URN}unexpected-response`);
-  throw new AuthError({
-    ...(isProblem(document)
-      ? { ...document, name: document.code, errors: readErrors(document.errors) }
-      : { type, name: 'Unknown', message: 'An unknown error has occurred.' }),
-    status,
-    retryAfter: readRetryAfter(response.headers.get('Retry-After') ?? ''),
-  });
+  const retryAfter = readRetryAfter(response.headers.get('Retry-After') ?? '');
+  if (!isProblem(document)) {
+    throw unanswered('unexpected-response', 'Unknown', { unansweredChange, status, retryAfter });
+  }
+  const errors = readErrors(document.errors);
+  throw new AuthError({ ...document, name: document.code, errors, status, retryAfter });
+}
+
+/**
+ * Return the error of a request to which the service did not respond, in English.
+ *
+ * @param {string} slug
+ * @param {string} name
+ * @param {Partial<import('./password-service.d.ts').AuthErrorParams>} params
+ */
+function unanswered(slug, name, params) {
+  const error = { type: /** @type {const} */ (`${URN}${slug}`), name, message: '', ...params };
+  return new AuthError({ ...localize(error, { problems: WORDS, rules: {} }), ...params });
 }
 
 /**

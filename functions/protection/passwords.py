@@ -19,8 +19,8 @@ type Policy = Mapping[str, Any]
 
 _MIN_NAME: Final = 3
 """Characters. Too many good passwords contain a shorter name by chance."""
-_LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
-"""Characters that people write instead of a letter. The client has the same table."""
+LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
+"""Characters that people write instead of a letter. `make docs` gives the client the same table."""
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U000e0000-\U000e0fff]"
@@ -79,7 +79,7 @@ def _contains_name(new: NewPassword) -> bool:
 
 
 def _contains_word(new: NewPassword, words: Collection[str]) -> bool:
-    text, *forbidden = (_fold(one).translate(_LOOK_ALIKES) for one in (new.text, *words))
+    text, *forbidden = (_fold(one).translate(LOOK_ALIKES) for one in (new.text, *words))
     # A word of invisible characters would be in every password.
     return any(word in text for word in forbidden if word)
 

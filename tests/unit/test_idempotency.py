@@ -84,6 +84,18 @@ def test_a_definite_failure_is_not_kept(operation: Operation, service: Service) 
 
 
 @changing
+def test_a_refusal_by_a_rule_is_not_kept(operation: Operation, service: Service) -> None:
+    stricter = {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 99}}}}
+    service.cognito.answer("DescribeUserPool", body=stricter, times=1)
+    first = repeatable(service.invoke, operation)
+    service.clock.now += POLICY_LIFETIME
+
+    second = repeatable(service.invoke, operation)
+
+    assert (first.rules, second.status) == ({("#/newPassword", "minLength")}, 204)
+
+
+@changing
 def test_an_unknown_outcome_is_kept_and_says_so(operation: Operation, service: Service) -> None:
     service.cognito.answer(operation.action, reset=True, forward=True, times=1)
     first = repeatable(service.invoke, operation)

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.aws.cognito import POLICY_LIFETIME
+from functions.fields import Username
 from functions.operations import Operation
 from tests.support import ROOT
 from tests.support.contract import assert_is_problem
@@ -162,8 +163,10 @@ def test_the_client_judges_as_the_service_does(
     service.cognito.reset()
     service.configure(forbidden_words=tuple(words))
     policy(service.cognito, **required, MinimumLength=minimum)
-    service.cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
     if operation is UPDATE:
+        # Cognito's own pattern allows nothing that folding removes.
+        name = str(Username().fold(name))
+        service.cognito.answer("GetUser", body={"Username": name, "UserAttributes": []})
         user, body = {"username": name, "oldPassword": old}, {"oldPassword": old}
     else:
         user = body = {"username": name}

@@ -1,6 +1,7 @@
 // The client against a server that plays the service, one scripted answer after the other.
 
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
@@ -246,6 +247,28 @@ test('the policy is asked for without a preflight, and again if the answer is lo
   }
 });
 
+test('a username and a code are sent as the service reads them, a password as it was typed', async () => {
+  script = [answer(200, SENT), answer(204)];
+  const username = '\ufeffada@example.com\u200b\t';
+
+  await resetPassword({ username });
+  await confirmResetPassword({ username, confirmationCode: '１２３-٤٥\u00a06', newPassword: ' \u200b' });
+
+  assert.deepEqual(
+    requests.map(({ body }) => body),
+    [RESET, { ...CONFIRM, newPassword: ' \u200b' }],
+  );
+});
+
+test('a value that is no text is left to the service', async () => {
+  script = [refuse('invalid-request')];
+
+  await outcome(() => confirmResetPassword({ ...CONFIRM, username: 5, confirmationCode: 123456 }));
+
+  const { username, confirmationCode } = requests[0].body;
+  assert.deepEqual([username, confirmationCode], [5, 123456]);
+});
+
 test('a base URL may end with a slash', async () => {
   script = [answer(204)];
   configure({ endpoint: `${endpoint}/` });
@@ -391,6 +414,27 @@ for (const file of readdirSync(FOLDER)) {
   });
 }
 
+for (const file of readdirSync(FOLDER)) {
+  test(`${file}: a change without a response says that it may have worked`, async () => {
+    const catalogue = read(file);
+    for (const [step, slug] of [[hangUp, 'network-error'], [page(500), 'unexpected-response']]) {
+      script = [step];
+      const [reset, ...changes] = await Promise.all(Object.values(CALLS).map(outcome));
+
+      const { problems } = catalogue;
+      assert.equal(reset.type, `${URN}${slug}`);
+      assert.equal(localize(reset, catalogue).recoverySuggestion, problems[slug].recoverySuggestion);
+      for (const error of changes) {
+        const { type, recoverySuggestion } = localize(error, catalogue);
+        assert.equal(type, reset.type);
+        assert.equal(recoverySuggestion, problems[`${slug}-of-change`].recoverySuggestion);
+        assert.notEqual(recoverySuggestion, problems[slug].recoverySuggestion);
+        assert.match(error.recoverySuggestion, /may have been changed.*sign in with the new/);
+      }
+    }
+  });
+}
+
 const OF_EVERY_OBJECT = Object.getOwnPropertyNames(Object.prototype);
 
 test('no name that every object has is taken for a sentence, a number or a rule', () => {
@@ -433,9 +477,10 @@ test('what a catalogue lacks stays as it is', () => {
 test('the English catalogue has the words of the client itself', async () => {
   for (const step of [hangUp, page(500)]) {
     script = [step];
-    const { type, message } = await outcome(CALLS.resetPassword);
+    const { type, message, recoverySuggestion } = await outcome(CALLS.resetPassword);
 
-    assert.equal(read('en.json').problems[type.slice(URN.length)].detail, message);
+    const words = read('en.json').problems[type.slice(URN.length)];
+    assert.deepEqual(words, { detail: message, recoverySuggestion });
   }
 });
 
@@ -536,6 +581,100 @@ for (const [what, [failure, expected, slug]] of Object.entries(UNANSWERED)) {
   }
 }
 
+/** Two tokens of one user, and one of another. */
+const [TOKEN, NEWER, OTHER] = [{ sub: 'ada' }, { sub: 'ada', iat: 5 }, { sub: 'eve' }].map(
+  (claims) => `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`,
+);
+const UPDATE_BY = (token, input = UPDATE) => {
+  configure({ endpoint, accessToken: () => token });
+  return updatePassword(input);
+};
+const OTHER_INPUTS = {
+  confirmResetPassword: [
+    ...[{ username: 'eve@example.com' }, { newPassword: 'another' }, { confirmationCode: '654321' }],
+    { options: { clientMetadata: { a: 'b' } } },
+  ].map((values) => () => confirmResetPassword({ ...CONFIRM, ...values })),
+  updatePassword: [
+    ...[{ oldPassword: 'another' }, { newPassword: 'another' }, { options: { globalSignOut: true } }].map(
+      (values) => () => updatePassword({ ...UPDATE, ...values }),
+    ),
+    () => UPDATE_BY(TOKEN),
+    () => UPDATE_BY(OTHER),
+  ],
+};
+const LEFT_OPEN = [hangUp, hang, page(403), page(500)].concat(
+  ['request-in-progress', 'too-many-requests', 'service-unavailable', 'function-stopped']
+    .concat('internal-error', 'not-signed-in', 'request-blocked')
+    .map((slug) => refuse(slug)),
+);
+const DEFINITE = ['code-mismatch', 'wrong-password', 'password-refused', 'outcome-unknown'];
+
+/** Call once, and return the one key that its requests had. */
+async function keyOf(call, ...steps) {
+  script = steps;
+  requests = [];
+  await outcome(call);
+  const [key, ...others] = new Set(requests.map(({ headers }) => headers['idempotency-key']));
+  assert.deepEqual(others, []);
+  return key;
+}
+
+for (const name of KEYED) {
+  test(`${name}: after an answer that leaves its outcome open, the same call has the same key`, async () => {
+    for (const step of LEFT_OPEN) {
+      const key = await keyOf(CALLS[name], step);
+
+      for (const other of OTHER_INPUTS[name]) {
+        assert.notEqual(await keyOf(other, answer(204)), key);
+      }
+      configure({ endpoint, accessToken: () => 'a-token' });
+      assert.equal(await keyOf(CALLS[name], answer(204)), key);
+      assert.notEqual(await keyOf(CALLS[name], answer(204)), key);
+    }
+  });
+
+  test(`${name}: after a definite answer, the same call has another key`, async () => {
+    for (const slug of DEFINITE) {
+      const key = await keyOf(CALLS[name], refuse(slug));
+
+      assert.notEqual(await keyOf(CALLS[name], answer(204)), key);
+    }
+  });
+
+  test(`${name}: after an hour, the same call has another key`, async (context) => {
+    context.mock.timers.enable({ apis: ['Date'] });
+    const key = await keyOf(CALLS[name], hangUp);
+    context.mock.timers.tick(3_600_000);
+    assert.equal(await keyOf(CALLS[name], hangUp), key);
+    context.mock.timers.tick(1);
+
+    assert.notEqual(await keyOf(CALLS[name], answer(204)), key);
+  });
+
+  for (const [what, crypto] of Object.entries({
+    'a page that came over http://': { getRandomValues: (bytes) => webcrypto.getRandomValues(bytes) },
+    'React Native': undefined,
+  })) {
+    test(`${name}: a call from ${what} has a key, too`, async (context) => {
+      const real = Object.getOwnPropertyDescriptor(globalThis, 'crypto');
+      context.after(() => Object.defineProperty(globalThis, 'crypto', real));
+      Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true });
+
+      const key = await keyOf(CALLS[name], hangUp);
+
+      assert.match(key, /^[0-9a-f]{36}$/);
+      assert.equal(await keyOf(CALLS[name], answer(204)), key);
+      assert.notEqual(await keyOf(CALLS[name], answer(204)), key);
+    });
+  }
+}
+
+test('an update with a newer token of the same user has the same key', async () => {
+  const key = await keyOf(() => UPDATE_BY(TOKEN), hangUp);
+
+  assert.equal(await keyOf(() => UPDATE_BY(NEWER), answer(204)), key);
+});
+
 for (const name of KEYED) {
   test(`${name}: another call has another key`, async () => {
     script = [answer(204)];
@@ -589,6 +728,20 @@ for (const name of KEYED) {
 
 for (const [name, call] of Object.entries(CALLS)) {
   const success = name === 'resetPassword' ? answer(200, SENT) : answer(204);
+
+  test(`${name}: a double tap is one request, and both get its outcome`, async () => {
+    for (const step of [success, refuse('code-mismatch')]) {
+      script = [step];
+      requests = [];
+
+      const [first, second] = await Promise.all([outcome(call), outcome(call)]);
+
+      assert.equal(requests.length, 1);
+      assert.deepEqual(first, second);
+      await outcome(call);
+      assert.equal(requests.length, 2);
+    }
+  });
 
   test(`${name}: a throttle of seconds is waited for`, async () => {
     script = [refuse('too-many-requests', { 'Retry-After': '5' }), success];

@@ -49,7 +49,7 @@ class Endpoint[R: Request](LambdaHandler):
         request_type: type[R],
         operate: Callable[[Scope, R], Body],
         settings: Runtime,
-        limits: Times,
+        time_limits: Times,
         *,
         check: Callable[[Scope, R], None] = lambda *_: None,
         hidden_answer: Problem | None = None,
@@ -60,7 +60,7 @@ class Endpoint[R: Request](LambdaHandler):
         self.check = check
         self.operate = operate
         self._hides = hidden_answer is not None and not settings.reveal_user_existence
-        super().__init__(self.operation.id, settings, limits)
+        super().__init__(self.operation.id, settings, time_limits)
 
     def find_actions(self) -> Iterator[Action]:
         """Yield the actions of the operation."""

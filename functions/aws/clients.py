@@ -98,13 +98,13 @@ _making: Final = Lock()
 
 def find_client(kind: Client) -> Any:
     """Return the client, made when it is first needed, without connections that may be dead."""
-    limits, now = times.current(), times.now()
-    kind = kind._replace(read=limits.read or kind.read)
+    time_limits, now = times.current(), times.now()
+    kind = kind._replace(read=time_limits.read or kind.read)
     with _making:
         client, used = _made.get(kind, (None, now))
         if client is None:
             client = make_client(kind)
-        elif not 0 <= now - used < limits.idle:
+        elif not 0 <= now - used < time_limits.idle:
             client.close()
         _made[kind] = client, now
     return client

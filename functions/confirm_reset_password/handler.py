@@ -48,14 +48,14 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     change.complete()
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
     """Return the handler of a deployment."""
     hidden = problems.CODE_REFUSED
     return Endpoint(
         ConfirmResetPassword,
         confirm_reset_password,
         settings,
-        limits,
+        time_limits,
         check=check,
         hidden_answer=hidden,
     )

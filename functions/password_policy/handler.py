@@ -53,6 +53,6 @@ def _describe(name: str, params: PasswordRuleParams) -> PasswordRule:
     return {"rule": name, "params": params} if params else {"rule": name}
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:
     """Return the handler of a deployment."""
-    return Endpoint(PasswordPolicy, password_policy, settings, limits)
+    return Endpoint(PasswordPolicy, password_policy, settings, time_limits)

@@ -79,10 +79,10 @@ _kept: list[tuple[str, HTTPConnection, float]] = []
 
 
 def _read(endpoint: str, prefix: str) -> bytes | None:
-    limits = times.current()
+    time_limits = times.current()
     lookup = _Lookup(endpoint, prefix)
     lookup.start()
-    lookup.join(limits.breaches)
+    lookup.join(time_limits.breaches)
     body = lookup.body
     if body is None:
         lookup.give_up()
@@ -92,17 +92,17 @@ def _read(endpoint: str, prefix: str) -> bytes | None:
 
 
 def _take_connection(endpoint: str) -> HTTPConnection:
-    limits = times.current()
+    time_limits = times.current()
     while _kept:
         whose, connection, used = _kept.pop()
-        young = 0 <= times.now() - used <= limits.idle
+        young = 0 <= times.now() - used <= time_limits.idle
         if whose == endpoint and young and _is_open(connection):
             return connection
         connection.close()
     url = urlsplit(endpoint)
     if url.scheme == "https":
-        return HTTPSConnection(url.netloc, timeout=limits.breaches, context=make_context())
-    return HTTPConnection(url.netloc, timeout=limits.breaches)
+        return HTTPSConnection(url.netloc, timeout=time_limits.breaches, context=make_context())
+    return HTTPConnection(url.netloc, timeout=time_limits.breaches)
 
 
 def _is_open(connection: HTTPConnection) -> bool:

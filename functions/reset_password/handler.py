@@ -81,6 +81,6 @@ def _describe(delivery: CodeDeliveryDetails) -> ResetPasswordOutput:
     return {"isPasswordReset": False, "nextStep": step}
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
     """Return the handler of a deployment."""
-    return Endpoint(ResetPassword, reset_password, settings, limits, check=check)
+    return Endpoint(ResetPassword, reset_password, settings, time_limits, check=check)

@@ -62,6 +62,6 @@ def update_password(scope: Scope, request: UpdatePassword) -> None:
     change.complete()
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:
     """Return the handler of a deployment."""
-    return Endpoint(UpdatePassword, update_password, settings, limits, check=check)
+    return Endpoint(UpdatePassword, update_password, settings, time_limits, check=check)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class LambdaHandler:
     """A Lambda handler of one deployment, which reports whatever it does."""
 
-    def __init__(self, name: str, settings: Runtime, limits: Times) -> None:
+    def __init__(self, name: str, settings: Runtime, time_limits: Times) -> None:
         self.name = name
         self.settings = settings
-        self._times = limits
+        self._times = time_limits
         self._reporter = Reporter(settings.stage)
         self._instrumented = self._reporter.instrument(self.handle)
 

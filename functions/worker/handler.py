@@ -79,6 +79,6 @@ class Worker(LambdaHandler):
         return True
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Worker:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Worker:
     """Return the handler of a deployment."""
-    return Worker(WORKER, settings, limits)
+    return Worker(WORKER, settings, time_limits)

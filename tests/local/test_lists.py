@@ -45,15 +45,15 @@ class ConfirmSignUp(Request):
 
 
 def confirm_sign_up(scope: Scope, request: ConfirmSignUp) -> None:
-    """Count the attempt, and let Cognito check the code."""
-    with scope.limits.attempt(request.operation):
-        action, code = request.operation.action, request.confirmation_code
-        scope.cognito.call_as_client(action, request.username, ConfirmationCode=code)
+    """Let Cognito check the code."""
+    action, code = request.operation.action, request.confirmation_code
+    scope.cognito.call_as_client(action, request.username, ConfirmationCode=code)
 
 
-def build(settings: Runtime, limits: Times = DEFAULT) -> Endpoint[ConfirmSignUp]:
+def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[ConfirmSignUp]:
     """Return the handler of a deployment."""
-    return Endpoint(ConfirmSignUp, confirm_sign_up, settings, limits, hidden_answer=CODE_REFUSED)
+    hidden = CODE_REFUSED
+    return Endpoint(ConfirmSignUp, confirm_sign_up, settings, time_limits, hidden_answer=hidden)
 '''
 TEST: Final = '''"""An account is confirmed with the code that was sent."""
 

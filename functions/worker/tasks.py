@@ -1,5 +1,6 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
 from functions import times
@@ -39,17 +40,7 @@ def carry_out(scope: Scope, message: Message) -> None:
 
     Each task reads the parameters that it knows, because a newer version may have sent others.
     """
-    match message.task:
-        case Task.SEND_CODE:
-            send_code(scope, message)
-        case Task.END_SESSIONS:
-            end_sessions(scope, message.parameters["username"])
-        case Task.CHECK_CHANGE:
-            check_change(scope, message)
-        case Task.PUT_EVENT:
-            scope.events.put(message.parameters["detail_type"], message.parameters["detail"])
-        case Task.MAIL_CHANGE:
-            mail_change(scope, message)
+    _TASKS[message.task](scope, message)
 
 
 def send_code(scope: Scope, message: Message) -> None:
@@ -79,8 +70,9 @@ def send_code(scope: Scope, message: Message) -> None:
         times.current().clock.sleep(max(0.0, left))
 
 
-def end_sessions(scope: Scope, username: str) -> None:
+def end_sessions(scope: Scope, message: Message) -> None:
     """Revoke every session that was opened with the old password."""
+    username = message.parameters["username"]
     try:
         scope.cognito.end_sessions(username)
     except Failure as failure:
@@ -89,6 +81,11 @@ def end_sessions(scope: Scope, username: str) -> None:
         # Whatever the reason, the sessions live on.
         failure.outcome = failure.outcome._replace(final=False)
         raise
+
+
+def put_event(scope: Scope, message: Message) -> None:
+    """Put an event on the bus."""
+    scope.events.put(message.parameters["detail_type"], message.parameters["detail"])
 
 
 def check_change(scope: Scope, message: Message) -> None:
@@ -133,6 +130,15 @@ def mail_change(scope: Scope, message: Message) -> None:
         time=mails.format_time(message.requested_at),
         address=message.source_ip,
     )
+
+
+_TASKS: Final[Mapping[Task, Callable[[Scope, Message], None]]] = {
+    Task.SEND_CODE: send_code,
+    Task.END_SESSIONS: end_sessions,
+    Task.CHECK_CHANGE: check_change,
+    Task.PUT_EVENT: put_event,
+    Task.MAIL_CHANGE: mail_change,
+}
 
 
 def _report(scope: Scope, username: str, reason: Outcome) -> NoReturn:

@@ -277,19 +277,29 @@ def test_the_user_is_read_while_the_password_is_looked_up(
 
 
 @pytest.mark.parametrize("cognito_takes", [0.25, 1.75])
-def test_a_stolen_password_does_not_tell_how_long_cognito_looked_for_the_user(
-    cognito_takes: float, endpoint: str, service: Service
+@pytest.mark.parametrize(
+    ("password", "user", "status"),
+    [(PASSWORDS[0], make_user(), 400), (NOT_WEAK, {"UserAttributes": [{}]}, 500)],
+    ids=["stolen", "crash"],
+)
+def test_no_failure_tells_how_long_cognito_looked_for_the_user(
+    cognito_takes: float,
+    password: str,
+    user: dict[str, Any],
+    status: int,
+    endpoint: str,
+    service: Service,
 ) -> None:
     service.configure(breach_endpoint=endpoint, response_interval=2.0)
 
     def respond(action: str, _: object) -> dict[str, Any]:
         if action == "AdminGetUser":
             service.clock.sleep(cognito_takes)
-        return {"UserPool": {}, "UserPoolClient": {}, **make_user()}
+        return {"UserPool": {}, "UserPoolClient": {}, **user}
 
     service.cognito.respond = respond
     began = service.clock.now
 
-    reply = choose(service.invoke, CONFIRM, PASSWORDS[0])
+    reply = choose(service.invoke, CONFIRM, password)
 
-    assert (reply.status, service.clock.now - began) == (400, 2.0)
+    assert (reply.status, service.clock.now - began) == (status, 2.0)

@@ -119,7 +119,7 @@ def _access_log(target: Target, pattern: str, age: timedelta) -> list[str]:
 
 
 @check(CHECKS, remedy="Nothing: confirm hides it, because only a real user may cause it.")
-def unknown_users_are_throttled(target: Target) -> Finding:
+def unknown_user_throttle(target: Target) -> Finding:
     """Cognito throttles the confirmations of a name that nobody has, too."""
     client, cognito, stranger = target.service_client, target.cognito, target.address()
     seen = set()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from functions.operations import FUNCTIONS
+from infra.settings import MAX_PAUSE
 from local import emulator
 from local.deployment import STACK
 from local.processes import ROOT
@@ -66,6 +67,7 @@ def test_a_second_deployment_changes_nothing(stack: Stack, tmp_path: Path) -> No
         STACK,
         *("--no-staging", "--output", tmp_path / "cdk.out"),
         *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
+        *("--context", f"codePause={MAX_PAUSE}"),
         app=ROOT,
         home=tmp_path,
     )

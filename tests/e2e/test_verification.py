@@ -30,7 +30,10 @@ from verification.runner import Outcome
 from verification.stages import describe_local
 from verification.target import MARK, Target
 
-UNSEEN = {"cognito-quota", "killed-function", "traces", "cold-starts", "timing"}
+UNSEEN = {
+    *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
+    "unknown-user-throttle",
+}
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
 """The check that a slow machine does not pass."""

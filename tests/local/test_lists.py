@@ -138,6 +138,12 @@ INSERTED: Final = (
 )
 """What the lists say, as a file, the text before which it goes, and what goes there."""
 
+SLOW: Final = (
+    *("test_sequences", "test_layout", "test_folding", "test_dead_ends", "test_pauses"),
+    "test_no_secret_is_recorded_with_every_switch",
+)
+"""Tests that take long and know nothing of the lists."""
+
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -183,19 +189,14 @@ def test_who_follows_the_lists_is_done_and_what_is_left_out_is_named(grown: Path
     tested = run(
         grown,
         *("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"),
-        # Without the tests that take longest and know nothing of the lists.
-        *(
-            "tests/unit",
-            "--ignore=tests/unit/test_sequences.py",
-            "--deselect=tests/unit/test_layout.py",
-        ),
-        "--deselect=tests/unit/test_secrets.py::test_no_secret_is_recorded_with_every_switch_of_powertools_on",
+        "tests/unit",
         *(
             "tests/infra/test_service.py",
             "tests/infra/test_stack.py",
             "tests/infra/test_settings.py",
         ),
-        *("tests/bundle/test_proof.py", "-k", "not bundle or stock"),
+        "tests/bundle/test_proof.py",
+        *("-k", "(not bundle or stock) and " + " and ".join(f"not {name}" for name in SLOW)),
     )
 
     assert written.returncode == 0, written.stderr

@@ -387,6 +387,19 @@ def test_an_update_that_cognito_was_asked_about_is_an_attempt(service: Service) 
     assert statuses == [400] * 10 + [429]
 
 
+def test_what_was_asked_about_a_user_is_an_attempt_even_if_it_cannot_go_on(
+    service: Service,
+) -> None:
+    """The secret is rotated, and cannot be read again."""
+    service.configure(limits=True, confirm_reset_password_attempts=2)
+    service.invoke(CONFIRM)
+    rotated = "Unable to verify secret hash"
+    service.cognito.answer(CONFIRM.action, error="NotAuthorizedException", message=rotated)
+    service.cognito.answer("DescribeUserPoolClient", error="TooManyRequestsException")
+
+    assert [service.invoke(CONFIRM).status for _ in range(2)] == [503, 429]
+
+
 @pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::1"])
 def test_a_refusal_takes_nothing_from_any_limit(address: str, service: Service) -> None:
     caller = from_address(address)

@@ -1,34 +1,23 @@
 """The API as an OpenAPI document. Everything in it follows from a declaration."""
 
-import inspect
 import json
 import sys
 import tomllib
 from collections.abc import Iterable
 from importlib import import_module
 from itertools import groupby
-from typing import (
-    Annotated,
-    Any,
-    Final,
-    Literal,
-    NotRequired,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-)
+from typing import Any, Final, get_type_hints
 
 from apidocs import ROOT
 from apidocs.checklist import declared_errors, find_missing
+from apidocs.schemas import schema_of_body, schema_of_type
 from functions import problems
 from functions.api.caller import MAX_IDEMPOTENCY_KEY
-from functions.api.endpoint import Endpoint
-from functions.fields import BODY
+from functions.api.endpoint import EXPOSED, Endpoint
 from functions.operations import Operation
 from functions.outcomes import COGNITO
-from functions.problems import GATEWAY, JSON, MAX_ERRORS, FieldError, Problem
-from functions.protection.passwords import MIN_LENGTH, RULES, SIGN_IN_NAME
+from functions.problems import GATEWAY, JSON, MAX_ERRORS, REQUEST_RULES, FieldError, Problem
+from functions.protection.passwords import MIN_LENGTH, RULES
 from functions.requests import Request
 from infra.settings import Deployment
 
@@ -37,7 +26,7 @@ type Document = dict[str, Any]
 _REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 _TEXT: Final = {"type": "string"}
 
-_PARAMS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
+_PARAMS: Final = {"type": "object", "additionalProperties": {"type": ["integer", "string"]}}
 
 _DEFAULTS: Final = Deployment.of_stage("prod")
 _PROBLEM_MEMBERS: Final = {
@@ -53,13 +42,12 @@ _PROBLEM_MEMBERS: Final = {
 _ERROR_MEMBERS: Final = {
     "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
     "rule": (
-        "JSON Schema's name of the rule, or `charset`, `json`, `replacementCharacter`,"
-        f" `{SIGN_IN_NAME}` or `uniqueNames`, or a password rule: "
-        + ", ".join(f"`{rule.name}`" for rule in RULES)
+        "JSON Schema's name of the rule, or one of this service: "
+        + ", ".join(f"`{name}`" for name in sorted({*REQUEST_RULES, *(one.name for one in RULES)}))
         + "."
     ),
     "detail": "A sentence about it.",
-    "params": "The numbers of the rule, such as `minimum` or `maximum`.",
+    "params": "The numbers of the rule, such as `minimum`, or the `part` of a name.",
 }
 
 
@@ -120,8 +108,8 @@ _HEADERS: Final[Document] = {
         "schema": _TEXT,
     },
     "Access-Control-Expose-Headers": {
-        "description": "The header that scripts of an allowed origin may read.",
-        "schema": {"const": "Retry-After"},
+        "description": "The headers that scripts of an allowed origin may read.",
+        "schema": {"const": EXPOSED},
     },
     "Cache-Control": {
         "description": "Responses must not be cached.",
@@ -139,10 +127,10 @@ _HEADERS: Final[Document] = {
     },
     "WWW-Authenticate": {
         "description": (
-            "The token was refused. If Cognito refused it, API Gateway renames the header to"
-            " `x-amzn-Remapped-WWW-Authenticate`."
+            "Which token is needed (RFC 6750 §3, RFC 9470 §3). Unless the gateway itself refused"
+            " the token, it renames the header to `x-amzn-Remapped-WWW-Authenticate`."
         ),
-        "schema": {"const": "Bearer"},
+        "schema": _TEXT,
     },
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another media type.",
@@ -195,7 +183,9 @@ def build() -> Document:
         "components": {
             "schemas": {
                 **{
-                    f"{operation.type_name}Input": _request(operation)
+                    f"{operation.type_name}Input": schema_of_body(
+                        handler_of(operation).request_type
+                    )
                     for operation in Operation
                     if operation.has_body
                 },
@@ -311,17 +301,6 @@ def _example(operation: Operation) -> Document:
     return example
 
 
-def _request(operation: Operation) -> Document:
-    """Return the schema of the body, with the docstrings of its fields."""
-    request = handler_of(operation).request_type
-    schema = request.schema()
-    options = schema["properties"]["options"]["properties"]
-    for (group, name), field in request.fields.items():
-        member = (schema["properties"] if group == BODY else options)[name]
-        member["description"] = inspect.getdoc(type(field))
-    return {"description": inspect.getdoc(request)} | schema
-
-
 def _success(operation: Operation) -> Document:
     success = operation.success
     response: Document = {
@@ -343,35 +322,12 @@ def _success(operation: Operation) -> Document:
 def _outputs() -> Document:
     """Return the schemas of the responses that have a body."""
     return {
-        f"{operation.type_name}Output": _schema_of(
+        f"{operation.type_name}Output": schema_of_type(
             get_type_hints(handler_of(operation).operate)["return"]
         )
         for operation in Operation
         if operation.success.example is not None
     }
-
-
-def _schema_of(kind: Any) -> Document:  # noqa: ANN401 - any type of a response
-    """Return the schema of a type that a handler returns."""
-    if get_origin(kind) is NotRequired:
-        return _schema_of(*get_args(kind))
-    if get_origin(kind) is Annotated:
-        base, narrower = get_args(kind)
-        return {**_schema_of(base), **narrower}
-    if get_origin(kind) is list:
-        return {"type": "array", "items": _schema_of(*get_args(kind))}
-    if get_origin(kind) is Literal:
-        return {"enum": list(get_args(kind))}
-    if is_typeddict(kind):
-        members = get_type_hints(kind, include_extras=True)
-        schema: Document = {
-            "type": "object",
-            "description": inspect.getdoc(kind),
-            "properties": {name: _schema_of(member) for name, member in members.items()},
-        }
-        required = [name for name in members if name in kind.__required_keys__]
-        return schema | ({"required": required} if required else {})
-    return {"type": {str: "string", bool: "boolean", int: "integer"}[kind]}
 
 
 def _failures(operation: Operation) -> Document:

@@ -1,19 +1,19 @@
 """The kinds of fields in a request's body. Each declares the values that it accepts.
 
-A declaration checks a value and provides the JSON Schema (2020-12) of valid ones.
+`apidocs/schemas.py` has the JSON Schema of each kind, and a test compares the two.
 """
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from functions import names
 from functions.problems import REQUEST_RULES, FieldError, Problem
 
 if TYPE_CHECKING:
     from functions.requests import Request
+    from functions.settings import Runtime
 
 BODY: Final = "#"
 OPTIONS: Final = "#/options"
@@ -22,19 +22,20 @@ OPTIONS: Final = "#/options"
 _SURROGATES: Final = r"\ud800-\udfff"
 """Surrogates, which JSON can write but no text can hold (RFC 8259 §8.2)."""
 
-_REPLACEMENT: Final = "\ufffd"
-"""The character that decoders insert for invalid UTF-8. The typed one is lost."""
-
-type Schema = dict[str, Any]
-
 
 class Field[T]:
-    """A field of the body. As in Amplify, optional fields are in `options`."""
+    """A field of the body. As in Amplify, optional fields are in `options`, but for one."""
 
-    def __init__(self, *, empty: Problem | None = None, default: T | None = None) -> None:
-        """`empty` is the problem of a request without the field; None makes it optional."""
+    def __init__(
+        self, *, empty: Problem | None = None, default: T | None = None, may_be_absent: bool = False
+    ) -> None:
+        """`empty` is the problem of a request without the field; None makes it an option.
+
+        A field that `may_be_absent` can be left out, but not be empty or null.
+        """
         self.empty = empty
         self.default = default
+        self.may_be_absent = may_be_absent
 
     def __set_name__(self, owner: type["Request"], name: str) -> None:
         first, *rest = name.split("_")
@@ -48,16 +49,12 @@ class Field[T]:
         value: T = request.values[self.name]
         return value
 
-    def fold(self, value: object) -> object:
+    def fold(self, value: object, _settings: "Runtime") -> object:
         """Return the value as the operation gets it."""
         return value
 
-    def check(self, value: object) -> Iterator[FieldError]:
+    def check(self, value: object, settings: "Runtime") -> Iterator[FieldError]:
         """Yield an error for each rule that the value breaks; rules have JSON Schema's names."""
-        raise NotImplementedError
-
-    def schema(self) -> Schema:
-        """Return the schema of the values that `check` accepts."""
         raise NotImplementedError
 
     def error(self, rule: str, predicate: str = "", **params: int) -> FieldError:
@@ -67,13 +64,13 @@ class Field[T]:
 
 
 class Text(Field[str]):
-    """A string of allowed characters, passed on exactly as received (ASVS 6.2.8)."""
+    """A string, passed on exactly as received (ASVS 6.2.8)."""
 
     max_length: ClassVar[int]
-    refused: ClassVar[str] = r"\u0000-\u001f\u007f-\u009f"
-    refused_are: ClassVar[str] = "unprintable characters"
+    refused: ClassVar[str] = ""
+    """Characters that it must not contain, as in a regular expression."""
 
-    def check(self, value: object) -> Iterator[FieldError]:
+    def check(self, value: object, _settings: "Runtime") -> Iterator[FieldError]:
         """Check the type, the length in code points, and the characters."""
         if not isinstance(value, str):
             yield self.error("type", "must be a string")
@@ -81,18 +78,11 @@ class Text(Field[str]):
         if len(value) > self.max_length:
             yield self.error("maxLength", maximum=self.max_length)
         if re.search(f"[{self.refused}{_SURROGATES}]", value):
-            yield self.error("pattern", f"must not contain {self.refused_are}")
-
-    def schema(self) -> Schema:
-        """Return the schema. It cannot say that unpaired surrogates are refused."""
-        return {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": self.max_length,
-            "pattern": f"^[^{self.refused}]*$",
-        }
+            yield self.error("pattern", UNPRINTABLE)
 
 
+CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f"
+UNPRINTABLE: Final = "must not contain unprintable characters"
 INVISIBLE: Final = ("Cf", "Zs", "Zl", "Zp", "Cc")
 """The general categories of Unicode that a username and a code lose: they come with a paste.
 
@@ -105,75 +95,84 @@ DASH: Final = "Pd"
 class Username(Text):
     """Cognito's `Username`, as people paste it: a username, or an alias such as an email address.
 
-    Nothing is normalized: two names that look alike may belong to two users.
+    Nothing is normalized: two names that look alike may belong to two users. Where users have no
+    other name than an address or a phone number, it is taken out of what surrounds it.
     """
 
     max_length = 128
-    refused = ""
 
-    def fold(self, value: object) -> object:
-        """Remove the characters that nobody sees."""
-        return _remove(value, INVISIBLE) if isinstance(value, str) else value
+    def fold(self, value: object, settings: "Runtime") -> object:
+        """Remove the characters that nobody sees, and what surrounds an address or a number."""
+        if not isinstance(value, str):
+            return value
+        return names.unwrap(_remove(value, INVISIBLE), settings.sign_in_attributes)
 
-    def schema(self) -> Schema:
-        """Return the schema of a text with a character that remains."""
-        return super().schema() | {"pattern": f"[^{_characters(INVISIBLE)}]"}
+    def check(self, value: object, settings: "Runtime") -> Iterator[FieldError]:
+        """Refuse what cannot be an address or a number as well, where nobody has another name."""
+        yield from super().check(value, settings)
+        rule = names.find_broken_rule(value, settings.sign_in_attributes)
+        if rule:
+            yield self.error(rule)
 
 
-class ConfirmationCode(Username):
+class ConfirmationCode(Text):
     """Cognito's `ConfirmationCode`: six digits, unless a trigger of the pool makes its own."""
 
     max_length = 2048
 
-    def fold(self, value: object) -> object:
-        """Remove dashes, too, and write digits in ASCII, if nothing but digits is left."""
-        folded = super().fold(value)
-        digits = _remove(folded, (DASH,)) if isinstance(folded, str) else ""
-        if not digits.isdecimal():
-            return folded
-        return "".join(str(unicodedata.decimal(one)) for one in digits)
+    def fold(self, value: object, _settings: "Runtime") -> object:
+        """Remove the characters that nobody sees.
+
+        If nothing but digits and dashes is left, remove the dashes and write the digits in ASCII.
+        """
+        if not isinstance(value, str):
+            return value
+        folded = _remove(value, INVISIBLE)
+        digits = _remove(folded, (DASH,))
+        return names.write_digits(digits) if digits.isdecimal() else folded
 
 
 def _remove(text: str, categories: tuple[str, ...]) -> str:
     return "".join(one for one in text if unicodedata.category(one) not in categories)
 
 
-@cache
-def _characters(categories: tuple[str, ...]) -> str:
-    """Return the characters of the categories as ranges of a regular expression."""
-    found = [n for n in range(sys.maxunicode) if unicodedata.category(chr(n)) in categories]
-    first = [n for n in found if n - 1 not in found]
-    last = [n for n in found if n + 1 not in found]
-    return "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(first, last, strict=True))
-
-
 class Password(Text):
-    """Cognito's `Password`. The pool's policy is checked later."""
+    """Cognito's `Password`. One that Cognito cannot hold is a wrong password."""
 
     max_length = 256
 
-    def check(self, value: object) -> Iterator[FieldError]:
-        """Refuse U+FFFD as well, because the user could not type such a password again."""
-        yield from super().check(value)
-        if isinstance(value, str) and _REPLACEMENT in value:
-            yield self.error("replacementCharacter")
 
-    def schema(self) -> Schema:
-        """Return the schema of any text without U+FFFD."""
-        return super().schema() | {"pattern": f"^[^{self.refused}\\ufffd]*$"}
+class NewPassword(Password):
+    """Cognito's `Password`, for a new one. The pool's policy is checked later."""
+
+    refused = CONTROLS
+    unrepeatable: ClassVar = {
+        "replacementCharacter": r"\ufffd",
+        "invisibleCharacter": (
+            r"\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
+        ),
+    }
+    """Characters that the user could not type again, by the rule that refuses them.
+
+    A decoder inserts the first one for invalid UTF-8. Joiners (U+200C and U+200D) and tags are part
+    of emoji and of many scripts.
+    """
+
+    def check(self, value: object, settings: "Runtime") -> Iterator[FieldError]:
+        """Refuse characters that the user could not type again as well."""
+        yield from super().check(value, settings)
+        for rule, characters in self.unrepeatable.items():
+            if isinstance(value, str) and re.search(f"[{characters}]", value):
+                yield self.error(rule)
 
 
 class Flag(Field[bool]):
     """An option that is off by default."""
 
-    def check(self, value: object) -> Iterator[FieldError]:
+    def check(self, value: object, _settings: "Runtime") -> Iterator[FieldError]:
         """Check the type: neither 1 nor "true" is a boolean."""
         if not isinstance(value, bool):
             yield self.error("type", "must be true or false")
-
-    def schema(self) -> Schema:
-        """Return a schema that accepts null, too, for the default."""
-        return {"type": ["boolean", "null"], "default": self.default}
 
 
 class ClientMetadata(Field[dict[str, str]]):
@@ -183,7 +182,7 @@ class ClientMetadata(Field[dict[str, str]]):
     max_name = 64
     max_value = 200
 
-    def check(self, value: object) -> Iterator[FieldError]:
+    def check(self, value: object, _settings: "Runtime") -> Iterator[FieldError]:
         """Check the type, the number of members, and each one's length and characters."""
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             yield self.error("type", "must be an object whose values are strings")
@@ -195,15 +194,5 @@ class ClientMetadata(Field[dict[str, str]]):
             bound = f"must have names of at most {name} characters and values of at most {most}"
             yield self.error("maxLength", bound, maximumName=name, maximum=most)
         texts = (text for member in value.items() for text in member)
-        if any(re.search(f"[{Text.refused}{_SURROGATES}]", text) for text in texts):
-            yield self.error("pattern", f"must not contain {Text.refused_are}")
-
-    def schema(self) -> Schema:
-        """Return the schema of the names and of the values."""
-        text = {"pattern": f"^[^{Text.refused}]*$"}
-        return {
-            "type": ["object", "null"],
-            "maxProperties": self.max_properties,
-            "propertyNames": text | {"maxLength": self.max_name},
-            "additionalProperties": text | {"type": "string", "maxLength": self.max_value},
-        }
+        if any(re.search(f"[{CONTROLS}{_SURROGATES}]", text) for text in texts):
+            yield self.error("pattern", UNPRINTABLE)

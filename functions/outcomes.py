@@ -18,6 +18,9 @@ def _account(cause: str, problem: Problem, text: str = "") -> Outcome:
 
 _NOT_AUTHORIZED: Final = "NotAuthorizedException"
 
+WRONG_PASSWORD: Final = _account(
+    _NOT_AUTHORIZED, problems.WRONG_PASSWORD, "incorrect username or password"
+)
 INVALID_PARAMETER: Final = _account("InvalidParameterException", problems.INVALID_REQUEST)
 USER_NOT_FOUND: Final = _account("UserNotFoundException", problems.USER_NOT_FOUND)
 WRONG_SECRET_HASH: Final = Outcome(
@@ -48,14 +51,14 @@ COGNITO: Final = (
     # Before the other rows of the same exception, because the first one that fits is taken.
     DAILY_MAIL_LIMIT,
     WRONG_SECRET_HASH,
+    WRONG_PASSWORD,
     *(
         _account(_NOT_AUTHORIZED, problem, text)
         for text, problem in (
-            ("incorrect username or password", problems.WRONG_PASSWORD),
             ("attempts exceeded", problems.FAILED_ATTEMPTS_EXCEEDED),
             ("revoked", problems.NOT_SIGNED_IN),
             ("expired", problems.NOT_SIGNED_IN),
-            ("required scopes", problems.NOT_SIGNED_IN),
+            ("required scopes", problems.SCOPE_MISSING),
             ("verify signature", problems.NOT_SIGNED_IN),
             ("access token", problems.NOT_SIGNED_IN),
             ("disabled", problems.ACCOUNT_NOT_ALLOWED),
@@ -134,17 +137,18 @@ CONNECTION: Final = {
 }
 """The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
 
-NEIGHBOURS: Final = {
-    # SES refused what is no address at all.
-    "SendEmail.BadRequestException": Outcome(
-        "SendEmail.BadRequestException", problems.CODE_NOT_DELIVERED, final=True
-    )
-}
+MAIL_REFUSED: Final = Outcome(
+    "MailRefused",
+    problems.CODE_NOT_DELIVERED,
+    final=True,
+    description="SES refused the address of a mail, so the mail was not sent.",
+)
+NEIGHBOURS: Final = {"SendEmail.BadRequestException": MAIL_REFUSED}
 """What other services of AWS can say that a retry cannot change, by action and exception."""
 
 POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
 
-OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT]
+OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT, MAIL_REFUSED]
 """The causes that neither Cognito nor botocore has a name for."""
 
 
@@ -155,9 +159,11 @@ def _ours(cause: str, problem: Problem, description: str, *, final: bool = False
     return outcome
 
 
-def _token_refused(cause: str, description: str) -> Outcome:
+def _token_refused(
+    cause: str, description: str, problem: Problem = problems.WRONG_TOKEN
+) -> Outcome:
     """Add a row about an update's token to ours."""
-    return _ours(cause, problems.NOT_SIGNED_IN, f"An update came {description}.")
+    return _ours(cause, problem, f"An update came {description}.")
 
 
 def _not_for_account(cause: str, description: str) -> Outcome:
@@ -175,22 +181,33 @@ NO_CALLER_ADDRESS: Final = _ours(
     problems.INTERNAL_ERROR,
     "The event does not say where the request came from, so it cannot be counted.",
 )
-NO_BEARER_TOKEN: Final = _token_refused("NoBearerToken", "without a bearer token")
+NO_BEARER_TOKEN: Final = _token_refused(
+    "NoBearerToken", "without a bearer token", problems.NOT_SIGNED_IN
+)
 NO_ACCESS_TOKEN: Final = _token_refused("NoAccessToken", "with a token that is no access token")
+NO_SCOPE: Final = _token_refused(
+    "NoScope", "with a token that lacks the scope", problems.SCOPE_MISSING
+)
 FOREIGN_POOL: Final = _token_refused("ForeignPool", "with a token of another user pool")
 FOREIGN_CLIENT: Final = _token_refused(
     "ForeignClient", "with a token of an app client that is not allowed"
 )
 ANOTHER_TOKEN: Final = _token_refused(
-    "AnotherToken", "with a token other than the one that the authorizer checked"
+    "AnotherToken",
+    "with a token other than the one that the authorizer checked",
+    problems.NOT_SIGNED_IN,
+)
+SIGN_IN_TOO_OLD: Final = _token_refused(
+    "SignInTooOld", "too long after its user had signed in", problems.SIGN_IN_TOO_OLD
 )
 NOT_A_SIGN_IN_NAME: Final = _not_for_account(
-    "NotASignInName", "The username was a `sub`, or an address that its user does not sign in with."
+    "NotASignInName",
+    "A code was not sent, because the user signs in with another name. They may get a mail.",
 )
-USERNAME_IS_A_SUB: Final = NOT_A_SIGN_IN_NAME._replace(
-    problem=problems.INVALID_REQUEST, of_account=False
+UNCONFIRMED: Final = _not_for_account(
+    "Unconfirmed",
+    "A code was not sent, because the user never confirmed. They get the code of their sign-up.",
 )
-"""The same cause, seen before Cognito is asked, so that it may be shown."""
 INVITED: Final = _not_for_account(
     "Invited",
     "A code was not sent, because the user never signed in. They may get their invitation.",

@@ -7,6 +7,8 @@ also keep the frames of its last traceback, and with them a password.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from functions.operations import SCOPE
+
 JSON: Final = "application/problem+json"
 """The media type of RFC 9457."""
 URN: Final = "urn:password-service:"
@@ -22,11 +24,11 @@ class FieldError(NamedTuple):
     pointer: str
     rule: str
     detail: str
-    params: Mapping[str, int] = {}
-    """The rule's numbers, from which a client can write its own sentence."""
+    params: Mapping[str, int | str] = {}
+    """The rule's numbers, or the part of a name, for a client that writes its own sentence."""
 
     def document(self) -> dict[str, Any]:
-        """Return the JSON form; a rule without numbers has no `params`."""
+        """Return the JSON form; an error without params has no such member."""
         document = self._asdict()
         return document if self.params else {k: v for k, v in document.items() if k != "params"}
 
@@ -34,10 +36,20 @@ class FieldError(NamedTuple):
 REQUEST_RULES: Final = {
     "additionalProperties": "This field is not supported.",
     "charset": "The charset in Content-Type must be UTF-8.",
+    "emailAddress": "Enter the email address that you sign in with.",
+    "invisibleCharacter": (
+        "{field} contains an invisible character that you could not type again. Type the password"
+        " instead of pasting it."
+    ),
     "json": "The body must be valid JSON in UTF-8.",
     "maxLength": "{field} must have at most {maximum} characters.",
     "maxProperties": "{field} must have at most {maximum} entries.",
+    "maxSignInAge": "The user must have signed in at most {maximum} seconds ago.",
     "pattern": "{field} contains characters that are not allowed.",
+    "phoneNumber": (
+        "Enter the phone number that you sign in with, with + and the country code, for example"
+        " +15550100123."
+    ),
     "replacementCharacter": (
         "{field} contains a character that was not sent correctly. Use a different character."
     ),
@@ -65,6 +77,8 @@ class Problem(NamedTuple):
     recovery_suggestion: str
     retry_after: int | None = None
     """Seconds, for the header `Retry-After`."""
+    challenge: str = ""
+    """Which token is missing, for the header `WWW-Authenticate` (RFC 6750 §3)."""
 
     @property
     def type(self) -> str:
@@ -90,8 +104,8 @@ class Problem(NamedTuple):
         headers = HEADERS | {"Content-Type": JSON}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        if self.status == 401:  # noqa: PLR2004 - HTTP's own number
-            headers["WWW-Authenticate"] = "Bearer"
+        if self.challenge:
+            headers["WWW-Authenticate"] = f"Bearer {self.challenge}"
         return headers
 
 
@@ -167,6 +181,7 @@ class _Row(NamedTuple):
     code: str
     status: int
     retry_after: int | None = None
+    challenge: str = ""
 
     def says(self, detail: str, recovery_suggestion: str, *, title: str = "") -> Problem:
         """Add the row with its sentences to the table. The title is the slug, if nothing else."""
@@ -178,6 +193,7 @@ class _Row(NamedTuple):
             detail=detail,
             recovery_suggestion=recovery_suggestion,
             retry_after=self.retry_after,
+            challenge=self.challenge,
         )
         PROBLEMS.append(problem)
         return problem
@@ -187,6 +203,10 @@ _IN_SECONDS = "Wait a few seconds, then try again."
 _IN_AN_HOUR = "Wait up to an hour before you try again."
 _NEW_CODE = "Request a new code and use the latest one that you receive."
 _SUPPORT = "Try again later. If the problem persists, contact support and include the request ID."
+_INVALID_TOKEN = (
+    f'error="invalid_token", error_description="Send an access token with the scope {SCOPE}, which'
+    ' an ID token does not have"'
+)
 _TRY_TO_SIGN_IN = "If you chose a new password, try to sign in with it before you try again."
 
 INVALID_REQUEST = _Row("invalid-request", "InvalidParameterException", 400).says(
@@ -249,8 +269,31 @@ CODE_REFUSED = _Row("code-refused", "CodeMismatchException", 400).says(
 CODE_EXPIRED = _Row("code-expired", "ExpiredCodeException", 400).says(
     "The confirmation code has expired, was already used, or was never requested.", _NEW_CODE
 )
-NOT_SIGNED_IN = _Row("not-signed-in", "NotAuthorizedException", 401).says(
+NOT_SIGNED_IN = _Row("not-signed-in", "NotAuthorizedException", 401, challenge=_INVALID_TOKEN).says(
     "You are not signed in, or your session has ended.", "Sign in, then try again."
+)
+WRONG_TOKEN = _Row("wrong-token", "NotAuthorizedException", 401, challenge=_INVALID_TOKEN).says(
+    "This app sent a token that cannot be used to change a password.",
+    "To sign in again does not help. Contact support and include the request ID.",
+)
+SCOPE_MISSING = _Row(
+    "scope-missing",
+    "NotAuthorizedException",
+    403,
+    challenge=f'error="insufficient_scope", scope="{SCOPE}"',
+).says(
+    f"This app signed you in without the scope {SCOPE}, so it cannot change your password.",
+    "To sign in again does not help. Contact support and include the request ID.",
+)
+SIGN_IN_TOO_OLD = _Row(
+    "sign-in-too-old",
+    "NotAuthorizedException",
+    401,
+    challenge='error="insufficient_user_authentication"',
+).says(
+    "You signed in too long ago to choose a new password.",
+    "Sign in again, then try again.",
+    title="Sign in again",
 )
 WRONG_PASSWORD = _Row("wrong-password", "NotAuthorizedException", 403).says(
     "The current password is wrong.",

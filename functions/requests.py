@@ -1,13 +1,15 @@
 """A request as the operations see it: its fields and its caller."""
 
+import math
 import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import quote
 
-from functions.fields import BODY, OPTIONS, Field, Schema
+from functions.fields import BODY, OPTIONS, Field
 from functions.operations import Operation
 from functions.problems import INVALID_REQUEST, REQUEST_RULES, Failure, FieldError
+from functions.settings import Runtime
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,6 +34,8 @@ class Caller(NamedTuple):
     username: str = ""
     """The username in the access token, which is not an alias."""
     access_token: str = ""
+    signed_in_at: float = math.nan
+    """When the user last signed in, in seconds since the epoch; not a number if unknown."""
     context: "LambdaContext | None" = None
     """Lambda's own."""
     message_id: str = ""
@@ -77,45 +81,28 @@ class Request:
     fields: ClassVar[Mapping[tuple[str, str], Field[Any]]] = {}
     """The declared fields by group and name. Each adds itself."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(self, body: object, settings: Runtime) -> None:
         """Raise one `Failure` that lists everything that is wrong with the body."""
         members = _members(body)
         errors: list[FieldError] = []
         empty = None
         self.values: dict[str, Any] = {}
         for member, field in self.fields.items():
-            value = members.get(member)
-            folded = field.fold(value)
-            if field.empty and folded in (None, ""):
+            given = members.get(member)
+            value = self.values[field.name] = field.fold(given, settings)
+            if field.may_be_absent and member not in members:
+                continue
+            if field.empty and value in (None, ""):
                 empty = empty or field.empty
                 errors.append(field.error("required"))
-            elif value is None:
+            elif given is None:
                 self.values[field.name] = field.default
             else:
-                self.values[field.name] = folded
-                errors += field.check(value)
+                errors += field.check(value, settings)
         # Last, so that a long list is cut after the errors of the fields.
         errors += [_unknown(*member) for member in members if member not in self.fields]
         if errors:
             raise Failure(empty or INVALID_REQUEST, errors)
-
-    @classmethod
-    def schema(cls) -> Schema:
-        """Return the JSON Schema of a valid body."""
-        properties: dict[str, dict[str, Schema]] = {BODY: {}, OPTIONS: {}}
-        for (group, name), field in cls.fields.items():
-            properties[group][name] = field.schema()
-        options = {
-            "type": ["object", "null"],
-            "additionalProperties": False,
-            "properties": properties[OPTIONS],
-        }
-        return {
-            "type": "object",
-            "additionalProperties": False,
-            "required": list(properties[BODY]),
-            "properties": properties[BODY] | {"options": options},
-        }
 
 
 def _members(body: object) -> dict[tuple[str, str], object]:

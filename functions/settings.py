@@ -24,6 +24,10 @@ class Runtime:
     threat_protection: bool = False
     lower_case_usernames: bool = False
     """The pool ignores the case of usernames."""
+    sign_in_attributes: tuple[str, ...] = ()
+    """The pool's `UsernameAttributes`; empty if users have usernames."""
+    max_sign_in_age: int = 0
+    """The seconds after a sign-in within which a user can change the password; 0 for no limit."""
     response_interval: float = 1.0
     limits: bool = True
     reset_password_attempts: int = Operation.RESET_PASSWORD.attempts_per_hour
@@ -90,12 +94,12 @@ def names_read_by(function: str) -> list[str]:
     if operation.about_user:
         names += hashes
     if operation.uses_client_secret:
-        names += [*signs_as_client, "reveal_user_existence"]
+        names += [*signs_as_client, "reveal_user_existence", "sign_in_attributes"]
         names += [] if operation.queued else ["response_interval"]
     if operation.attempts_per_hour:
         names += ["limits", *({_limit_of(operation)} & _NAMES)]
     if operation.signed_in:
-        names += ["allowed_client_ids", "force_global_sign_out"]
+        names += ["allowed_client_ids", "force_global_sign_out", "max_sign_in_age"]
     elif operation.attempts_per_hour:
         names += ["attempts_per_address", "attempts_per_network"]
         names += ["ipv6_address_prefix", "ipv6_network_prefix"]

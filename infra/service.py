@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, Unpack
 
 from aws_cdk import Names, Stack, Token
-from aws_cdk.aws_cognito import CfnUserPoolClient, IUserPool, IUserPoolClient
+from aws_cdk.aws_cognito import CfnUserPool, CfnUserPoolClient, IUserPool, IUserPoolClient
 from aws_cdk.aws_events import EventBus
 from aws_cdk.aws_sns import ITopic
 from constructs import Construct
@@ -37,6 +37,8 @@ class Service(Construct):
         if not settings.stage:
             unique = Names.unique_resource_name(self, max_length=64, separator="-")
             settings = settings.replace(stage=unique)
+        if not settings.sign_in_attributes:
+            settings = settings.replace(sign_in_attributes=_find_sign_in_attributes(user_pool))
         table = Table(self, "Table")
         self.event_bus = EventBus(self, "Events") if settings.events else None
         """Where events arrive, such as the one about a changed password."""
@@ -125,6 +127,12 @@ class PasswordService(Service):
             settings=chosen,
             alarm_topic=alarm_topic,
         )
+
+
+def _find_sign_in_attributes(pool: IUserPool) -> tuple[str, ...]:
+    """Return what the users of a pool of this app sign in with, if they have no other username."""
+    made = pool.node.default_child
+    return tuple(made.username_attributes or ()) if isinstance(made, CfnUserPool) else ()
 
 
 def _check_pool(stack: Stack, pool: IUserPool) -> Iterator[str]:

@@ -13,6 +13,8 @@ MAX_INTERVAL: Final = 5
 """Seconds. The gateway does not wait long, and Lambda bills each of them."""
 MAX_PAUSE: Final = 600
 """Seconds. Somebody whose first code is lost waits as long for the next one."""
+MAX_SIGN_IN_AGE: Final = 86_400
+"""Seconds. Cognito's access tokens are valid for a day at most."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
 MAX_NAMES: Final = 1000
@@ -111,6 +113,10 @@ class Choices(TypedDict, total=False):
     """Keep replaced versions of the functions, so that you can go back to one by hand."""
     cloud_watch_role: bool
     """Create the account's role with which API Gateway writes access logs."""
+    sign_in_attributes: Sequence[str]
+    """`email`, `phone_number` or both, if users of an imported pool have no other username."""
+    max_sign_in_age: int
+    """Seconds after a sign-in within which a user can update the password; 0 for no limit."""
     lower_case_usernames: bool
     """The pool ignores the case of usernames."""
     log_retention: LogRetention
@@ -256,6 +262,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "allowed_client_ids": _names(),
     # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
     "allowed_origins": _names(r"https?://[^/*\s]+", "https://example.com"),
+    "sign_in_attributes": _names("email|phone_number", "email,phone_number"),
+    "max_sign_in_age": _number(0, MAX_SIGN_IN_AGE),
     "domain_name": _text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
     "certificate_arn": _text(
         r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",

@@ -1,6 +1,7 @@
 """Who sent a request: what the gateway and its authorizer report, and what the headers say."""
 
 import json
+import math
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -66,8 +67,10 @@ def identify(
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise outcomes.NO_BEARER_TOKEN.failure()
-    if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
+    if claims.get("token_use") != "access":
         raise outcomes.NO_ACCESS_TOKEN.failure()
+    if SCOPE not in claims.get("scope", "").split():
+        raise outcomes.NO_SCOPE.failure()
     if claims.get("iss", "").rpartition("/")[2] != settings.user_pool_id:
         raise outcomes.FOREIGN_POOL.failure()
     if claims.get("client_id") not in settings.allowed_client_ids:
@@ -77,8 +80,20 @@ def identify(
     sent = read_claims(token)
     if any(claims.get(name) is None or claims[name] != sent.get(name) for name in _CHECKED_CLAIMS):
         raise outcomes.ANOTHER_TOKEN.failure()
-    username = claims.get("username", "")
-    return caller._replace(access_token=token, sub=claims["sub"], username=username)
+    return caller._replace(
+        access_token=token,
+        sub=claims["sub"],
+        username=claims.get("username", ""),
+        signed_in_at=_read_time(claims.get("auth_time")),
+    )
+
+
+def _read_time(claim: object) -> float:
+    """Return the seconds of a claim. The authorizer passes claims on as text."""
+    try:
+        return int(str(claim))
+    except ValueError:
+        return math.nan
 
 
 def _authorizations(event: dict[str, Any]) -> list[str]:

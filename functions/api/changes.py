@@ -31,7 +31,8 @@ class Change:
         owner: User | None,
         find: Callable[[], User | None],
         *,
-        signs_out: bool,
+        signs_out: bool = True,
+        is_reset: bool = False,
     ) -> None:
         self._scope = scope
         self._detail_type = detail_type
@@ -39,6 +40,8 @@ class Change:
         self._owner = owner
         self._find = find
         self._signs_out = signs_out
+        pool = scope.cognito.describe_pool() if is_reset else None
+        self._forgets_devices = pool is not None and pool.remembers_devices
 
     @property
     def _username(self) -> str:
@@ -46,7 +49,7 @@ class Change:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Have the worker find out whether a change that fails was made.
+        """Have the worker find out whether a change that fails was made, and explain a refusal.
 
         Nobody is signed out or told on the word of a request whose outcome is unknown. Each thing
         that follows has a message of its own, so that none is repeated when another one fails.
@@ -55,6 +58,7 @@ class Change:
         try:
             yield
         except Failure as failure:
+            failure.errors = failure.errors or self._scope.passwords.explain(failure.problem)
             if failure.outcome.may_have_acted:
                 for number, (task, parameters) in enumerate(self._tasks()):
                     self._scope.queue.follow_up(
@@ -86,6 +90,8 @@ class Change:
     def _tasks(self) -> Iterator[tuple[Task, dict[str, Any]]]:
         if self._signs_out:
             yield Task.END_SESSIONS, {"username": self._username}
+        if self._forgets_devices:
+            yield Task.FORGET_DEVICES, {"username": self._username}
         if self._scope.settings.event_bus_name:
             detail = self._scope.events.describe(**self._scope.subject.members)
             yield Task.PUT_EVENT, {"detail_type": self._detail_type, "detail": detail}

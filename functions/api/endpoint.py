@@ -8,13 +8,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from functions import outcomes, problems
+from functions import outcomes, problems, times
 from functions.api.body import read_body
 from functions.api.caller import NO_ADDRESS, identify, read_caller
-from functions.api.cors import cors_headers
-from functions.api.padding import pad
 from functions.aws import actions
 from functions.aws.actions import Action
 from functions.outcomes import ATTEMPTS_LIMIT
@@ -30,6 +28,9 @@ from functions.work.scope import Scope
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+EXPOSED: Final = "Retry-After, WWW-Authenticate"
+"""The headers that a script of an allowed origin may read."""
 
 type Event = dict[str, Any]
 type Response = dict[str, Any]
@@ -83,7 +84,7 @@ class Endpoint[R: Request](LambdaHandler):
             headers: Mapping[str, str] = {}
             try:
                 sent = {n.lower(): str(value) for n, value in (event.get("headers") or {}).items()}
-                headers = cors_headers(sent, self.settings)
+                headers = self._allow_origin(sent)
                 response = self._respond(event, context, sent, record)
             except Failure as failure:
                 shown = self._choose_problem(failure, record)
@@ -96,6 +97,14 @@ class Endpoint[R: Request](LambdaHandler):
                 response = _refuse(shown, record)
             response["headers"].update(headers)
         return response
+
+    def _allow_origin(self, sent: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers that let a script of an allowed origin read the response."""
+        headers, origin = {"Vary": "Origin"}, sent.get("origin")
+        if origin in self.settings.allowed_origins:
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = EXPOSED
+        return headers
 
     def _choose_problem(self, failure: Failure, record: Record) -> Problem:
         """Return what the caller may see of a failure."""
@@ -118,7 +127,7 @@ class Endpoint[R: Request](LambdaHandler):
             raise outcomes.NO_CALLER_ADDRESS.failure(NO_ADDRESS)
         content = read_body(event, sent) if self.operation.has_body else {}
         caller = identify(caller, event, sent, self.operation, self.settings)
-        request = self.request_type(content)
+        request = self.request_type(content, self.settings)
         subject = Subject(caller.sub, request.values.get("username", ""))
         record.pool = self.settings.user_pool_id
         if self.operation.about_user:
@@ -177,9 +186,14 @@ class Endpoint[R: Request](LambdaHandler):
             if isinstance(error, Failure):
                 self._count_failure(scope, error)
             if self._hides:
-                interval = self.settings.response_interval
-                scope.record.padding = pad(scope.record.started, interval)
+                self._pad(scope.record)
             raise
+
+    def _pad(self, record: Record) -> None:
+        """Sleep until the next multiple of the interval: time must tell nothing (ASVS 6.3.8)."""
+        clock, interval = times.current().clock, self.settings.response_interval
+        record.padding = -(clock.monotonic() - record.started) % interval if interval else 0.0
+        clock.sleep(record.padding)
 
     def _count_failure(self, scope: Scope, failure: Failure) -> None:
         if failure.problem is problems.SERVICE_UNAVAILABLE and not scope.cognito.was_reached:

@@ -58,9 +58,12 @@ ACTIONS: Final = {
         Action("ChangePassword", CHANGES, is_granted=False),
         Action("GetUser", READS, is_granted=False),
         Action("GlobalSignOut", READS, is_granted=False),
+        Action("ResendConfirmationCode", CODES, is_granted=False, is_prepared=False),
         Action("AdminCreateUser", CODES),
         Action("AdminGetUser", READS),
         Action("AdminUserGlobalSignOut", READS),
+        Action("AdminListDevices", READS, is_prepared=False),
+        Action("AdminForgetDevice", READS, is_prepared=False),
         Action("DescribeUserPool", READS),
         Action("DescribeUserPoolClient", READS),
         Action("ListUsers", READS),
@@ -73,9 +76,6 @@ ACTIONS: Final = {
         Action("ChangeMessageVisibility", _SQS, is_prepared=False),
     )
 }
-
-_POOL_OF_A_SUB: Final = ACTIONS["DescribeUserPool"]._replace(is_prepared=False)
-"""Only a name in the form of a `sub` makes a reset read the pool."""
 
 
 def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action]:
@@ -92,22 +92,17 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
         (operation.uses_queue and settings.event_bus_name, ("PutEvents",)),
     )
     yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
-    if operation.queued and called:
-        yield _POOL_OF_A_SUB
 
 
 def of_worker(settings: "Runtime") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
-    mails = settings.mail_from or settings.resend_invitations
     needed = (
         (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),
-        (True, ("AdminUserGlobalSignOut", "ChangeMessageVisibility")),
+        (True, ("ResendConfirmationCode", "AdminUserGlobalSignOut", "ChangeMessageVisibility")),
+        (True, ("AdminListDevices", "AdminForgetDevice", "PutItem", "UpdateItem", "DeleteItem")),
         (settings.mail_from or settings.event_bus_name, ("ListUsers",)),
         (settings.resend_invitations, ("AdminCreateUser",)),
-        (mails or settings.code_pause, ("PutItem", "UpdateItem")),
-        (mails, ("DeleteItem",)),
         (settings.mail_from, ("SendEmail",)),
         (settings.event_bus_name, ("PutEvents",)),
     )
     yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
-    yield _POOL_OF_A_SUB

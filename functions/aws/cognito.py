@@ -1,9 +1,8 @@
 """Ask Cognito about users and pools, and have it act for them."""
 
 import hmac
-import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -20,19 +19,18 @@ POLICY_PAUSE: Final = 3
 """Seconds after a failure during which the policy is not read, so that throttling can end."""
 INVITED: Final = "FORCE_CHANGE_PASSWORD"
 FEDERATED: Final = "EXTERNAL_PROVIDER"
-"""Cognito's statuses of users who have no password of their own."""
+UNCONFIRMED: Final = "UNCONFIRMED"
+"""Cognito's statuses of users who cannot get a code."""
 _ALIASES: Final = ("email", "phone_number", "preferred_username")
 """The attributes that users can sign in with, besides the username."""
-_SUB: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-"""The form of the `sub` that Cognito gives each user."""
 
 
 class Pool(NamedTuple):
     """The properties of a user pool that the service reads."""
 
     policy: dict[str, Any]
-    username_attributes: Sequence[str]
-    """The attributes that users sign in with, if they have no other username."""
+    remembers_devices: bool
+    """A device can sign in without the second factor."""
 
 
 class User(NamedTuple):
@@ -55,6 +53,11 @@ class User(NamedTuple):
     def locale(self) -> str:
         """The user's language, possibly with a region."""
         return self.attributes.get("locale", "")
+
+    @property
+    def has_username(self) -> bool:
+        """Whether the user has a name of their own, which is not the pool's."""
+        return self.username != self.attributes.get("sub")
 
     @property
     def recoverable(self) -> bool:
@@ -154,6 +157,15 @@ class Cognito:
         else:
             self._call_for("AdminUserGlobalSignOut", username)
 
+    def forget_devices(self, username: str) -> None:
+        """Forget the devices of a user, so that each needs the second factor again."""
+        pages = [self._call_for("AdminListDevices", username, Limit=60)]
+        while token := pages[-1].get("PaginationToken"):
+            page = self._call_for("AdminListDevices", username, Limit=60, PaginationToken=token)
+            pages.append(page)
+        for device in (one for page in pages for one in page.get("Devices", ())):
+            self._call_for("AdminForgetDevice", username, DeviceKey=device["DeviceKey"])
+
     def find_user(self, username: str) -> User | None:
         """Return the user with this sign-in name, or None."""
         try:
@@ -182,11 +194,10 @@ class Cognito:
 
         A pool whose users have no names of their own wants the one that the user typed.
         """
-        nameless = user.username == user.attributes.get("sub")
         try:
             self._call_for(
                 "AdminCreateUser",
-                username if nameless else user.username,
+                user.username if user.has_username else username,
                 MessageAction="RESEND",
                 # Without this, Cognito would send a text message.
                 DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
@@ -208,16 +219,6 @@ class Cognito:
             self._record.degrade(Degradation.POLICY_UNREADABLE)
             return _pools.last(self._settings)
 
-    def is_sign_in_name(self, name: str) -> bool:
-        """Return whether users can sign in by a name like this: a `sub` may be none.
-
-        The pool is read only if that matters. If it cannot be read, Cognito decides.
-        """
-        if not re.fullmatch(_SUB, name, re.IGNORECASE):
-            return True
-        pool = self.describe_pool()
-        return not (pool and pool.username_attributes)
-
     def find_owner(self, username: str) -> User | None:
         """Return the user as they are before a change, or None if there is none or Cognito fails.
 
@@ -238,7 +239,7 @@ class Cognito:
         try:
             user = self._ask("GetUser", AccessToken=self._caller.access_token)
         except Failure as failure:
-            if failure.problem is problems.NOT_SIGNED_IN:
+            if failure.problem in (problems.NOT_SIGNED_IN, problems.SCOPE_MISSING):
                 raise
             if not failure.outcome.final:  # ChangePassword reports the others
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
@@ -289,7 +290,7 @@ def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) ->
 def _read_pool(settings: Runtime) -> Pool:
     pool = call("DescribeUserPool", UserPoolId=settings.user_pool_id)["UserPool"]
     policy: dict[str, Any] = pool.get("Policies", {}).get("PasswordPolicy", {})
-    return Pool(policy, pool.get("UsernameAttributes", ()))
+    return Pool(policy, remembers_devices=bool(pool.get("DeviceConfiguration")))
 
 
 def _read_client_secret(settings: Runtime) -> str:

@@ -6,7 +6,7 @@ refused attempts does exist for both, because the limits look nobody up.
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NoReturn
 
 from functions.aws.calls import call
 from functions.aws.queue import Queue, Task
@@ -52,6 +52,11 @@ class Events:
         if response["FailedEntryCount"]:
             code = response["Entries"][0]["ErrorCode"]
             raise Outcome(f"PutEvents.{code}", SERVICE_UNAVAILABLE).failure()
+
+    def report(self, detail_type: str, username: str, reason: Outcome) -> NoReturn:
+        """Put an event, so that someone can help the user, and raise the `Failure`."""
+        self.put(detail_type, self.describe(username=username, reason=reason.cause))
+        raise reason.failure()
 
     def describe(self, **about: str) -> dict[str, str]:
         """Return the detail of an event: what it is about, and where the request came from."""

@@ -18,6 +18,7 @@ class Task(StrEnum):
 
     SEND_CODE = "send_code"
     END_SESSIONS = "end_sessions"
+    FORGET_DEVICES = "forget_devices"
     CHECK_CHANGE = "check_change"
     PUT_EVENT = "put_event"
     MAIL_CHANGE = "mail_change"

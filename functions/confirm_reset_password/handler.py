@@ -5,7 +5,7 @@ from functools import partial
 from functions import problems
 from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
-from functions.fields import ClientMetadata, ConfirmationCode, Password, Username
+from functions.fields import ClientMetadata, ConfirmationCode, NewPassword, Username
 from functions.operations import Operation
 from functions.requests import Request
 from functions.settings import Runtime
@@ -19,15 +19,14 @@ class ConfirmResetPassword(Request):
 
     operation = Operation.CONFIRM_RESET_PASSWORD
     username = Username(empty=problems.CONFIRM_USERNAME_MISSING)
-    new_password = Password(empty=problems.CONFIRM_NEW_PASSWORD_MISSING)
+    new_password = NewPassword(empty=problems.CONFIRM_NEW_PASSWORD_MISSING)
     confirmation_code = ConfirmationCode(empty=problems.CONFIRM_CODE_MISSING)
     client_metadata = ClientMetadata(default={})
 
 
 def check(scope: Scope, request: ConfirmResetPassword) -> None:
     """Check the password by every rule, for any name."""
-    username = request.username
-    scope.passwords.check_rules(request.new_password, [username], typed_name=username)
+    scope.passwords.check_rules(request.new_password, [request.username], needs_policy=True)
 
 
 def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
@@ -36,7 +35,7 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     scope.cognito.read_client_secret()
     find = partial(scope.cognito.find_owner, username)
     owner, _ = run_both(find, partial(scope.passwords.check_breaches, password))
-    change = Change(scope, "Password Reset Confirmed", username, owner, find, signs_out=True)
+    change = Change(scope, "Password Reset Confirmed", username, owner, find, is_reset=True)
     with change.attempt():
         scope.cognito.call_as_client(
             request.operation.action,

@@ -6,9 +6,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from functions.aws.cognito import Cognito, Pool
-from functions.fields import Password
-from functions.outcomes import POLICY_UNREADABLE, USERNAME_IS_A_SUB
-from functions.problems import INVALID_REQUEST, PASSWORD_REFUSED, REQUEST_RULES, Failure, FieldError
+from functions.fields import UNPRINTABLE, Password
+from functions.outcomes import POLICY_UNREADABLE
+from functions.problems import (
+    PASSWORD_REFUSED,
+    PASSWORD_USED_BEFORE,
+    Failure,
+    FieldError,
+    Problem,
+)
 from functions.protection import breaches
 from functions.records import Degradation, Record
 from functions.settings import Runtime
@@ -18,7 +24,9 @@ type Policy = Mapping[str, Any]
 """A pool's policy in Cognito's terms."""
 
 _MIN_NAME: Final = 3
-"""Characters. Too many good passwords contain a shorter name by chance."""
+_MIN_PART: Final = 5
+"""Characters. Too many good passwords contain a shorter name by chance: one of three or four
+characters is refused only as a word of its own, and a shorter one never."""
 LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
 """Characters that people write instead of a letter. `make docs` gives the client the same table."""
 _INVISIBLE: Final = re.compile(
@@ -29,12 +37,12 @@ _INVISIBLE: Final = re.compile(
 _SYMBOLS: Final = "^$*.[]{}()?!@#%&/,><:;|_~`=+- " + "\"'" + chr(92)
 
 
-class NewPassword(NamedTuple):
+class Candidate(NamedTuple):
     """A new password, with the names and the old password that it must not contain."""
 
     text: str
     names: Collection[str]
-    old: str
+    old: str | None
 
 
 class Rule(NamedTuple):
@@ -46,14 +54,16 @@ class Rule(NamedTuple):
     params: Callable[[Policy, Runtime], Params | None] = lambda *_: {}
     """The function that returns those of a deployment, or None if it does not have the rule."""
     is_broken: Callable[..., bool] | None = None
-    """Whether a `NewPassword` breaks it, given the params; None if that is checked elsewhere."""
+    """Whether a `Candidate` breaks it, given the params; None if that is checked elsewhere."""
+    details: Callable[[Candidate], Params] = lambda _: {}
+    """The function that returns more params of the error, about a password that breaks it."""
     of_pool: bool = False
     """The rule belongs to the pool's policy. The others are the service's own."""
 
     def error(self, params: Params) -> FieldError:
         """Return the error of a password that breaks the rule. It repeats no forbidden word."""
-        numbers = {name: value for name, value in params.items() if isinstance(value, int)}
-        return FieldError("#/newPassword", self.name, self.detail.format(**numbers), numbers)
+        told = {name: value for name, value in params.items() if isinstance(value, int | str)}
+        return FieldError("#/newPassword", self.name, self.detail.format(**told), told)
 
 
 def _number(name: str, member: str) -> Callable[[Policy, Runtime], Params | None]:
@@ -72,13 +82,31 @@ def _characters(name: str, member: str, pattern: str, predicate: str) -> Rule:
     )
 
 
-def _contains_name(new: NewPassword) -> bool:
-    # A phone number begins with a plus, which few people type.
-    names = {part for name in new.names for part in (name.lstrip("+"), name.rpartition("@")[0])}
-    return any(part in _fold(new.text) for part in map(_fold, names) if len(part) >= _MIN_NAME)
+def _find_name(new: Candidate) -> str:
+    """Return the name, or the part of an address before the `@`, that a password contains."""
+    text = _fold(new.text)
+    for name in new.names:
+        # A phone number begins with a plus, which few people type.
+        for part in (name.rpartition("@")[0], name.lstrip("+")):
+            folded = _fold(part)
+            long = len(folded) >= _MIN_PART and folded in text
+            if long or (len(folded) >= _MIN_NAME and _is_word(folded, text)):
+                return part
+    return ""
 
 
-def _contains_word(new: NewPassword, words: Collection[str]) -> bool:
+def _is_word(part: str, text: str) -> bool:
+    """Return whether a text contains a part with no letter directly before or after it."""
+    start = text.find(part)
+    while start >= 0:
+        around = text[max(0, start - 1) : start] + text[start + len(part) :][:1]
+        if not any(unicodedata.category(one).startswith("L") for one in around):
+            return True
+        start = text.find(part, start + 1)
+    return False
+
+
+def _contains_word(new: Candidate, words: Collection[str]) -> bool:
     text, *forbidden = (_fold(one).translate(LOOK_ALIKES) for one in (new.text, *words))
     # A word of invisible characters would be in every password.
     return any(word in text for word in forbidden if word)
@@ -108,6 +136,20 @@ BREACHED: Final = Rule(
     "This password has appeared in a data breach. Choose a different one.",
     lambda _, settings: {} if settings.breach_endpoint else None,
 )
+# Only Cognito knows whether these are broken. The problem of the first is `password-used-before`.
+USED_BEFORE: Final = Rule(
+    "usedBefore",
+    "The password must differ from your last {size} passwords.",
+    _number("size", "PasswordHistorySize"),
+    of_pool=True,
+)
+OTHER_REASON: Final = Rule(
+    "otherReason",
+    "This password was refused for another reason. It may be known to attackers. Choose a"
+    " different one.",
+    lambda *_: None,
+    of_pool=True,
+)
 RULES: Final = (
     MIN_LENGTH,
     # A request with such a password is refused before the others are checked.
@@ -116,10 +158,14 @@ RULES: Final = (
         "The password must have at most {maximum} characters.",
         lambda *_: {"maximum": Password.max_length},
     ),
-    Rule("pattern", f"The password must not contain {Password.refused_are}."),
+    Rule("pattern", f"The password {UNPRINTABLE}."),
     Rule(
         "replacementCharacter",
         "The password must not contain characters that were not sent correctly (U+FFFD).",
+    ),
+    Rule(
+        "invisibleCharacter",
+        "The password must not contain invisible characters, which you could not type again.",
     ),
     _characters("requireLowercase", "RequireLowercase", "[a-z]", "a lowercase letter (a to z)"),
     _characters("requireUppercase", "RequireUppercase", "[A-Z]", "an uppercase letter (A to Z)"),
@@ -137,8 +183,9 @@ RULES: Final = (
     ),
     Rule(
         "containsUsername",
-        "The password must not contain your username, email address or phone number.",
-        is_broken=_contains_name,
+        'The password must not contain "{part}" from your username, email address or phone number.',
+        is_broken=lambda new: bool(_find_name(new)),
+        details=lambda new: {"part": _find_name(new)},
     ),
     Rule(
         "sameAsOld",
@@ -153,16 +200,9 @@ RULES: Final = (
     ),
     # Only if no rule above is broken.
     BREACHED,
-    # Only Cognito knows. The problem is then `password-used-before`.
-    Rule(
-        "usedBefore",
-        "The password must differ from your last {size} passwords.",
-        _number("size", "PasswordHistorySize"),
-        of_pool=True,
-    ),
+    USED_BEFORE,
+    OTHER_REASON,
 )
-SIGN_IN_NAME: Final = "signInName"
-"""The rule about the username of a caller who is not signed in."""
 
 
 def enforced_rules(policy: Policy, settings: Runtime) -> Iterator[tuple[Rule, Params]]:
@@ -182,36 +222,40 @@ class Passwords:
         self._cognito = cognito
 
     def check_rules(
-        self, password: str, names: Collection[str], *, old: str = "", typed_name: str = ""
+        self,
+        password: str,
+        names: Collection[str],
+        *,
+        old: str | None = None,
+        needs_policy: bool = False,
     ) -> None:
-        """Raise one `Failure` that lists every rule that the new password or the name breaks.
+        """Raise one `Failure` that lists every rule that the new password breaks.
 
-        `names` are those that the user signs in by, and `typed_name` is the one that a caller who
-        is not signed in typed. As long as the pool was never read, such a caller is refused,
-        because Cognito might apply its policy only to existing users. For others, it does so later.
+        `names` are those that the user signs in by. A caller who is not signed in `needs_policy`:
+        as long as the pool was never read, they are refused, because Cognito might apply its policy
+        only to existing users. For others, it does so later.
         """
         pool = self._cognito.describe_pool()
         if pool is None:
-            if typed_name:
+            if needs_policy:
                 raise POLICY_UNREADABLE.failure()
-            pool = Pool({}, ())
-        new = NewPassword(password, names, old)
+            pool = Pool({}, remembers_devices=False)
+        new = Candidate(password, names, old)
         errors = [
-            rule.error(params)
+            rule.error({**params, **rule.details(new)})
             for rule, params in enforced_rules(pool.policy, self._settings)
             if rule.is_broken and rule.is_broken(new, **params)
         ]
-        if not self._cognito.is_sign_in_name(typed_name):
-            # An outcome of its own, because Cognito's error of the same code is hidden.
-            errors = [_NOT_A_SIGN_IN_NAME, *errors]
-            raise Failure(INVALID_REQUEST, errors, outcome=USERNAME_IS_A_SUB)
         if errors:
             raise Failure(PASSWORD_REFUSED, errors)
 
-    def check_name(self, typed_name: str) -> None:
-        """Raise a `Failure` if users cannot sign in by a name like this."""
-        if not self._cognito.is_sign_in_name(typed_name):
-            raise Failure(INVALID_REQUEST, [_NOT_A_SIGN_IN_NAME], outcome=USERNAME_IS_A_SUB)
+    def explain(self, problem: Problem) -> list[FieldError]:
+        """Return the broken rule if Cognito has refused a password that met all of ours."""
+        if problem is PASSWORD_REFUSED:
+            return [OTHER_REASON.error({})]
+        pool = self._cognito.describe_pool() if problem is PASSWORD_USED_BEFORE else None
+        params = USED_BEFORE.params(pool.policy, self._settings) if pool else None
+        return [USED_BEFORE.error(params)] if params else []
 
     def check_breaches(self, password: str) -> None:
         """Raise a `Failure` if the password appeared in a data breach."""
@@ -221,6 +265,3 @@ class Passwords:
             self._record.degrade(Degradation.BREACH_CHECK_FAILED)
         if is_known:
             raise Failure(PASSWORD_REFUSED, [BREACHED.error({})])
-
-
-_NOT_A_SIGN_IN_NAME: Final = FieldError("#/username", SIGN_IN_NAME, REQUEST_RULES[SIGN_IN_NAME])

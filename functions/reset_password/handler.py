@@ -44,7 +44,7 @@ class ResetPasswordOutput(TypedDict):
 
 
 def answer_quietly(username: str) -> ResetPasswordOutput:
-    """Return the same answer for every account, from the username as typed."""
+    """Return the same answer for every account, from the username alone."""
     local, _, domain = username.rpartition("@")
     if not (local and domain):
         return _describe({})
@@ -52,12 +52,6 @@ def answer_quietly(username: str) -> ResetPasswordOutput:
     return _describe(
         {"destination": destination, "deliveryMedium": "EMAIL", "attributeName": "email"}
     )
-
-
-def check(scope: Scope, request: ResetPassword) -> None:
-    """Refuse a name that nobody signs in by, where Cognito's own answer may be told."""
-    if scope.settings.reveal_user_existence:
-        scope.passwords.check_name(request.username)
 
 
 def reset_password(scope: Scope, request: ResetPassword) -> ResetPasswordOutput:
@@ -83,4 +77,4 @@ def _describe(delivery: CodeDeliveryDetails) -> ResetPasswordOutput:
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[ResetPassword]:
     """Return the handler of a deployment."""
-    return Endpoint(ResetPassword, reset_password, settings, time_limits, check=check)
+    return Endpoint(ResetPassword, reset_password, settings, time_limits)

@@ -1,34 +1,65 @@
 """Change the signed-in user's password."""
 
+import re
 from functools import partial
+from typing import Final
 
+from functions import outcomes
 from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
 from functions.aws.calls import call
 from functions.aws.cognito import User
-from functions.fields import Flag, Password
+from functions.fields import Flag, NewPassword, Password
 from functions.operations import Operation
-from functions.problems import UPDATE_PASSWORD_MISSING
+from functions.problems import REQUEST_RULES, UPDATE_PASSWORD_MISSING, Failure, FieldError
 from functions.requests import Request
 from functions.settings import Runtime
 from functions.threads import run_both
-from functions.times import DEFAULT, Times
+from functions.times import DEFAULT, Times, now
 from functions.work.scope import Scope
+
+FIRST_PASSWORD_AGE: Final = 300
+"""Seconds after a sign-in within which a user who has no password can choose one.
+
+Whoever holds a stolen token could otherwise choose it for them.
+"""
+_HELD: Final = re.compile(r"[^ \t\n\x0b\f\r]+[^\n\r\u0085\u2028\u2029]*[^ \t\n\x0b\f\r]+")
+"""The passwords that Cognito can hold: its own pattern, as Java reads it."""
 
 
 class UpdatePassword(Request):
-    """Amplify's `UpdatePasswordInput`, and whether to end every session of the user."""
+    """Amplify's `UpdatePasswordInput`, and whether to end every session of the user.
+
+    A user who has no password leaves out the old one.
+    """
 
     operation = Operation.UPDATE_PASSWORD
-    old_password = Password(empty=UPDATE_PASSWORD_MISSING)
-    new_password = Password(empty=UPDATE_PASSWORD_MISSING)
+    old_password = Password(empty=UPDATE_PASSWORD_MISSING, may_be_absent=True)
+    new_password = NewPassword(empty=UPDATE_PASSWORD_MISSING)
     global_sign_out = Flag(default=False)
 
 
 def check(scope: Scope, request: UpdatePassword) -> None:
-    """Check the password by every rule, with the username in the token as the only name."""
+    """Check when the user signed in, and the password by every rule.
+
+    The username in the token is the only name that is known so far.
+    """
+    first = FIRST_PASSWORD_AGE if request.old_password is None else 0
+    ages = [age for age in (first, scope.settings.max_sign_in_age) if age]
+    if ages and not 0 <= now() - scope.caller.signed_in_at <= min(ages):
+        raise _refuse_age(min(ages))
     names = [scope.caller.username]
     scope.passwords.check_rules(request.new_password, names, old=request.old_password)
+
+
+def _refuse_age(most: int) -> Failure:
+    """Return the failure of RFC 9470 §3."""
+    outcome, rule = outcomes.SIGN_IN_TOO_OLD, "maxSignInAge"
+    challenge = f"{outcome.problem.challenge}, max_age={most}"
+    params = {"maximum": most}
+    error = FieldError("Authorization", rule, REQUEST_RULES[rule].format(**params), params)
+    problem = outcome.problem._replace(challenge=challenge)
+    return Failure(problem, [error], outcome=outcome)
 
 
 def check_names(scope: Scope, request: UpdatePassword) -> User | None:
@@ -45,21 +76,41 @@ def check_names(scope: Scope, request: UpdatePassword) -> User | None:
 
 def update_password(scope: Scope, request: UpdatePassword) -> None:
     """Change the password, end the sessions if asked to, and announce the change."""
-    old, new = request.old_password, request.new_password
     owner, _ = run_both(
-        partial(check_names, scope, request), partial(scope.passwords.check_breaches, new)
+        partial(check_names, scope, request),
+        partial(scope.passwords.check_breaches, request.new_password),
     )
     signs_out = request.global_sign_out or scope.settings.force_global_sign_out
     find, username = scope.cognito.find_caller, scope.caller.username
     change = Change(scope, "Password Updated", username, owner, find, signs_out=signs_out)
     with change.attempt():
+        _change(scope, request)
+    change.complete()
+
+
+def _change(scope: Scope, request: UpdatePassword) -> None:
+    """Have Cognito change the password, or raise a `Failure` that names the field."""
+    old = request.old_password
+    if old is not None and not _HELD.fullmatch(old):
+        raise outcomes.WRONG_PASSWORD.failure()
+    previous = {} if old is None else {"PreviousPassword": old}
+    try:
         call(
             request.operation.action,
             AccessToken=scope.caller.access_token,
-            PreviousPassword=old,
-            ProposedPassword=new,
+            ProposedPassword=request.new_password,
+            **previous,
         )
-    change.complete()
+    except Failure as failure:
+        # Cognito has no text for a user who has a password and left it out.
+        if old is None and failure.outcome in (
+            outcomes.WRONG_PASSWORD,
+            outcomes.INVALID_PARAMETER,
+        ):
+            missing = UpdatePassword.fields["#", "oldPassword"].error("required")
+            outcome = failure.outcome
+            raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=outcome) from None
+        raise
 
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:

@@ -4,25 +4,25 @@ No caller can see a difference, because the response was given before. Each cost
 code does, and one name gets one mail in ten minutes from all callers together.
 """
 
-import re
 from functools import partial
 from typing import Final, NoReturn
 
 from functions import outcomes
 from functions.aws import cognito
 from functions.aws.cognito import User
+from functions.names import ADDRESS
 from functions.operations import Operation
 from functions.problems import Failure, Outcome
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.mails import Mail
 
-_ADDRESS: Final = r"[\w.!#$%&'*+/^`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
-"""One plain email address: anyone can type a list, or a quote that would end a filter."""
 PAUSE: Final = 600
 """Seconds within which one name gets one mail."""
 MAILS_TO_STRANGERS: Final = 100
 """Mails an hour to addresses without an account, for all of them together."""
+_UNDELIVERABLE: Final = "Password Reset Undeliverable"
+"""The event about a user who gets neither a code nor another mail."""
 
 
 def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
@@ -30,32 +30,27 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
 
     Cognito is asked for unknown users, too: a trigger of the pool may bring them from elsewhere.
     """
-    settings = scope.settings
-    send = partial(_send, scope, username, client_metadata)
-    if not (settings.event_bus_name or settings.mail_from or settings.resend_invitations):
-        with scope.pauses.free_on_failure():
-            send()
-        return
+    help_ = partial(_help, scope, username, client_metadata)
     with scope.pauses.free_on_failure():
         user = scope.cognito.find_user(username)
     if user and (reason := _classify(user)):
-        _help(scope, username, user, reason)
+        help_(user, reason)
     try:
-        attribute = send()
+        attribute = _send(scope, username, client_metadata)
     except Failure as failure:
         if failure.outcome is outcomes.INVALID_PARAMETER and user:
-            _report(scope, username, outcomes.NO_VERIFIED_ADDRESS)
+            scope.events.report(_UNDELIVERABLE, username, outcomes.NO_VERIFIED_ADDRESS)
         if failure.outcome is outcomes.USER_NOT_FOUND and user is None:
-            _help_by_address(scope, username)
+            _help_unknown(scope, username, client_metadata)
         raise
     # Cognito may say that it sent a code although it sent none.
     if user is None:
         user = scope.cognito.find_user(username)
     if user is None:
-        _help_by_address(scope, username)
+        _help_unknown(scope, username, client_metadata)
         raise outcomes.USER_NOT_FOUND.failure()
     if attribute and user.attributes.get(f"{attribute}_verified") != "true":
-        _help(scope, username, user, outcomes.NO_VERIFIED_ADDRESS)
+        help_(user, outcomes.NO_VERIFIED_ADDRESS)
 
 
 def _send(scope: Scope, username: str, client_metadata: dict[str, str]) -> str:
@@ -74,10 +69,15 @@ def _classify(user: User) -> Outcome | None:
         return outcomes.INVITED
     if user.status == cognito.FEDERATED:
         return outcomes.FEDERATED
-    return None if user.recoverable else outcomes.NO_VERIFIED_ADDRESS
+    if user.recoverable:
+        return None
+    is_new = user.status == cognito.UNCONFIRMED
+    return outcomes.UNCONFIRMED if is_new else outcomes.NO_VERIFIED_ADDRESS
 
 
-def _help(scope: Scope, username: str, user: User, reason: Outcome) -> NoReturn:
+def _help(
+    scope: Scope, username: str, client_metadata: dict[str, str], user: User, reason: Outcome
+) -> NoReturn:
     settings = scope.settings
     if reason is outcomes.INVITED and settings.resend_invitations:
         scope.idempotency.run_once(
@@ -85,28 +85,64 @@ def _help(scope: Scope, username: str, user: User, reason: Outcome) -> NoReturn:
             *("mail", "invitation", settings.user_pool_id, user.username),
             lifetime=PAUSE,
         )
+    elif reason is outcomes.UNCONFIRMED:
+        scope.idempotency.run_once(
+            partial(_resend_sign_up_code, scope, user, client_metadata),
+            *("mail", "sign-up", settings.user_pool_id, user.username),
+            lifetime=PAUSE,
+        )
     elif reason is outcomes.FEDERATED and settings.mail_from and user.verified_email:
-        _mail(scope, Mail.FEDERATED, user.verified_email, user.locale)
+        _mail(scope, Mail.FEDERATED, username, user)
     else:
-        _report(scope, username, reason)
+        scope.events.report(_UNDELIVERABLE, username, reason)
     raise reason.failure()
 
 
-def _help_by_address(scope: Scope, address: str) -> None:
-    """Help users who have this address but cannot sign in with it, or say that there are none."""
-    if not re.fullmatch(_ADDRESS, address, re.ASCII | re.IGNORECASE):
+def _resend_sign_up_code(scope: Scope, user: User, client_metadata: dict[str, str]) -> None:
+    """Send the code, and a mail about what to do with it. Somebody else may have signed up."""
+    try:
+        scope.cognito.call_as_client(
+            "ResendConfirmationCode", user.username, ClientMetadata=client_metadata
+        )
+    except Failure as failure:
+        if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies no addresses
+            scope.events.report(_UNDELIVERABLE, user.username, outcomes.UNCONFIRMED)
+        raise
+    if scope.settings.mail_from and (email := user.attributes.get("email")):
+        mails.send(scope.settings, Mail.UNCONFIRMED, email, user.locale)
+
+
+def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
+    """Help users who sign in with another spelling or another name, or say that there are none."""
+    lower = username.lower()
+    if lower != username and not scope.settings.lower_case_usernames:
+        user = scope.cognito.find_user(lower)
+        if user and user.enabled:
+            _tell_names(scope, username, user, [lower])
+    if not ADDRESS.fullmatch(username):
         return
-    users = scope.cognito.find_users(address)
+    users = [user for user in scope.cognito.find_users(username) if user.enabled]
+    named = [user for user in users if user.has_username and not _classify(user)]
+    if named:
+        _tell_names(scope, username, named[0], [user.username for user in named])
     for user in users:
-        if user.enabled:
-            # If nothing else keeps a code away, the user signs in with another name.
-            _help(scope, address, user, _classify(user) or outcomes.NOT_A_SIGN_IN_NAME)
+        # If nothing else keeps a code away, the user signs in with another name.
+        reason = _classify(user) or outcomes.NOT_A_SIGN_IN_NAME
+        _help(scope, username, client_metadata, user, reason)
     if not users and scope.settings.mail_unknown_addresses:
         scope.idempotency.run_once(
-            partial(_tell_stranger, scope, address),
-            *("mail", Mail.NO_ACCOUNT, scope.settings.user_pool_id, _find_mailbox(address)),
+            partial(_tell_stranger, scope, username),
+            *("mail", Mail.NO_ACCOUNT, scope.settings.user_pool_id, _find_mailbox(username)),
             lifetime=PAUSE,
         )
+
+
+def _tell_names(scope: Scope, username: str, user: User, names: list[str]) -> NoReturn:
+    """Mail a user the names to sign in with, because a code would not work with the typed one."""
+    if not (scope.settings.mail_from and user.verified_email):
+        scope.events.report(_UNDELIVERABLE, username, outcomes.NOT_A_SIGN_IN_NAME)
+    _mail(scope, Mail.USERNAMES, username, user, names=", ".join(sorted(names)))
+    raise outcomes.NOT_A_SIGN_IN_NAME.failure()
 
 
 def _tell_stranger(scope: Scope, address: str) -> None:
@@ -121,12 +157,13 @@ def _find_mailbox(address: str) -> str:
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
-def _mail(scope: Scope, mail: Mail, address: str, locale: str = "") -> None:
-    parts = (mail, scope.settings.user_pool_id, address.lower())
-    mails.send_once(scope, mail, address, *parts, locale=locale, lifetime=PAUSE)
-
-
-def _report(scope: Scope, username: str, reason: Outcome) -> None:
-    """Put an event, so that someone can help the user."""
-    detail = scope.events.describe(username=username, reason=reason.cause)
-    scope.events.put("Password Reset Undeliverable", detail)
+def _mail(scope: Scope, mail: Mail, username: str, user: User, **values: str) -> None:
+    """Mail a user at their verified address, or report that SES refused it."""
+    email = user.verified_email
+    parts = (mail, scope.settings.user_pool_id, email.lower())
+    try:
+        mails.send_once(scope, mail, email, *parts, locale=user.locale, lifetime=PAUSE, **values)
+    except Failure as failure:
+        if failure.outcome is outcomes.MAIL_REFUSED:
+            scope.events.report(_UNDELIVERABLE, username, outcomes.MAIL_REFUSED)
+        raise

@@ -23,6 +23,8 @@ class Mail(StrEnum):
     CHANGED = "passwordChanged"
     FEDERATED = "federated"
     NO_ACCOUNT = "noAccount"
+    UNCONFIRMED = "unconfirmed"
+    USERNAMES = "usernames"
 
 
 def send_once(
@@ -51,7 +53,7 @@ def send(settings: Runtime, mail: Mail, to: str, locale: str = "", **values: str
     call(
         "SendEmail",
         FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
-        Destination={"ToAddresses": [to]},
+        Destination={"ToAddresses": [_write_domain(to)]},
         Content={"Simple": {"Subject": _content(subject), "Body": body}},
         **optional,
     )
@@ -98,6 +100,12 @@ def _format(settings: Runtime, language: str, subject: str, paragraphs: list[str
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         f"<title>{escape(subject)}</title></head><body>{body}</body></html>"
     )
+
+
+def _write_domain(address: str) -> str:
+    """Return an address with its domain in ASCII, as SES wants it (Punycode, RFC 3492)."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
 
 
 def _content(text: str) -> dict[str, str]:

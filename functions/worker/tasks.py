@@ -1,21 +1,21 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NoReturn
+from typing import Final
 
 from functions import times
 from functions.aws.actions import ACTIONS, CODES
 from functions.aws.queue import Message, Task
 from functions.outcomes import (
     CODE_TIMED_OUT,
+    MAIL_REFUSED,
     MESSAGE_EXPIRED,
     NO_VERIFIED_ADDRESS,
-    NOT_A_SIGN_IN_NAME,
     NOT_CHANGED_YET,
     USER_GONE,
     USER_NOT_FOUND,
 )
-from functions.problems import Failure, Outcome
+from functions.problems import Failure
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
@@ -31,6 +31,8 @@ SLOW_ATTEMPTS: Final = 2
 every worker busy for minutes."""
 CHANGE_LIFETIME: Final = 60
 """Seconds to wait for a change that Cognito did not confirm."""
+UNANNOUNCED: Final = "Password Change Unannounced"
+"""The event about a change of which the user may not learn by mail."""
 MAIL_MEMORY: Final = 24 * 3600
 """Seconds within which a change is mailed once."""
 
@@ -51,8 +53,6 @@ def send_code(scope: Scope, message: Message) -> None:
     """
     if times.now() - message.requested_at > CODE_LIFETIME:
         raise MESSAGE_EXPIRED.failure()
-    if not scope.cognito.is_sign_in_name(scope.subject.username):
-        raise NOT_A_SIGN_IN_NAME.failure()
     scope.pauses.take(scope.subject.key)
     started = times.monotonic()
     try:
@@ -72,13 +72,23 @@ def send_code(scope: Scope, message: Message) -> None:
 
 def end_sessions(scope: Scope, message: Message) -> None:
     """Revoke every session that was opened with the old password."""
+    _protect(scope, message, scope.cognito.end_sessions)
+
+
+def forget_devices(scope: Scope, message: Message) -> None:
+    """Forget the devices that sign in without the second factor."""
+    _protect(scope, message, scope.cognito.forget_devices)
+
+
+def _protect(scope: Scope, message: Message, act: Callable[[str], None]) -> None:
+    """Act on the user whose password changed, again and again until it is done."""
     username = message.parameters["username"]
     try:
-        scope.cognito.end_sessions(username)
+        act(username)
     except Failure as failure:
         if failure.outcome is USER_NOT_FOUND:
-            _report(scope, username, USER_GONE)
-        # Whatever the reason, the sessions live on.
+            scope.events.report(UNANNOUNCED, username, USER_GONE)
+        # Whatever the reason, sessions or devices live on.
         failure.outcome = failure.outcome._replace(final=False)
         raise
 
@@ -101,7 +111,7 @@ def check_change(scope: Scope, message: Message) -> None:
     elif user and times.now() - since < CHANGE_LIFETIME:
         raise NOT_CHANGED_YET.failure()
     elif given.get("existed") and not user:
-        _report(scope, given["username"], USER_GONE)
+        scope.events.report(UNANNOUNCED, given["username"], USER_GONE)
 
 
 def mail_change(scope: Scope, message: Message) -> None:
@@ -115,34 +125,33 @@ def mail_change(scope: Scope, message: Message) -> None:
     if email is None:
         user = scope.cognito.find_user(username)
         if not user:
-            _report(scope, username, USER_GONE)
+            scope.events.report(UNANNOUNCED, username, USER_GONE)
         username, email, locale = user.username, user.verified_email, user.locale
     if not email:
-        _report(scope, username, NO_VERIFIED_ADDRESS)
-    mails.send_once(
-        scope,
-        Mail.CHANGED,
-        email,
-        # Not the request's ID, which a caller can choose.
-        *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
-        locale=locale,
-        lifetime=MAIL_MEMORY,
-        time=mails.format_time(message.requested_at),
-        address=message.source_ip,
-    )
+        scope.events.report(UNANNOUNCED, username, NO_VERIFIED_ADDRESS)
+    try:
+        mails.send_once(
+            scope,
+            Mail.CHANGED,
+            email,
+            # Not the request's ID, which a caller can choose.
+            *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
+            locale=locale,
+            lifetime=MAIL_MEMORY,
+            time=mails.format_time(message.requested_at),
+            address=message.source_ip,
+        )
+    except Failure as failure:
+        if failure.outcome is MAIL_REFUSED:
+            scope.events.report(UNANNOUNCED, username, MAIL_REFUSED)
+        raise
 
 
 _TASKS: Final[Mapping[Task, Callable[[Scope, Message], None]]] = {
     Task.SEND_CODE: send_code,
     Task.END_SESSIONS: end_sessions,
+    Task.FORGET_DEVICES: forget_devices,
     Task.CHECK_CHANGE: check_change,
     Task.PUT_EVENT: put_event,
     Task.MAIL_CHANGE: mail_change,
 }
-
-
-def _report(scope: Scope, username: str, reason: Outcome) -> NoReturn:
-    """Put an event, so that someone can tell the user, and raise the `Failure`."""
-    detail = scope.events.describe(username=username, reason=reason.cause)
-    scope.events.put("Password Change Unannounced", detail)
-    raise reason.failure()

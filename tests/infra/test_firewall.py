@@ -12,6 +12,7 @@ from apidocs.openapi import handler_of
 from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
+from functions.settings import Runtime
 from infra.settings import STAGES
 from tests.infra.conftest import (
     MAILS,
@@ -175,7 +176,7 @@ def test_the_largest_valid_request_passes(operation: Operation) -> None:
     fields = made.fields.values()
     body: dict[str, Any] = {field.name: fullest(field) for field in fields if field.empty}
     body["options"] = {field.name: fullest(field) for field in fields if not field.empty}
-    made(body)  # or it raises: it is valid
+    made(body, Runtime())  # or it raises: it is valid
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     length = sum(12 if ord(character) > 0xFFFF else 6 for character in text)
 

@@ -23,6 +23,7 @@ from functions.operations import Operation
 from functions.outcomes import COGNITO
 from functions.problems import PROBLEMS
 from functions.requests import Caller
+from functions.settings import Runtime
 from tests.support import ROOT
 from tests.support.contract import WITH_BODY, ids
 from tests.support.front import CLIENT_SECRET, CognitoFront
@@ -113,7 +114,7 @@ def test_no_secret_is_recorded_when_a_function_crashes(invoke: Invoke, service: 
 
 
 def test_a_request_object_does_not_print_its_secrets() -> None:
-    request, caller = ConfirmResetPassword(canaries(CONFIRM)), Caller(access_token=TOKEN)
+    request, caller = ConfirmResetPassword(canaries(CONFIRM), Runtime()), Caller(access_token=TOKEN)
 
     assert_kept(repr(request), str(request), repr(caller), str(caller))
 

@@ -11,6 +11,7 @@ import pytest
 
 from functions.fields import ConfirmationCode, Username
 from functions.problems import PROBLEMS
+from functions.settings import Runtime
 from tests.support import PATIENCE, ROOT
 
 HERE = Path(__file__).parent
@@ -51,5 +52,5 @@ def test_the_client_folds_each_character_as_the_service_does() -> None:
 
     folded = json.loads(run("node", HERE / "fold.js", stdin=json.dumps([names, codes])))
 
-    assert folded[0] == [Username().fold(name) for name in names]
-    assert folded[1] == [ConfirmationCode().fold(code) for code in codes]
+    assert folded[0] == [Username().fold(name, Runtime()) for name in names]
+    assert folded[1] == [ConfirmationCode().fold(code, Runtime()) for code in codes]

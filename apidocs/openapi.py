@@ -15,7 +15,7 @@ from functions import problems
 from functions.api.caller import MAX_IDEMPOTENCY_KEY
 from functions.api.endpoint import EXPOSED, Endpoint
 from functions.operations import Operation
-from functions.outcomes import COGNITO
+from functions.outcomes import COGNITO, OURS
 from functions.problems import GATEWAY, JSON, MAX_ERRORS, REQUEST_RULES, FieldError, Problem
 from functions.protection.passwords import MIN_LENGTH, RULES
 from functions.requests import Request
@@ -249,6 +249,7 @@ def possible_problems(operation: Operation) -> list[Problem]:
         found |= {problems.REQUEST_IN_PROGRESS}
     if operation.signed_in:
         found |= {one.problem for one in COGNITO if one.text}
+        found |= {one.problem for one in OURS if one.problem.challenge}
     else:
         found -= {problems.NOT_SIGNED_IN}
     return sorted(found, key=lambda problem: (problem.status, problem.slug))

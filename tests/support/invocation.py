@@ -63,6 +63,7 @@ _pools = count(1)
 def make_claims(pool: str = SETTINGS.user_pool_id) -> dict[str, str]:
     """What the gateway's authorizer reports about an access token."""
     return {
+        "auth_time": f"{NOW:.0f}",
         "client_id": CLIENT_ID,
         "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
         "jti": "c7e9a1b3-5d2f-4a6c-8e0b-2f4d6a8c0e15",

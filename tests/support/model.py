@@ -130,7 +130,9 @@ class CognitoModel:
             raise Refusal(*_UNKNOWN)
         if action == "AdminUserGlobalSignOut":
             self._end_sessions(self.users[username])
-        return {"Username": username, "UserAttributes": []}
+        address = {"email": username, "email_verified": "true"}
+        attributes = [{"Name": name, "Value": value} for name, value in address.items()]
+        return {"Username": username, "UserAttributes": attributes}
 
     def _send_code(self, user: User | None) -> dict[str, Any]:
         if user:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.fields import INVISIBLE
 from functions.operations import Operation
 from tests.support.contract import assert_is_problem
-from tests.support.invocation import BODIES, CODE, USERNAME, Reply
+from tests.support.invocation import BODIES, CODE, SUB, USERNAME, Reply
 from tests.unit.conftest import Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -114,3 +114,85 @@ def test_the_destination_and_the_limits_are_those_of_the_folded_name(service: Se
     assert replies[0].body["nextStep"]["codeDeliveryDetails"]["destination"] == "d***@e***"
     assert replies[1].status == 429
     assert unicodedata.category("\ufeff") in INVISIBLE
+
+
+ADDRESSES = ("email",)
+NUMBERS = ("phone_number",)
+BOTH = (*ADDRESSES, *NUMBERS)
+ANN, NUMBER = "ann@example.com", "+441632960000"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name", "typed"),
+    [
+        *(
+            (attributes, ANN, typed)
+            for attributes in (ADDRESSES, BOTH)
+            for typed in (
+                "mailto:ann@example.com",
+                "MAILTO:ann%40example.com?subject=Hello",
+                "<ann@example.com>",
+                "Ann Example <ann@example.com>",
+                '"Example, Ann" <ann@example.com>;',
+                "<mailto:ann@example.com>",
+                "\u201cann@example.com\u201d",
+                "'ann@example.com'",
+                " ann@example.com. ",
+            )
+        ),
+        *(
+            (attributes, NUMBER, typed)
+            for attributes in (NUMBERS, BOTH)
+            for typed in (
+                "00441632960000",
+                "+44-1632-960-000",
+                "+44 (0)1632 960000",
+                "0044 (1632) 96 00 00",
+                "+44\u20111632\u2013960.000",
+                "tel:+441632960000",
+                "\uff0b\uff14\uff14 1632/960000",
+                "+\u0664\u06641632960000",
+            )
+        ),
+        (ADDRESSES, "o'hara@example.com", "<o'hara@example.com>"),
+        (ADDRESSES, "Ann@example.com", "Ann@example.com"),
+        (
+            ADDRESSES,
+            "\u0438\u0432\u0430\u043d@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444",
+            "<\u0438\u0432\u0430\u043d@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444>",
+        ),
+        (ADDRESSES, "ivan@xn--e1afmkfd.xn--p1ai", "mailto:ivan@xn--e1afmkfd.xn--p1ai"),
+    ],
+)
+def test_where_people_have_no_other_name_it_is_taken_out_of_what_surrounds_it(
+    attributes: tuple[str, ...], name: str, typed: str, service: Service
+) -> None:
+    service.configure(sign_in_attributes=attributes, lower_case_usernames=False)
+
+    reply, asked = confirmed(service, username=typed)
+
+    assert (reply.status, asked["Username"]) == (204, name)
+    assert reply.log["user"] == confirmed(service, username=name)[0].log["user"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rule", "names"),
+    [
+        (ADDRESSES, "emailAddress", ["ann", "ann@", "@example.com", "ann@example", NUMBER, SUB]),
+        (ADDRESSES, "emailAddress", ["a@b.com,c@d.com", "ann@example.com\\", "ann@192.0.2.1"]),
+        (NUMBERS, "phoneNumber", [ANN, "5550100123", "+1 555", "+0 555 010 0123", SUB]),
+        (BOTH, "signInName", ["ann", "5550100123", SUB]),
+    ],
+)
+def test_where_people_have_no_other_name_anything_else_is_answered_at_its_field(
+    attributes: tuple[str, ...], rule: str, names: list[str], service: Service
+) -> None:
+    service.configure(sign_in_attributes=attributes)
+
+    for operation in (RESET, CONFIRM):
+        for name in names:
+            reply = service.invoke(operation, BODIES[operation] | {"username": name})
+
+            assert_is_problem(reply, 400, "InvalidParameterException")
+            assert reply.rules == {("#/username", rule)}
+    assert service.cognito.requests == []

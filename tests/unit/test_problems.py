@@ -106,7 +106,7 @@ MEANINGS = [
     ("Password attempts exceeded", 429, "Too many failed attempts"),
     ("Access Token has been revoked", 401, "Not signed in"),
     ("Access Token has expired", 401, "Not signed in"),
-    ("Access Token does not have required scopes", 401, "Not signed in"),
+    ("Access Token does not have required scopes", 403, "Scope missing"),
     ("Could not verify signature for Access Token", 401, "Not signed in"),
     ("Invalid Access Token", 401, "Not signed in"),
     ("User is disabled.", 403, "Not allowed for this account"),

@@ -1,9 +1,10 @@
 import json
 from base64 import b64encode
+from typing import Any
 
 import pytest
 
-from functions.operations import Operation
+from functions.operations import SCOPE, Operation
 from tests.support.contract import assert_is_problem
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import (
@@ -65,8 +66,8 @@ def test_counts_the_new_password_even_if_the_sessions_live_on(service: Service) 
         ("Bearer  ", {}, "NoBearerToken"),
         ("Basic dXNlcjpwYXNz", {}, "NoBearerToken"),
         (f"Bearer {TOKEN}", {"token_use": "id"}, "NoAccessToken"),
-        (f"Bearer {TOKEN}", {"scope": "openid"}, "NoAccessToken"),
-        (f"Bearer {TOKEN}", {"scope": ""}, "NoAccessToken"),
+        (f"Bearer {TOKEN}", {"scope": "openid"}, "NoScope"),
+        (f"Bearer {TOKEN}", {"scope": ""}, "NoScope"),
         (f"Bearer {TOKEN}", {"iss": "https://example.com/another"}, "ForeignPool"),
         (f"Bearer {TOKEN}", {"client_id": "another"}, "ForeignClient"),
     ],
@@ -76,8 +77,16 @@ def test_takes_only_an_access_token_of_an_allowed_client(
 ) -> None:
     reply = service.invoke(UPDATE, headers={"Authorization": header}, claims=claims)
 
-    assert_is_problem(reply, 401, "NotAuthorizedException")
+    assert_is_problem(reply, 403 if cause == "NoScope" else 401, "NotAuthorizedException")
     assert reply.log["cause"] == cause
+    # Users whom it would not help are not told to sign in again.
+    slug = reply.body["type"].rpartition(":")[2]
+    assert slug == {"NoBearerToken": "not-signed-in", "NoScope": "scope-missing"}.get(
+        cause, "wrong-token"
+    )
+    error = "insufficient_scope" if cause == "NoScope" else "invalid_token"
+    assert reply.headers["WWW-Authenticate"].startswith(f'Bearer error="{error}", ')
+    assert SCOPE in reply.headers["WWW-Authenticate"]
     assert service.cognito.requests == []
 
 
@@ -186,3 +195,74 @@ def test_a_flag_that_is_text_is_refused(invoke: Invoke) -> None:
     reply = invoke(UPDATE, BODIES[UPDATE] | {"options": {"globalSignOut": "true"}})
 
     assert reply.rules == {("#/options/globalSignOut", "type")}
+
+
+FIRST = {name: value for name, value in BODIES[UPDATE].items() if name != "oldPassword"}
+
+
+def test_a_user_without_a_password_chooses_one_soon_after_a_sign_in(service: Service) -> None:
+    reply = service.invoke(UPDATE, FIRST, claims={"auth_time": f"{NOW - 300:.0f}"})
+
+    assert reply.status == 204
+    (request,) = sent(service.cognito, UPDATE)
+    assert request.body.keys() == {"AccessToken", "ProposedPassword"}
+
+
+@pytest.mark.parametrize(
+    ("body", "most", "limit"),
+    [(FIRST, 0, 300), (FIRST, 60, 60), (FIRST, 3600, 300), (BODIES[UPDATE], 3600, 3600)],
+)
+@pytest.mark.parametrize("claim", ["too old", "in the future", "missing", "not a number"])
+def test_a_sign_in_that_is_too_old_changes_nothing(
+    body: dict[str, Any], most: int, limit: int, claim: str, service: Service
+) -> None:
+    service.configure(max_sign_in_age=most)
+    times = {"too old": f"{NOW - limit - 1:.0f}", "in the future": f"{NOW + 1:.0f}"}
+    stale: dict[str, Any] = {"auth_time": times.get(claim, "" if claim == "missing" else "x")}
+
+    reply = service.invoke(UPDATE, body, claims=stale)
+
+    assert_is_problem(reply, 401, "NotAuthorizedException")
+    assert reply.body["type"].endswith(":sign-in-too-old")
+    assert reply.rules == {("Authorization", "maxSignInAge")}
+    # RFC 9470 §3
+    expected = f'Bearer error="insufficient_user_authentication", max_age={limit}'
+    assert reply.headers["WWW-Authenticate"] == expected
+    assert service.cognito.requests == []
+    fresh = {"auth_time": f"{NOW - limit:.0f}"}
+    assert service.invoke(UPDATE, body, claims=fresh).status == 204
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("InvalidParameterException", "Missing required parameter OldPassword"),
+        ("NotAuthorizedException", "Incorrect username or password."),
+    ],
+)
+def test_a_user_who_left_the_password_out_is_asked_for_it(
+    code: str, text: str, service: Service
+) -> None:
+    service.cognito.answer("ChangePassword", error=code, message=text)
+
+    reply = service.invoke(UPDATE, FIRST)
+
+    assert_is_problem(reply, 400, "EmptyUpdatePassword")
+    assert reply.rules == {("#/oldPassword", "required")}
+
+
+@pytest.mark.parametrize("old", [" leading", "trailing ", "line\n", "a", "in\nside", "tab\t"])
+def test_an_old_password_that_cognito_cannot_hold_is_a_wrong_one(
+    old: str, service: Service
+) -> None:
+    service.cognito.answer(
+        "ChangePassword", error="NotAuthorizedException", message="Incorrect username or password."
+    )
+    replies = [
+        service.invoke(UPDATE, BODIES[UPDATE] | {"oldPassword": one})
+        for one in ("the wrong password", old)
+    ]
+
+    assert replies[0].text == replies[1].text
+    assert_is_problem(replies[1], 403, "NotAuthorizedException")
+    assert len(sent(service.cognito, UPDATE)) == 1

@@ -10,15 +10,17 @@ from typing import Any, Final, get_type_hints
 
 from apidocs import ROOT
 from apidocs.checklist import declared_errors, find_missing
+from apidocs.examples import RESPONSES
 from apidocs.schemas import schema_of_body, schema_of_type
 from functions import problems
 from functions.api.caller import MAX_IDEMPOTENCY_KEY
 from functions.api.endpoint import EXPOSED, Endpoint
 from functions.operations import Operation
 from functions.outcomes import COGNITO, OURS
-from functions.problems import GATEWAY, JSON, MAX_ERRORS, REQUEST_RULES, FieldError, Problem
+from functions.problems import JSON, MAX_ERRORS, REQUEST_RULES, FieldError, Problem
 from functions.protection.passwords import MIN_LENGTH, RULES
 from functions.requests import Request
+from infra.gateway_responses import GATEWAY_RESPONSES
 from infra.settings import Deployment
 
 type Document = dict[str, Any]
@@ -233,7 +235,7 @@ def possible_problems(operation: Operation) -> list[Problem]:
     found = {
         *(field.empty for field in handler.request_type.fields.values() if field.empty),
         *(one.problem for one in COGNITO if not one.text and one.cause in errors),
-        *GATEWAY.values(),
+        *GATEWAY_RESPONSES.values(),
         problems.SERVICE_UNAVAILABLE,
     } - {problems.NOT_FOUND}
     if operation.about_user:
@@ -303,31 +305,38 @@ def _example(operation: Operation) -> Document:
 
 
 def _success(operation: Operation) -> Document:
-    success = operation.success
     response: Document = {
-        "description": success.description,
+        "description": operation.success,
         "headers": _refer_to_headers(_COMMON),
     }
-    if success.max_age:
+    if operation.max_age:
         response["headers"]["Cache-Control"] = {
             "description": "Anyone may keep the response for so many seconds.",
             "required": True,
-            "schema": {"const": f"public, max-age={success.max_age}"},
+            "schema": {"const": f"public, max-age={operation.max_age}"},
         }
-    if success.example is not None:
+    if _output_of(operation):
         schema = {"$ref": f"#/components/schemas/{operation.type_name}Output"}
-        response["content"] = {"application/json": {"schema": schema, "example": success.example}}
-    return {str(success.status): response}
+        example = RESPONSES.get(operation) or sys.exit(
+            f"apidocs/examples.py must have a response of {operation.id}."
+        )
+        response["content"] = {"application/json": {"schema": schema, "example": example}}
+    return {str(operation.status): response}
+
+
+def _output_of(operation: Operation) -> type | None:
+    """Return the type of the response's body, or None if it has none."""
+    output = get_type_hints(handler_of(operation).operate)["return"]
+    return None if output is type(None) else output
 
 
 def _outputs() -> Document:
     """Return the schemas of the responses that have a body."""
+    outputs = {operation: _output_of(operation) for operation in Operation}
     return {
-        f"{operation.type_name}Output": schema_of_type(
-            get_type_hints(handler_of(operation).operate)["return"]
-        )
-        for operation in Operation
-        if operation.success.example is not None
+        f"{operation.type_name}Output": schema_of_type(output)
+        for operation, output in outputs.items()
+        if output
     }
 
 

@@ -2,12 +2,12 @@
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from apidocs.meanings import DEGRADATIONS, MEMBERS
 from functions.operations import Operation
 from functions.outcomes import OURS
 from functions.problems import MAX_ERRORS, PROBLEMS
@@ -21,7 +21,6 @@ from functions.records import (
     REPEATED_FAILURES,
     RETRIED,
     SUCCESS,
-    Degradation,
     Record,
 )
 from functions.settings import write
@@ -200,7 +199,7 @@ def write_reference() -> str:
         (RETRIED, "", "The worker tries the task again later."),
         (REPEATED_FAILURES, "", "Attempts for one user failed again and again, from any address."),
         *((one.cause, "cause", one.description) for one in OURS),
-        *((one, "degradation", one.description) for one in Degradation),
+        *((one, "degradation", sentence) for one, sentence in DEGRADATIONS.items()),
     ]
     return _REFERENCE.format(
         limits=_table(
@@ -209,11 +208,7 @@ def write_reference() -> str:
         rules=_table(("rule", "sentence"), rules),
         members=_table(
             ("member", "type", "present", "meaning"),
-            (
-                _describe_member(one.name, kinds[one.name], one.metadata["logged"])
-                for one in fields(Record)
-                if "logged" in one.metadata
-            ),
+            (_describe_member(name, kinds[name], sentence) for name, sentence in MEMBERS.items()),
         ),
         errors=", ".join(f"`{one}`" for one in sorted(ERRORS)),
         namespace=NAMESPACE,

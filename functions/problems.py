@@ -1,4 +1,4 @@
-"""Every failure that a caller can see, and the gateway's own failures behind it.
+"""Every failure that a caller can see.
 
 A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
 also keep the frames of its last traceback, and with them a password.
@@ -385,31 +385,3 @@ FUNCTION_STOPPED = _Row("function-stopped", "InternalErrorException", 502).says(
     "Part of the service stopped, so your request may or may not have gone through.",
     _TRY_TO_SIGN_IN,
 )
-
-GATEWAY: Final[dict[str, Problem]] = {
-    # Only for methods that need an API key; none does.
-    "INVALID_API_KEY": INVALID_REQUEST,
-    "BAD_REQUEST_BODY": INVALID_REQUEST,
-    "BAD_REQUEST_PARAMETERS": INVALID_REQUEST,
-    "ACCESS_DENIED": NOT_SIGNED_IN,
-    "EXPIRED_TOKEN": NOT_SIGNED_IN,
-    "INVALID_SIGNATURE": NOT_SIGNED_IN,
-    "UNAUTHORIZED": NOT_SIGNED_IN,
-    "MISSING_AUTHENTICATION_TOKEN": NOT_FOUND,
-    "RESOURCE_NOT_FOUND": NOT_FOUND,
-    "QUOTA_EXCEEDED": TOO_MANY_REQUESTS,
-    "THROTTLED": TOO_MANY_REQUESTS,
-    "WAF_FILTERED": REQUEST_BLOCKED,
-    "REQUEST_TOO_LARGE": REQUEST_TOO_LARGE,
-    "UNSUPPORTED_MEDIA_TYPE": UNSUPPORTED_MEDIA_TYPE,
-    "INTEGRATION_FAILURE": FUNCTION_STOPPED,
-    "INTEGRATION_TIMEOUT": OUTCOME_UNKNOWN,
-    # These come before a function is called.
-    "AUTHORIZER_CONFIGURATION_ERROR": INTERNAL_ERROR,
-    "AUTHORIZER_FAILURE": INTERNAL_ERROR,
-    # These may come after one has acted: AWS does not say which type a crashed function gets.
-    "API_CONFIGURATION_ERROR": FUNCTION_STOPPED,
-    "DEFAULT_4XX": INVALID_REQUEST,
-    "DEFAULT_5XX": FUNCTION_STOPPED,
-}
-"""API Gateway's own failures by response type. They reach no function."""

@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from functions import times
 
@@ -35,46 +35,15 @@ REPEATED_FAILURES: Final = "RepeatedFailures"
 class Degradation(StrEnum):
     """A side effect that failed although the request succeeded; the name of a metric."""
 
-    description: str
-    """The documentation's sentence."""
-
-    def __new__(cls, name: str, description: str) -> Self:
-        """Make the name the value."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.description = description
-        return member
-
-    SIGN_OUT_DELAYED = (
-        "SignOutDelayed",
-        "The first attempt to end the user's sessions failed, so the worker retries it.",
-    )
-    POLICY_UNREADABLE = (
-        "PolicyUnreadable",
-        "The password policy could not be read, so an old one was used. Confirm needs one.",
-    )
-    NAMES_UNREADABLE = (
-        "NamesUnreadable",
-        "The user could not be read before a change. A password may contain a name of theirs.",
-    )
-    LIMITS_FAILED = (
-        "LimitsFailed",
-        "An attempt was not counted or given back, or a name was reset again without a pause.",
-    )
-    BREACH_CHECK_FAILED = "BreachCheckFailed", "A breached password may have been accepted."
-    IDEMPOTENCY_FAILED = (
-        "IdempotencyFailed",
-        "The outcome was not stored, so a retry of this request or task may repeat it.",
-    )
-    QUEUE_FAILED = (
-        "QueueFailed",
-        "The queue refused a message. An event was put directly, but a mail or a sign-out is lost.",
-    )
-    EVENT_LOST = "EventLost", "The queue and the event bus both refused an event."
-    UNKNOWN_EXCEPTION = (
-        "UnknownException",
-        "Cognito returned an exception, or a text, that this service does not know.",
-    )
+    SIGN_OUT_DELAYED = "SignOutDelayed"
+    POLICY_UNREADABLE = "PolicyUnreadable"
+    NAMES_UNREADABLE = "NamesUnreadable"
+    LIMITS_FAILED = "LimitsFailed"
+    BREACH_CHECK_FAILED = "BreachCheckFailed"
+    IDEMPOTENCY_FAILED = "IdempotencyFailed"
+    QUEUE_FAILED = "QueueFailed"
+    EVENT_LOST = "EventLost"
+    UNKNOWN_EXCEPTION = "UnknownException"
 
 
 ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.UNKNOWN_EXCEPTION}
@@ -84,11 +53,6 @@ ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.U
 _degrading: Final = Lock()
 
 
-def _logged(sentence: str, *, default: Any = None) -> Any:  # noqa: ANN401 - of any type
-    """Return a field of `Record` that is a member of the log line; the documentation says this."""
-    return field(default=default, metadata={"logged": sentence})
-
-
 @dataclass
 class Record:
     """What a request or an attempt at a task did: its log line, without the members that are None.
@@ -96,41 +60,27 @@ class Record:
     `started` is a time of the clock's `monotonic`, and `padding` the seconds that a refusal waited.
     """
 
-    operation: str = field(metadata={"logged": "The operation's name, or `worker`."})
-    request_id: str = _logged(
-        "API Gateway's request ID, which the caller sees as `requestId`.", default=""
-    )
-    source_ip: str | None = _logged("The caller's address, as API Gateway saw it.")
-    user_agent: str | None = _logged(
-        f"The first {MAX_USER_AGENT} characters of the caller's `User-Agent`."
-    )
-    pool: str | None = _logged("The ID of the user pool.")
-    user: str | None = _logged(
-        "The user's reference: a keyed hash, the same for each request of the user."
-    )
-    task: str | None = _logged("What the worker was asked to do.")
-    attempt: int | None = _logged("The number of this attempt.")
-    retry_after: int | None = _logged("Seconds until the worker retries it.")
-    status: int | None = _logged("The HTTP status of the response.")
-    outcome: str = _logged(
-        "`Success`, or the `code` of the problem that the caller saw.", default=""
-    )
-    problem: str | None = _logged("The slug of the problem that the caller saw.")
-    cause: str | None = _logged(
-        "The failure behind the problem, by its name in Cognito, botocore or this service."
-    )
-    note: str | None = _logged("The text of that failure, without any value that was sent.")
-    rules: list[str] | None = _logged("The rules that the request or the password broke.")
-    hidden: bool | None = _logged("True if the caller was not told about the failure.")
-    repeated: bool | None = _logged(
-        "True if the response was stored by an earlier request with the same key."
-    )
-    failed_repeatedly: bool | None = _logged(
-        "True if a user has now failed so often in an hour that an event reports it."
-    )
-    degradations: list[str] | None = _logged("The side effects that failed.")
-    stack: list[str] | None = _logged("The stack of a crash, without values.")
-    duration: float = _logged("Seconds of the function's own work, without padding.", default=0.0)
+    operation: str
+    request_id: str = ""
+    source_ip: str | None = None
+    user_agent: str | None = None
+    pool: str | None = None
+    user: str | None = None
+    task: str | None = None
+    attempt: int | None = None
+    retry_after: int | None = None
+    status: int | None = None
+    outcome: str = ""
+    problem: str | None = None
+    cause: str | None = None
+    note: str | None = None
+    rules: list[str] | None = None
+    hidden: bool | None = None
+    repeated: bool | None = None
+    failed_repeatedly: bool | None = None
+    degradations: list[str] | None = None
+    stack: list[str] | None = None
+    duration: float = 0.0
     started: float = field(default_factory=times.monotonic)
     padding: float = 0.0
 
@@ -183,6 +133,9 @@ class Record:
     @property
     def members(self) -> dict[str, Any]:
         """The members that have a value, in the order of their declaration."""
-        names = [one.name for one in fields(self) if "logged" in one.metadata]
-        values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and name not in {"started", "padding"}
+        }

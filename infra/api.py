@@ -15,6 +15,7 @@ from functions import problems
 from functions.operations import SCOPE, Operation
 from functions.problems import Problem
 from infra.acknowledgments import acknowledge, acknowledge_policy
+from infra.gateway_responses import GATEWAY_RESPONSES
 from infra.logs import LogGroup
 from infra.settings import Deployment
 
@@ -104,7 +105,7 @@ class Api(Construct):
             allowed = [operation.method, *(["OPTIONS"] if settings.allowed_origins else [])]
             others = _refuse_other_methods(resource, allowed)
             _acknowledge_public(others, "The answer says only which methods there are")
-        for response_type, problem in problems.GATEWAY.items():
+        for response_type, problem in GATEWAY_RESPONSES.items():
             self.rest_api.add_gateway_response(
                 response_type.title().replace("_", ""),
                 type=apigateway.ResponseType.of(response_type),

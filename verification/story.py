@@ -26,7 +26,7 @@ def policy(target: Target) -> Finding:
     """Anyone can read the rules for new passwords."""
     reply = target.send(POLICY.method, POLICY.path)
     rules = [one["rule"] for one in reply.body.get("rules", [])]
-    return judge(f"{reply}, {len(rules)} rules.", good=reply.status == POLICY.success.status)
+    return judge(f"{reply}, {len(rules)} rules.", good=reply.status == POLICY.status)
 
 
 @check(CHECKS, remedy="Does the stage reveal user existence on purpose? If not, " + FAILURES)
@@ -37,7 +37,7 @@ def uniform_resets(target: Target) -> Finding:
     with suppress(NotObservedError):
         guest.token = target.sign_in(guest.password)
     known = target.post(RESET, {"username": guest.username})
-    guest.reset = known.status == RESET.success.status
+    guest.reset = known.status == RESET.status
     stranger = target.address() if "@" in guest.username else f"{guest.username[:13]}nobody"
     unknown = target.post(RESET, {"username": stranger})
     same = (known.status, known.body) == (unknown.status, unknown.body)
@@ -89,7 +89,7 @@ def confirmation(target: Target) -> Finding:
     chosen, key = target.make_password(), secrets.token_hex(16)
     first = _confirm(target, guest.code, chosen, key)
     again = _confirm(target, guest.code, chosen, key)
-    if first.status != CONFIRM.success.status:
+    if first.status != CONFIRM.status:
         return weakness(f"{first}.")
     former, guest.password = guest.password, chosen
     works = target.accepts(chosen) and not target.accepts(former)
@@ -121,7 +121,7 @@ def update(target: Target) -> Finding:
     guest, chosen = target.guest, target.make_password()
     passwords = {"oldPassword": guest.password, "newPassword": chosen}
     reply = target.post(UPDATE, passwords, token=target.sign_in(guest.password))
-    if reply.status != UPDATE.success.status:
+    if reply.status != UPDATE.status:
         return weakness(f"{reply}.")
     former, guest.password = guest.password, chosen
     works = target.accepts(chosen) and not target.accepts(former)
@@ -152,7 +152,7 @@ def limits(target: Target) -> Finding:
     body = {"username": target.address()}
     passed = 0
     reply = target.post(RESET, body, limited=True)
-    while reply.status == RESET.success.status and passed <= allowed:
+    while reply.status == RESET.status and passed <= allowed:
         passed += 1
         reply = target.post(RESET, body, limited=True)
     if reply.body.get("type", "").endswith(":network-attempts-exceeded"):

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from functions.problems import GATEWAY
 from functions.records import NAMESPACE, SERVICE, SUCCESS
+from infra.gateway_responses import GATEWAY_RESPONSES
 from verification.doctor import NO_FIREWALL
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
 from verification.srp import prove
@@ -96,7 +96,7 @@ def access_log(target: Target) -> Finding:
     return judge(f"{len(lines)} lines of the last hour.", good=lines)
 
 
-@check(CHECKS, remedy="Add the response type to GATEWAY in functions/problems.py.")
+@check(CHECKS, remedy="Add the response type to infra/gateway_responses.py.")
 def killed_function(target: Target) -> Finding:
     """A function that was killed is answered by a gateway response of this service."""
     pattern = '{ $.status = "5*" && $.failure != "-" }'
@@ -104,7 +104,7 @@ def killed_function(target: Target) -> Finding:
     seen = {found[1] for line in lines if (found := re.search(r'"failure": ?"(\w+)"', line))}
     if not seen:
         return not_observed(f"The gateway answered no 5XX itself in {RECENT.days} days.")
-    return judge(f"Response types: {', '.join(sorted(seen))}.", good=seen <= {*GATEWAY})
+    return judge(f"Response types: {', '.join(sorted(seen))}.", good=seen <= {*GATEWAY_RESPONSES})
 
 
 def _access_log(target: Target, pattern: str, age: timedelta) -> list[str]:

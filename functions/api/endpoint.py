@@ -134,13 +134,12 @@ class Endpoint[R: Request](LambdaHandler):
             record.user = keyed_hash(self.settings.pseudonym_key, "audit", subject.key)
         scope = Scope(self.settings, record, caller, subject)
         body = self._run(scope, request)
-        success = self.operation.success
-        record.succeed(success.status)
-        response = _build(success.status, "" if body is None else json.dumps(body))
+        record.succeed(self.operation.status)
+        response = _build(self.operation.status, "" if body is None else json.dumps(body))
         if body is not None:
             response["headers"]["Content-Type"] = "application/json"
-        if success.max_age:
-            response["headers"]["Cache-Control"] = f"public, max-age={success.max_age}"
+        if seconds := self.operation.max_age:
+            response["headers"]["Cache-Control"] = f"public, max-age={seconds}"
         return response
 
     def _run(self, scope: Scope, request: R) -> Body:

@@ -57,9 +57,7 @@ class Idempotency:
         the table fails, it is done without.
         """
         id_ = f"{purpose}#{keyed_hash(self._settings.pseudonym_key, purpose, *parts)}"
-        earlier, refusal = run_both(
-            partial(self._begin_if_possible, id_, lifetime), partial(_catch, admit)
-        )
+        earlier, refusal = run_both(partial(self._begin, id_, lifetime), partial(_catch, admit))
         if earlier is not None:
             withdraw()
             return self._repeat(earlier)
@@ -87,24 +85,20 @@ class Idempotency:
         except (*clients.ERRORS, ConditionFailedError):
             self._record.degrade(Degradation.IDEMPOTENCY_FAILED)
 
-    def _begin_if_possible(self, id_: str, lifetime: int) -> Mapping[str, Any] | None:
-        with self._best_effort():
-            return self._begin(id_, lifetime)
-        return None
-
     def _begin(self, id_: str, lifetime: int) -> Mapping[str, Any] | None:
-        """Store an item as in progress, or return the existing one."""
+        """Store an item as in progress, or return the existing one, if the table can be asked."""
         now, attempt = times.now(), {"S": os.urandom(8).hex()}
         item = {
             "expiration": {"N": f"{now + lifetime:.0f}"},
             "in_progress_until": {"N": f"{now + self._caller.seconds_left:.3f}"},
             "attempt": attempt,
         }
-        try:
-            self._table.put(id_, item, _FREE, now={"N": f"{now:.3f}"})
-        except ConditionFailedError as error:
-            # botocore repeats a call whose response is lost, which then finds its own item.
-            return None if error.item.get("attempt") == attempt else error.item
+        with self._best_effort():
+            try:
+                self._table.put(id_, item, _FREE, now={"N": f"{now:.3f}"})
+            except ConditionFailedError as error:
+                # botocore repeats a call whose response is lost, which then finds its own item.
+                return None if error.item.get("attempt") == attempt else error.item
         return None
 
     def _end(self, id_: str, outcome: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -36,9 +36,11 @@ _NAT64: Final = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
 
 
 class _Limit(NamedTuple):
-    """The attempts allowed in a window, and the problem of the next one."""
+    """The attempts that one item counts, and the problem of the next one."""
 
-    parts: Sequence[str]
+    item: str
+    seconds: int
+    """Until the window ends."""
     most: int
     problem: Problem
 
@@ -54,8 +56,8 @@ class Limits:
     table: Table
     events: Events
 
-    _taken: list[tuple[_Limit, str]] = field(default_factory=list)
-    """What the attempt has taken, with the items that count it."""
+    _taken: list[_Limit] = field(default_factory=list)
+    """What the attempt has taken."""
     _refuses_user: bool = False
 
     def count(self, operation: Operation) -> None:
@@ -66,27 +68,26 @@ class Limits:
         because of many at once no more than the limit may pass. All counts of an attempt are made
         at the same time, and one that refuses gives back what the others took.
         """
-        limits = [(limit, *self._window(*limit.parts)) for limit in self._limits(operation)]
-        counts = run_all([partial(self._add, item, limit.most) for limit, item, _ in limits])
+        limits = [*self._limits(operation)]
+        counts = run_all([partial(self._add, limit.item, limit.most) for limit in limits])
         counted = [*zip(limits, counts, strict=True)]
-        self._taken = [(limit, item) for (limit, item, _), attempts in counted if attempts]
-        for (limit, _, seconds), attempts in counted:
+        self._taken = [limit for limit, attempts in counted if attempts]
+        for limit, attempts in counted:
             if attempts == 0:
                 self.give_back()
                 self._refuses_user = limit.problem is problems.ATTEMPTS_EXCEEDED
-                problem = limit.problem._replace(retry_after=seconds)
+                problem = limit.problem._replace(retry_after=limit.seconds)
                 raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
 
     def give_back(self) -> None:
         """Give back what turns out to be no attempt, such as one that never reached Cognito."""
-        items = [item for _, item in self._taken]
-        self._taken = []
-        run_all([partial(self._take_back, item) for item in items])
+        taken, self._taken = self._taken, []
+        run_all([partial(self._take_back, limit.item) for limit in taken])
 
     def forgive(self) -> None:
         """Give back what a password that was changed took from its address and network."""
         problem = problems.NETWORK_ATTEMPTS_EXCEEDED
-        self._taken = [(limit, item) for limit, item in self._taken if limit.problem is problem]
+        self._taken = [limit for limit in self._taken if limit.problem is problem]
         self.give_back()
 
     def _limits(self, operation: Operation) -> Iterator[_Limit]:
@@ -95,14 +96,15 @@ class Limits:
             return
         most = settings.attempts_per_hour(operation)
         if operation.signed_in:
-            yield _Limit((operation.id, user), most, problems.ATTEMPTS_EXCEEDED)
+            yield _Limit(*self._window(operation.id, user), most, problems.ATTEMPTS_EXCEEDED)
             return
         address, *wider = self._networks()
-        yield _Limit((operation.id, user, address), most, problems.ATTEMPTS_EXCEEDED)
-        exceeded = problems.NETWORK_ATTEMPTS_EXCEEDED
-        yield _Limit((operation.id, address), settings.attempts_per_address, exceeded)
-        for network in wider:
-            yield _Limit((operation.id, network), settings.attempts_per_network, exceeded)
+        own = self._window(operation.id, user, address)
+        yield _Limit(*own, most, problems.ATTEMPTS_EXCEEDED)
+        mosts = settings.attempts_per_address, settings.attempts_per_network
+        for network, most_there in zip((address, *wider), mosts, strict=False):
+            window = self._window(operation.id, network)
+            yield _Limit(*window, most_there, problems.NETWORK_ATTEMPTS_EXCEEDED)
 
     def _networks(self) -> list[str]:
         """Return what counts as the caller's address, and the network around it if it is IPv6."""

@@ -25,6 +25,7 @@ type Policy = Mapping[str, Any]
 
 _MIN_NAME: Final = 3
 _MIN_PART: Final = 5
+_LETTER: Final = r"[^\W\d_]"
 """Characters. Too many good passwords contain a shorter name by chance: one of three or four
 characters is refused only as a word of its own, and a shorter one never."""
 LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
@@ -89,21 +90,10 @@ def _find_name(new: Candidate) -> str:
         # A phone number begins with a plus, which few people type.
         for part in (name.rpartition("@")[0], name.lstrip("+")):
             folded = _fold(part)
-            long = len(folded) >= _MIN_PART and folded in text
-            if long or (len(folded) >= _MIN_NAME and _is_word(folded, text)):
+            is_word = re.search(rf"(?<!{_LETTER}){re.escape(folded)}(?!{_LETTER})", text)
+            if len(folded) >= (_MIN_NAME if is_word else _MIN_PART) and folded in text:
                 return part
     return ""
-
-
-def _is_word(part: str, text: str) -> bool:
-    """Return whether a text contains a part with no letter directly before or after it."""
-    start = text.find(part)
-    while start >= 0:
-        around = text[max(0, start - 1) : start] + text[start + len(part) :][:1]
-        if not any(unicodedata.category(one).startswith("L") for one in around):
-            return True
-        start = text.find(part, start + 1)
-    return False
 
 
 def _contains_word(new: Candidate, words: Collection[str]) -> bool:

@@ -47,19 +47,17 @@ def check(scope: Scope, request: UpdatePassword) -> None:
     first = FIRST_PASSWORD_AGE if request.old_password is None else 0
     ages = [age for age in (first, scope.settings.max_sign_in_age) if age]
     if ages and not 0 <= now() - scope.caller.signed_in_at <= min(ages):
-        raise _refuse_age(min(ages))
+        raise _too_old(min(ages))
     names = [scope.caller.username]
     scope.passwords.check_rules(request.new_password, names, old=request.old_password)
 
 
-def _refuse_age(most: int) -> Failure:
-    """Return the failure of RFC 9470 §3."""
-    outcome, rule = outcomes.SIGN_IN_TOO_OLD, "maxSignInAge"
+def _too_old(most: int) -> Failure:
+    """Return the failure that tells how old a sign-in may be (RFC 9470 §3)."""
+    outcome, detail = outcomes.SIGN_IN_TOO_OLD, REQUEST_RULES["maxSignInAge"].format(maximum=most)
+    error = FieldError("Authorization", "maxSignInAge", detail, {"maximum": most})
     challenge = f"{outcome.problem.challenge}, max_age={most}"
-    params = {"maximum": most}
-    error = FieldError("Authorization", rule, REQUEST_RULES[rule].format(**params), params)
-    problem = outcome.problem._replace(challenge=challenge)
-    return Failure(problem, [error], outcome=outcome)
+    return Failure(outcome.problem._replace(challenge=challenge), [error], outcome=outcome)
 
 
 def check_names(scope: Scope, request: UpdatePassword) -> User | None:
@@ -103,14 +101,11 @@ def _change(scope: Scope, request: UpdatePassword) -> None:
         )
     except Failure as failure:
         # Cognito has no text for a user who has a password and left it out.
-        if old is None and failure.outcome in (
-            outcomes.WRONG_PASSWORD,
-            outcomes.INVALID_PARAMETER,
-        ):
-            missing = UpdatePassword.fields["#", "oldPassword"].error("required")
-            outcome = failure.outcome
-            raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=outcome) from None
-        raise
+        outcome, asked = failure.outcome, (outcomes.WRONG_PASSWORD, outcomes.INVALID_PARAMETER)
+        if old is not None or outcome not in asked:
+            raise
+        missing = UpdatePassword.fields["#", "oldPassword"].error("required")
+        raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=outcome) from None
 
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:

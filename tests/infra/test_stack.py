@@ -16,6 +16,7 @@ from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
 from functions.problems import JSON
 from functions.settings import names_read_by
 from functions.times import Times
+from infra.gateway_responses import GATEWAY_RESPONSES
 from infra.settings import MAX_INTERVAL, STAGES, Deployment
 from tests.infra.conftest import (
     IMPORTED,
@@ -129,7 +130,7 @@ def test_the_gateway_writes_access_logs_without_any_body(find: Find) -> None:
 
 def test_every_failure_that_the_gateway_knows_has_a_problem() -> None:
     """Otherwise it would answer in words of its own."""
-    assert problems.GATEWAY.keys() == {*allowed_values("apigateway", "GatewayResponseType")}
+    assert GATEWAY_RESPONSES.keys() == {*allowed_values("apigateway", "GatewayResponseType")}
 
 
 def promised() -> dict[str, str]:
@@ -147,11 +148,11 @@ def headers_of(response: Mapping[str, Any]) -> dict[str, str]:
     return {name.partition("header.")[2]: value.strip("'") for name, value in parameters}
 
 
-@pytest.mark.parametrize("response_type", problems.GATEWAY)
+@pytest.mark.parametrize("response_type", GATEWAY_RESPONSES)
 def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     response_type: str, find: Find
 ) -> None:
-    problem = problems.GATEWAY[response_type]
+    problem = GATEWAY_RESPONSES[response_type]
     (response,) = (
         r for r in find("AWS::ApiGateway::GatewayResponse") if r["ResponseType"] == response_type
     )

@@ -20,7 +20,8 @@ OPERATION: Final = """    CONFIRM_SIGN_UP = Facts(
         uses_client_secret=True,
         attempts_per_hour=5,
         requests_per_second=100,
-        success=Success(status=204, description="The account is confirmed."),
+        success="The account is confirmed.",
+        status=204,
     )
 
 """

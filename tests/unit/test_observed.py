@@ -1,6 +1,5 @@
 """The handlers write whatever the alarms, the dashboard and the saved queries read."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 
+from apidocs.meanings import MEMBERS
 from apidocs.openapi import possible_problems
 from functions import outcomes
 from functions.operations import FUNCTIONS, Operation
@@ -19,7 +19,6 @@ from functions.records import (
     RETRIED,
     SUCCESS,
     Degradation,
-    Record,
 )
 from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
@@ -116,7 +115,7 @@ class World:
         return self.sends(RESET)
 
 
-LOGGED = {one.name for one in dataclasses.fields(Record) if "logged" in one.metadata}
+LOGGED = {*MEMBERS}
 CAUSES = [row.cause for row in outcomes.OURS]
 OTHERS = [SUCCESS, HIDDEN, RETRIED, REPEATED_FAILURES]
 NO_TABLE = {"limits": True, "table_name": "a-table-that-is-not-there"}

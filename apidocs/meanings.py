@@ -1,4 +1,4 @@
-"""The sentences of the reference about the members of a log line and about degradations."""
+"""The sentences of the reference about log lines and metrics."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -56,3 +56,44 @@ DEGRADATIONS: Final[Mapping[Degradation, str]] = {
         "Cognito returned an exception, or a text, that this service does not know."
     ),
 }
+
+CAUSES: Final[Mapping[str, str]] = {
+    "UnknownNotAuthorizedException": "Cognito refused with a text that this service does not know.",
+    "WrongSecretHash": "Cognito refused the client secret, even after it was read again.",
+    "DailyMailLimit": "Cognito's own mailer has sent all its mails for the day.",
+    "MailRefused": "SES refused the address of a mail, so the mail was not sent.",
+    "AttemptsLimit": "A limit of this service refused the attempt.",
+    "NoCallerAddress": (
+        "The event does not say where the request came from, so it cannot be counted."
+    ),
+    "NoBearerToken": "An update came without a bearer token.",
+    "NoAccessToken": "An update came with a token that is no access token.",
+    "NoScope": "An update came with a token that lacks the scope.",
+    "ForeignPool": "An update came with a token of another user pool.",
+    "ForeignClient": "An update came with a token of an app client that is not allowed.",
+    "AnotherToken": "An update came with a token other than the one that the authorizer checked.",
+    "SignInTooOld": "An update came too long after its user had signed in.",
+    "NotASignInName": (
+        "A code was not sent, because the user signs in with another name. They may get a mail."
+    ),
+    "Unconfirmed": (
+        "A code was not sent, because the user never confirmed. They get the code of their sign-up."
+    ),
+    "Invited": (
+        "A code was not sent, because the user never signed in. They may get their invitation."
+    ),
+    "Federated": "A code was not sent, because the user signs in through another provider.",
+    "NoVerifiedAddress": "A code or a mail was not sent, because the user has no verified address.",
+    "UserGone": "Sessions or a mail after a change found no user, although there was one.",
+    "NotChangedYet": (
+        "The outcome of a confirmation is unknown, and so far the account has not changed."
+    ),
+    "MessageExpired": "A code was not sent, because the request had waited too long.",
+    "ResetRepeated": (
+        "A code was not sent, because the same name was reset less than `codePause` seconds ago."
+    ),
+    "CodeTimedOut": (
+        "A code was given up, because Cognito, or a trigger of the pool, took too long twice."
+    ),
+}
+"""The causes of failures that neither Cognito nor botocore has a name for."""

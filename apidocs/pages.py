@@ -7,7 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from apidocs.meanings import DEGRADATIONS, MEMBERS
+from apidocs.meanings import CAUSES, DEGRADATIONS, MEMBERS
 from functions.operations import Operation
 from functions.outcomes import OURS
 from functions.problems import MAX_ERRORS, PROBLEMS
@@ -113,7 +113,7 @@ client secret cannot be read, the cause begins with `DescribeUserPoolClient.`. T
 
 {metrics}
 
-`ColdStart` has the dimensions `service`, `stage` and `function_name` instead. `TooManyRequests`
+`ColdStart` has the dimensions `service` and `function_name` instead. `TooManyRequests`
 counts the 429s in the access log, and has only the dimension `stage`.
 """
 
@@ -198,7 +198,7 @@ def write_reference() -> str:
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
         (REPEATED_FAILURES, "", "Attempts for one user failed again and again, from any address."),
-        *((one.cause, "cause", one.description) for one in OURS),
+        *((one.cause, "cause", CAUSES[one.cause]) for one in OURS),
         *((one, "degradation", sentence) for one, sentence in DEGRADATIONS.items()),
     ]
     return _REFERENCE.format(

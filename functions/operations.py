@@ -58,15 +58,11 @@ class Operation(Facts, Enum):
     """The operations, a row each.
 
     Cognito allows 30 calls a second per account and region, over the actions of the first three
-    rows and over all user pools. What keeps that quota is the count per address or user, which
-    comes before Cognito is called. A process reads the policy once in five minutes, however often
-    it is asked.
+    rows and over all user pools. The counts per address or user, which come first, keep that quota.
 
-    A throttle is for all callers together: while a single client fills it, nobody else can recover
-    a password, and the firewall can take minutes to notice. So each throttle is far above what an
-    ordinary client sends, and still at a rate that the table takes: a refused attempt writes up to
-    eight items, and a table on demand takes 4,000 writes a second. Above that, attempts would pass
-    uncounted.
+    While a single client fills a throttle, nobody else gets through, and the firewall can take
+    minutes to notice. So each is far above what a client sends, and at a rate that the table takes:
+    a refused attempt writes up to eight items, and a table on demand takes 4,000 a second.
     """
 
     RESET_PASSWORD = Facts(

@@ -29,7 +29,6 @@ WRONG_SECRET_HASH: Final = Outcome(
     frees_name=True,
     exception=_NOT_AUTHORIZED,
     text="secret hash",
-    description="Cognito refused the client secret, even after it was read again.",
 )
 DAILY_MAIL_LIMIT: Final = Outcome(
     "DailyMailLimit",
@@ -37,14 +36,12 @@ DAILY_MAIL_LIMIT: Final = Outcome(
     of_account=True,
     exception="LimitExceededException",
     text="daily email limit",
-    description="Cognito's own mailer has sent all its mails for the day.",
 )
 UNKNOWN_MEANING: Final = Outcome(
     "UnknownNotAuthorizedException",
     problems.ACCOUNT_NOT_ALLOWED,
     of_account=True,
     is_known=False,
-    description="Cognito refused with a text that this service does not know.",
 )
 
 COGNITO: Final = (
@@ -137,110 +134,45 @@ CONNECTION: Final = {
 }
 """The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
 
-MAIL_REFUSED: Final = Outcome(
-    "MailRefused",
-    problems.CODE_NOT_DELIVERED,
-    final=True,
-    description="SES refused the address of a mail, so the mail was not sent.",
-)
-NEIGHBOURS: Final = {"SendEmail.BadRequestException": MAIL_REFUSED}
-"""What other services of AWS can say that a retry cannot change, by action and exception."""
-
 POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
 
-OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT, MAIL_REFUSED]
+OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT]
 """The causes that neither Cognito nor botocore has a name for."""
 
 
-def _ours(cause: str, problem: Problem, description: str, *, final: bool = False) -> Outcome:
-    """Add a row to ours."""
-    outcome = Outcome(cause, problem, final=final, description=description)
-    OURS.append(outcome)
-    return outcome
-
-
-def _token_refused(
-    cause: str, description: str, problem: Problem = problems.WRONG_TOKEN
+def _ours(
+    cause: str, problem: Problem, *, of_account: bool = False, final: bool = False
 ) -> Outcome:
-    """Add a row about an update's token to ours."""
-    return _ours(cause, problem, f"An update came {description}.")
+    """Add a row to ours. `apidocs/meanings.py` says what it means."""
+    OURS.append(Outcome(cause, problem, of_account=of_account, final=final))
+    return OURS[-1]
 
 
-def _not_for_account(cause: str, description: str) -> Outcome:
+def _not_for_account(cause: str) -> Outcome:
     """Add a row to ours about an account that cannot get what was asked for."""
-    outcome = _account(cause, problems.ACCOUNT_NOT_ALLOWED)._replace(description=description)
-    OURS.append(outcome)
-    return outcome
+    return _ours(cause, problems.ACCOUNT_NOT_ALLOWED, of_account=True, final=True)
 
 
-ATTEMPTS_LIMIT: Final = _ours(
-    "AttemptsLimit", problems.ATTEMPTS_EXCEEDED, "A limit of this service refused the attempt."
-)
-NO_CALLER_ADDRESS: Final = _ours(
-    "NoCallerAddress",
-    problems.INTERNAL_ERROR,
-    "The event does not say where the request came from, so it cannot be counted.",
-)
-NO_BEARER_TOKEN: Final = _token_refused(
-    "NoBearerToken", "without a bearer token", problems.NOT_SIGNED_IN
-)
-NO_ACCESS_TOKEN: Final = _token_refused("NoAccessToken", "with a token that is no access token")
-NO_SCOPE: Final = _token_refused(
-    "NoScope", "with a token that lacks the scope", problems.SCOPE_MISSING
-)
-FOREIGN_POOL: Final = _token_refused("ForeignPool", "with a token of another user pool")
-FOREIGN_CLIENT: Final = _token_refused(
-    "ForeignClient", "with a token of an app client that is not allowed"
-)
-ANOTHER_TOKEN: Final = _token_refused(
-    "AnotherToken",
-    "with a token other than the one that the authorizer checked",
-    problems.NOT_SIGNED_IN,
-)
-SIGN_IN_TOO_OLD: Final = _token_refused(
-    "SignInTooOld", "too long after its user had signed in", problems.SIGN_IN_TOO_OLD
-)
-NOT_A_SIGN_IN_NAME: Final = _not_for_account(
-    "NotASignInName",
-    "A code was not sent, because the user signs in with another name. They may get a mail.",
-)
-UNCONFIRMED: Final = _not_for_account(
-    "Unconfirmed",
-    "A code was not sent, because the user never confirmed. They get the code of their sign-up.",
-)
-INVITED: Final = _not_for_account(
-    "Invited",
-    "A code was not sent, because the user never signed in. They may get their invitation.",
-)
-FEDERATED: Final = _not_for_account(
-    "Federated", "A code was not sent, because the user signs in through another provider."
-)
-NO_VERIFIED_ADDRESS: Final = _not_for_account(
-    "NoVerifiedAddress", "A code or a mail was not sent, because the user has no verified address."
-)
-USER_GONE: Final = _not_for_account(
-    "UserGone", "Sessions or a mail after a change found no user, although there was one."
-)
-NOT_CHANGED_YET: Final = _ours(
-    "NotChangedYet",
-    problems.OUTCOME_UNKNOWN,
-    "The outcome of a confirmation is unknown, and so far the account has not changed.",
-)
-MESSAGE_EXPIRED: Final = _ours(
-    "MessageExpired",
-    problems.CODE_EXPIRED,
-    "A code was not sent, because the request had waited too long.",
-    final=True,
-)
-RESET_REPEATED: Final = _ours(
-    "ResetRepeated",
-    problems.ATTEMPTS_EXCEEDED,
-    "A code was not sent, because the same name was reset less than `codePause` seconds ago.",
-    final=True,
-)
-CODE_TIMED_OUT: Final = _ours(
-    "CodeTimedOut",
-    problems.CODE_NOT_DELIVERED,
-    "A code was given up, because Cognito, or a trigger of the pool, took too long twice.",
-    final=True,
-)
+ATTEMPTS_LIMIT: Final = _ours("AttemptsLimit", problems.ATTEMPTS_EXCEEDED)
+NO_CALLER_ADDRESS: Final = _ours("NoCallerAddress", problems.INTERNAL_ERROR)
+NO_BEARER_TOKEN: Final = _ours("NoBearerToken", problems.NOT_SIGNED_IN)
+NO_ACCESS_TOKEN: Final = _ours("NoAccessToken", problems.WRONG_TOKEN)
+NO_SCOPE: Final = _ours("NoScope", problems.SCOPE_MISSING)
+FOREIGN_POOL: Final = _ours("ForeignPool", problems.WRONG_TOKEN)
+FOREIGN_CLIENT: Final = _ours("ForeignClient", problems.WRONG_TOKEN)
+ANOTHER_TOKEN: Final = _ours("AnotherToken", problems.NOT_SIGNED_IN)
+SIGN_IN_TOO_OLD: Final = _ours("SignInTooOld", problems.SIGN_IN_TOO_OLD)
+NOT_A_SIGN_IN_NAME: Final = _not_for_account("NotASignInName")
+UNCONFIRMED: Final = _not_for_account("Unconfirmed")
+INVITED: Final = _not_for_account("Invited")
+FEDERATED: Final = _not_for_account("Federated")
+NO_VERIFIED_ADDRESS: Final = _not_for_account("NoVerifiedAddress")
+USER_GONE: Final = _not_for_account("UserGone")
+NOT_CHANGED_YET: Final = _ours("NotChangedYet", problems.OUTCOME_UNKNOWN)
+MESSAGE_EXPIRED: Final = _ours("MessageExpired", problems.CODE_EXPIRED, final=True)
+RESET_REPEATED: Final = _ours("ResetRepeated", problems.ATTEMPTS_EXCEEDED, final=True)
+CODE_TIMED_OUT: Final = _ours("CodeTimedOut", problems.CODE_NOT_DELIVERED, final=True)
+MAIL_REFUSED: Final = _ours("MailRefused", problems.CODE_NOT_DELIVERED, final=True)
+
+NEIGHBOURS: Final = {"SendEmail.BadRequestException": MAIL_REFUSED}
+"""What other services of AWS can say that a retry cannot change, by action and exception."""

@@ -134,8 +134,6 @@ class Outcome(NamedTuple):
     """Cognito's exception, if the cause has a name of its own."""
     is_known: bool = True
     """Somebody has thought about it. Otherwise it is hidden, logged as an error, and alarmed."""
-    description: str = ""
-    """The documentation's sentence about a cause of ours."""
 
     def failure(self, note: str | None = None, action: str | None = None) -> "Failure":
         """Return a new `Failure` with this outcome."""

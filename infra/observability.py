@@ -173,11 +173,8 @@ class Observability(Construct):
         return topic
 
     def _count(self, *names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
-        return [self._metric(name, operation=one) for name in names for one in functions]
-
-    def _metric(self, name: str, **dimensions: str) -> cloudwatch.Metric:
-        dimensions |= {"service": SERVICE, "stage": self._stage}
-        return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions)
+        stage = {"service": SERVICE, "stage": self._stage}
+        return [_metric(name, **stage, operation=one) for name in names for one in functions]
 
     def _add_too_many_requests(self, access_log: logs.LogGroup) -> cloudwatch.Metric:
         """Count each 429, the gateway's own and the functions': API Gateway has no metric of it."""
@@ -192,7 +189,8 @@ class Observability(Construct):
         return counted.metric(dimensions_map={"stage": self._stage})
 
     def _row(self, name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
-        cold_starts = self._metric("ColdStart", function_name=alias.lambda_.function_name)
+        function = alias.lambda_.function_name
+        cold_starts = _metric("ColdStart", function_name=function, service=SERVICE)
         calls = [alias.metric_invocations(), alias.metric_errors(), alias.metric_throttles()]
         # Whatever the function counts, also what is added later.
         search = (
@@ -210,6 +208,10 @@ class Observability(Construct):
             graph(title=f"{name}: outcomes and causes", left=[outcomes]),
             graph(title=f"{name}: duration with the wait for the step", left=durations),
         ]
+
+
+def _metric(name: str, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions)
 
 
 def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:

@@ -5,11 +5,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
 
 from functions.operations import LOG_MESSAGES
 from functions.records import NAMESPACE, SERVICE, Record
 from functions.telemetry.logs import make_logger
-from functions.telemetry.metrics import Metrics
 from functions.telemetry.traces import tracer
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class Reporter:
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self._logger: Any = make_logger()
-        self._metrics: Any = Metrics(service=SERVICE, namespace=NAMESPACE)
+        self._metrics: Any = AmazonCloudWatchEMFProvider(service=SERVICE, namespace=NAMESPACE)
 
     def instrument(self, handler: Handler) -> Handler:
         """Return a handler that also flushes metrics, sends the trace and counts cold starts."""

@@ -21,7 +21,7 @@ from functions.work.scope import Scope
 FIRST_PASSWORD_AGE: Final = 300
 """Seconds after a sign-in within which a user who has no password can choose one.
 
-Whoever holds a stolen token could otherwise choose it for them.
+Anyone who holds a stolen token could otherwise choose it for them.
 """
 _HELD: Final = re.compile(r"[^ \t\n\x0b\f\r]+[^\n\r\u0085\u2028\u2029]*[^ \t\n\x0b\f\r]+")
 """The passwords that Cognito can hold: its own pattern, as Java reads it."""

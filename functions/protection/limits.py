@@ -6,7 +6,6 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
@@ -45,20 +44,26 @@ class _Limit(NamedTuple):
     problem: Problem
 
 
-@dataclass
 class Limits:
     """The counts, as one request uses them."""
 
-    settings: Runtime
-    record: Record
-    caller: Caller
-    subject: Subject
-    table: Table
-    events: Events
-
-    _taken: list[_Limit] = field(default_factory=list)
-    """What the attempt has taken."""
-    _refuses_user: bool = False
+    def __init__(
+        self,
+        settings: Runtime,
+        record: Record,
+        caller: Caller,
+        subject: Subject,
+        table: Table,
+        events: Events,
+    ) -> None:
+        self.settings = settings
+        self.record = record
+        self.caller = caller
+        self.subject = subject
+        self.table = table
+        self.events = events
+        self._taken: list[_Limit] = []
+        self._refuses_user = False
 
     def count(self, operation: Operation) -> None:
         """Count one attempt, or raise a `Failure` that says when the next one is allowed.

@@ -53,6 +53,7 @@ class Limits:
         record: Record,
         caller: Caller,
         subject: Subject,
+        *,
         table: Table,
         events: Events,
     ) -> None:

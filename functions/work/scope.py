@@ -28,7 +28,7 @@ class Scope:
         self.queue = Queue(settings, record, caller)
         self.events = Events(settings, record, caller, self.queue)
         table = Table(settings)
-        self.limits = Limits(settings, record, caller, subject, table, self.events)
+        self.limits = Limits(settings, record, caller, subject, table=table, events=self.events)
         self.idempotency = Idempotency(settings, record, caller, table)
         self.pauses = Pauses(settings, record, caller, table)
         self.passwords = Passwords(settings, record, self.cognito)

@@ -26,7 +26,6 @@ USER_NOT_FOUND: Final = _account("UserNotFoundException", problems.USER_NOT_FOUN
 WRONG_SECRET_HASH: Final = Outcome(
     "WrongSecretHash",
     problems.INTERNAL_ERROR,
-    frees_name=True,
     exception=_NOT_AUTHORIZED,
     text="secret hash",
 )

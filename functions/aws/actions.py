@@ -102,10 +102,9 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
 def of_worker(settings: "Runtime") -> Iterator[Action]:
     """Yield every action that the worker may call with these settings."""
     needed = (
-        (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser")),
+        (True, ("ForgotPassword", "DescribeUserPoolClient", "AdminGetUser", "ListUsers")),
         (True, ("ResendConfirmationCode", "AdminUserGlobalSignOut", "ChangeMessageVisibility")),
         (True, ("AdminListDevices", "AdminForgetDevice", "PutItem", "UpdateItem", "DeleteItem")),
-        (settings.mail_from or settings.event_bus_name, ("ListUsers",)),
         (settings.resend_invitations, ("AdminCreateUser",)),
         (settings.mail_from, ("SendEmail",)),
         (settings.event_bus_name, ("PutEvents",)),

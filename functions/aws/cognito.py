@@ -194,19 +194,13 @@ class Cognito:
 
         A pool whose users have no names of their own wants the one that the user typed.
         """
-        try:
-            self._call_for(
-                "AdminCreateUser",
-                user.username if user.has_username else username,
-                MessageAction="RESEND",
-                # Without this, Cognito would send a text message.
-                DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
-            )
-        except Failure as failure:
-            if failure.problem is not problems.OUTCOME_UNKNOWN:
-                raise
-            # A second invitation does no harm, and none leaves the user waiting.
-            raise Failure(problems.CODE_NOT_DELIVERED, outcome=failure.outcome) from None
+        self._call_for(
+            "AdminCreateUser",
+            user.username if user.has_username else username,
+            MessageAction="RESEND",
+            # Without this, Cognito would send a text message.
+            DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
+        )
 
     def describe_pool(self) -> Pool | None:
         """Return what was read of the pool, at most five minutes ago unless Cognito fails.

@@ -4,10 +4,11 @@ No caller can see a difference, because the response was given before. Each cost
 code does, and one name gets one mail in ten minutes from all callers together.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from functions import outcomes
+from functions import outcomes, problems
 from functions.aws import cognito
 from functions.aws.cognito import User
 from functions.names import ADDRESS
@@ -32,6 +33,7 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
     """
     help_ = partial(_help, scope, username, client_metadata)
     with scope.pauses.free_on_failure():
+        scope.cognito.read_client_secret()
         user = scope.cognito.find_user(username)
     if user and (reason := _classify(user)):
         help_(user, reason)
@@ -80,56 +82,62 @@ def _help(
 ) -> NoReturn:
     settings = scope.settings
     if reason is outcomes.INVITED and settings.resend_invitations:
-        scope.idempotency.run_once(
-            partial(scope.cognito.invite, user, username),
-            *("mail", "invitation", settings.user_pool_id, user.username),
-            lifetime=PAUSE,
-        )
+        _resend(scope, username, user, reason, partial(scope.cognito.invite, user, username))
     elif reason is outcomes.UNCONFIRMED:
-        scope.idempotency.run_once(
-            partial(_resend_sign_up_code, scope, user, client_metadata),
-            *("mail", "sign-up", settings.user_pool_id, user.username),
-            lifetime=PAUSE,
-        )
+        call = partial(scope.cognito.call_as_client, "ResendConfirmationCode", user.username)
+        _resend(scope, username, user, reason, partial(call, ClientMetadata=client_metadata))
+        if settings.mail_from and (email := user.attributes.get("email")):
+            _mail(scope, Mail.UNCONFIRMED, username, user, email)
     elif reason is outcomes.FEDERATED and settings.mail_from and user.verified_email:
-        _mail(scope, Mail.FEDERATED, username, user)
+        _mail(scope, Mail.FEDERATED, username, user, user.verified_email)
     else:
         scope.events.report(_UNDELIVERABLE, username, reason)
     raise reason.failure()
 
 
-def _resend_sign_up_code(scope: Scope, user: User, client_metadata: dict[str, str]) -> None:
-    """Send the code, and a mail about what to do with it. Somebody else may have signed up."""
-    try:
-        scope.cognito.call_as_client(
-            "ResendConfirmationCode", user.username, ClientMetadata=client_metadata
-        )
-    except Failure as failure:
-        if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies no addresses
-            scope.events.report(_UNDELIVERABLE, user.username, outcomes.UNCONFIRMED)
-        raise
-    if scope.settings.mail_from and (email := user.attributes.get("email")):
-        mails.send(scope.settings, Mail.UNCONFIRMED, email, user.locale)
+def _resend(
+    scope: Scope, username: str, user: User, reason: Outcome, act: Callable[[], object]
+) -> None:
+    """Have Cognito send a user an old message again, once in ten minutes."""
+
+    def send() -> None:
+        try:
+            act()
+        except Failure as failure:
+            if failure.outcome is outcomes.INVALID_PARAMETER:  # such as a pool that verifies nothing
+                scope.events.report(_UNDELIVERABLE, username, reason)
+            if failure.problem is problems.OUTCOME_UNKNOWN:
+                # A second message does no harm, and none leaves the user waiting.
+                failure.problem = problems.CODE_NOT_DELIVERED
+            raise
+
+    parts = ("mail", reason.cause, scope.settings.user_pool_id, user.username)
+    scope.idempotency.run_once(send, *parts, lifetime=PAUSE)
 
 
 def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
     """Help users who sign in with another spelling or another name, or say that there are none."""
-    lower = username.lower()
-    if lower != username and not scope.settings.lower_case_usernames:
-        user = scope.cognito.find_user(lower)
-        if user and user.enabled:
-            _tell_names(scope, username, user, [lower])
-    if not ADDRESS.fullmatch(username):
-        return
-    users = [user for user in scope.cognito.find_users(username) if user.enabled]
-    named = [user for user in users if user.has_username and not _classify(user)]
-    if named:
-        _tell_names(scope, username, named[0], [user.username for user in named])
-    for user in users:
+    lower, is_address = username.lower(), ADDRESS.fullmatch(username)
+    ignores_case = scope.settings.lower_case_usernames or lower == username
+    other = None if ignores_case else scope.cognito.find_user(lower)
+    found = [other] if other else []
+    if is_address and not other:
+        found = scope.cognito.find_users(username)
+        found = found or ([] if ignores_case else scope.cognito.find_users(lower))
+    # Anyone can claim an address, so the user who has verified it comes first.
+    users = sorted((one for one in found if one.enabled), key=lambda one: not one.verified_email)
+    names = [
+        lower if other else one.username
+        for one in users
+        if one.verified_email and (other or one.has_username) and not _classify(one)
+    ]
+    if names:
+        _tell_names(scope, username, users[0], names)
+    if users:
         # If nothing else keeps a code away, the user signs in with another name.
-        reason = _classify(user) or outcomes.NOT_A_SIGN_IN_NAME
-        _help(scope, username, client_metadata, user, reason)
-    if not users and scope.settings.mail_unknown_addresses:
+        reason = _classify(users[0]) or outcomes.NOT_A_SIGN_IN_NAME
+        _help(scope, lower if other else username, client_metadata, users[0], reason)
+    if is_address and not found and scope.settings.mail_unknown_addresses:
         scope.idempotency.run_once(
             partial(_tell_stranger, scope, username),
             *("mail", Mail.NO_ACCOUNT, scope.settings.user_pool_id, _find_mailbox(username)),
@@ -139,9 +147,10 @@ def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) 
 
 def _tell_names(scope: Scope, username: str, user: User, names: list[str]) -> NoReturn:
     """Mail a user the names to sign in with, because a code would not work with the typed one."""
-    if not (scope.settings.mail_from and user.verified_email):
+    if not scope.settings.mail_from:
         scope.events.report(_UNDELIVERABLE, username, outcomes.NOT_A_SIGN_IN_NAME)
-    _mail(scope, Mail.USERNAMES, username, user, names=", ".join(sorted(names)))
+    text = ", ".join(sorted(names))
+    _mail(scope, Mail.USERNAMES, username, user, user.verified_email, names=text)
     raise outcomes.NOT_A_SIGN_IN_NAME.failure()
 
 
@@ -157,12 +166,11 @@ def _find_mailbox(address: str) -> str:
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
-def _mail(scope: Scope, mail: Mail, username: str, user: User, **values: str) -> None:
-    """Mail a user at their verified address, or report that SES refused it."""
-    email = user.verified_email
-    parts = (mail, scope.settings.user_pool_id, email.lower())
+def _mail(scope: Scope, mail: Mail, username: str, user: User, to: str, **values: str) -> None:
+    """Send a user a mail, once in ten minutes, or report that SES refused it."""
+    parts = (mail, scope.settings.user_pool_id, to.lower())
     try:
-        mails.send_once(scope, mail, email, *parts, locale=user.locale, lifetime=PAUSE, **values)
+        mails.send_once(scope, mail, to, *parts, locale=user.locale, lifetime=PAUSE, **values)
     except Failure as failure:
         if failure.outcome is outcomes.MAIL_REFUSED:
             scope.events.report(_UNDELIVERABLE, username, outcomes.MAIL_REFUSED)

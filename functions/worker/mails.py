@@ -2,6 +2,7 @@
 
 import json
 import time
+import unicodedata
 from email.utils import formataddr
 from enum import StrEnum
 from functools import cache, partial
@@ -103,9 +104,12 @@ def _format(settings: Runtime, language: str, subject: str, paragraphs: list[str
 
 
 def _write_domain(address: str) -> str:
-    """Return an address with its domain in ASCII, as SES wants it (Punycode, RFC 3492)."""
+    """Return an address with its domain in ASCII, as SES wants it (IDNA 2008)."""
     local, _, domain = address.rpartition("@")
-    return f"{local}@{domain.encode('idna').decode()}"
+    labels = unicodedata.normalize("NFKC", domain).lower().split(".")
+    # Python's codec is of IDNA 2003, where some domains are others, and it raises for long ones.
+    ascii_ = (one if one.isascii() else f"xn--{one.encode('punycode').decode()}" for one in labels)
+    return f"{local}@{'.'.join(ascii_)}"
 
 
 def _content(text: str) -> dict[str, str]:

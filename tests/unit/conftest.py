@@ -13,10 +13,10 @@ from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws import clients
-from functions.aws.actions import ACTIONS
+from functions.aws.actions import ACTIONS, of_worker
 from functions.operations import Operation
 from tests.support import contract
-from tests.support.front import CognitoFront, CognitoRequest, Refusal, Respond
+from tests.support.front import CognitoFront, CognitoRequest, Refusal, Respond, make_user
 from tests.support.invocation import SETTINGS, Clock, Deployment, Reply, make_message
 
 # No test asserts a time, so no example has a deadline.
@@ -40,7 +40,7 @@ def after(clock: Clock, seconds: float, error: str | None) -> Respond:
             clock.sleep(seconds)
             if error:
                 raise Refusal(error, "")
-        return {"UserPool": {}, "UserPoolClient": {}}
+        return {"UserPool": {}, "UserPoolClient": {}, **make_user()}
 
     return respond
 
@@ -79,7 +79,12 @@ class Service:
         for body in bodies:
             body["requested_at"] -= age
         messages = [make_message(json.dumps(body), **attributes) for body in bodies]
-        return self.deployment.work(*messages)
+        before = len(self.cognito.requests)
+        work = self.deployment.work(*messages)
+        called = {one.action for one in self.cognito.requests[before:]}
+        allowed = {one.name for one in of_worker(self.deployment.settings)}
+        assert called <= allowed, f"the worker has no grant for {called - allowed}"
+        return work
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,16 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.operations import Operation
-from functions.worker.dead_ends import MAILS_TO_STRANGERS
-from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import USERNAME
+from functions.worker.dead_ends import MAILS_TO_STRANGERS, PAUSE
+from tests.support.front import CognitoFront, Refusal, make_user
+from tests.support.invocation import SUB, USERNAME
 from tests.unit.conftest import Configure, Service
-from tests.unit.test_mails import FROM, mails
+from tests.unit.test_mails import FROM, mails, text
 
 RESET = Operation.RESET_PASSWORD
 INVITED = make_user("FORCE_CHANGE_PASSWORD")
 FEDERATED = make_user("EXTERNAL_PROVIDER")
+UNCONFIRMED = make_user("UNCONFIRMED", email_verified="false")
 UNVERIFIED = make_user(email_verified="false")
 UNVERIFIED_WITH_PHONE = make_user(email_verified="false", phone_number_verified="true")
 NOBODY: dict[str, Any] = {"error": "UserNotFoundException"}
@@ -38,6 +39,24 @@ def reason(cognito: CognitoFront) -> str:
     return name
 
 
+def recipient(mail: dict[str, Any]) -> str:
+    (address,) = mail["Destination"]["ToAddresses"]
+    return str(address)
+
+
+def only(service: Service, name: str, user: dict[str, Any]) -> None:
+    """Play a pool that minds the case of names and has one user."""
+
+    def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("Username", name) != name:
+            raise Refusal("UserNotFoundException", "")
+        answers = {"DescribeUserPoolClient": {"UserPoolClient": {}}, "ListUsers": {"Users": []}}
+        answers["PutEvents"] = {"FailedEntryCount": 0}
+        return answers.get(action, user | {"MessageId": "a-mail"})
+
+    service.cognito.respond = respond
+
+
 def found(*users: dict[str, Any]) -> dict[str, Any]:
     """The answer of ListUsers."""
     return {"Users": [user | {"Attributes": user["UserAttributes"]} for user in users]}
@@ -53,9 +72,10 @@ def helping(configure: Configure, dynamodb: DynamoDBClient) -> None:
     [
         (INVITED, "AdminCreateUser", "Invited"),
         (FEDERATED, "SendEmail", "Federated"),
+        (UNCONFIRMED, "ResendConfirmationCode SendEmail", "Unconfirmed"),
         (UNVERIFIED, "PutEvents", "NoVerifiedAddress"),
     ],
-    ids=["invited", "federated", "unverified"],
+    ids=["invited", "federated", "unconfirmed", "unverified"],
 )
 def test_users_to_whom_cognito_sends_no_code_get_help(
     user: dict[str, Any], act: str, cause: str, service: Service
@@ -69,7 +89,7 @@ def test_users_to_whom_cognito_sends_no_code_get_help(
     work = service.work()
 
     assert (reply.status, reply.text) == (usual.status, usual.text)
-    assert acts(service.cognito) == [act]
+    assert acts(service.cognito) == act.split()
     assert work.body["batchItemFailures"] == []
     assert work.metrics >= {cause, "Hidden"}
     assert work.log["level"] == "WARNING"
@@ -94,13 +114,52 @@ def test_an_invitation_names_the_user_as_the_pool_does(
     }
 
 
-@pytest.mark.parametrize("user", [INVITED, FEDERATED], ids=["invited", "federated"])
-def test_one_name_gets_one_mail_in_ten_minutes(user: dict[str, Any], service: Service) -> None:
+@pytest.mark.parametrize("user", [INVITED, FEDERATED, UNCONFIRMED])
+def test_one_name_gets_one_mail_of_a_kind_in_ten_minutes(
+    user: dict[str, Any], service: Service
+) -> None:
     service.cognito.answer("AdminGetUser", body=user)
-    for _ in range(3):
-        service.finish(RESET)
+    service.finish(RESET)
+    first = acts(service.cognito)
+    service.clock.now += PAUSE - 1
+    service.finish(RESET)
+    assert acts(service.cognito) == first
+    service.clock.now += 2
+    service.finish(RESET)
 
-    assert len(acts(service.cognito)) == 1
+    assert acts(service.cognito) == first * 2
+
+
+@pytest.mark.parametrize("settings", [{}, ON])
+def test_a_user_who_never_confirmed_gets_the_sign_up_code_whatever_the_settings_are(
+    settings: dict[str, Any], service: Service
+) -> None:
+    service.configure(**settings)
+    service.cognito.answer("AdminGetUser", body=UNCONFIRMED | {"Username": "demo"})
+    body = {"username": USERNAME, "options": {"clientMetadata": {"shop": "berlin"}}}
+    service.finish(RESET, body)
+
+    (code,) = (
+        one.body for one in service.cognito.requests if one.action == "ResendConfirmationCode"
+    )
+    assert (code["Username"], code["ClientMetadata"]) == ("demo", {"shop": "berlin"})
+    assert "SecretHash" in code
+    assert [recipient(one) for one in mails(service.cognito)] == ([USERNAME] if settings else [])
+
+
+@pytest.mark.parametrize("action", ["ResendConfirmationCode", "SendEmail"])
+def test_an_operator_is_told_about_a_user_to_whom_nothing_can_be_sent_again(
+    action: str, service: Service
+) -> None:
+    """The pool verifies no addresses, or SES refuses the one that somebody typed."""
+    error = {"SendEmail": "BadRequestException"}.get(action, "InvalidParameterException")
+    service.cognito.answer("AdminGetUser", body=UNCONFIRMED)
+    service.cognito.answer(action, error=error)
+    work = service.finish(RESET)
+
+    assert work.body["batchItemFailures"] == []
+    assert reason(service.cognito) == work.log["cause"]
+    assert work.log["cause"] == ("MailRefused" if action == "SendEmail" else "Unconfirmed")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +184,7 @@ def test_an_operator_is_told_about_users_who_cannot_be_helped(
 
 def test_an_address_that_the_pool_cannot_use_is_told_to_an_operator(service: Service) -> None:
     service.cognito.answer(RESET.action, error="InvalidParameterException")
-    assert "InvalidParameterException" in service.finish(RESET).metrics
+    assert "NoVerifiedAddress" in service.finish(RESET).metrics
     assert reason(service.cognito) == "NoVerifiedAddress"
 
 
@@ -195,6 +254,75 @@ def test_who_cannot_sign_in_by_the_address_is_found_by_it(
     assert search["Filter"] == 'email = "demo@example.com"'
 
 
+def named(name: str, **attributes: Any) -> dict[str, Any]:
+    """A user with a username of their own."""
+    return make_user(**attributes) | {"Username": name}
+
+
+@pytest.mark.parametrize(
+    ("users", "names"),
+    [
+        ([named("ann")], "ann"),
+        ([named("zoe"), named("ann")], "ann, zoe"),
+        ([named("eve", email_verified="false", phone_number_verified="true"), named("ann")], "ann"),
+        ([named("old", enabled=False), named("ann")], "ann"),
+        ([FEDERATED, named("ann")], "ann"),
+        ([make_user(), named("ann")], "ann"),
+    ],
+    ids=["one", "two", "claimed", "disabled", "federated", "sub"],
+)
+def test_the_names_of_local_users_are_mailed_to_the_verified_address_that_is_stored(
+    users: list[dict[str, Any]], names: str, service: Service
+) -> None:
+    for user in users:
+        for attribute in user["UserAttributes"]:
+            if attribute["Name"] == "email":
+                attribute["Value"] = "stored@example.com"
+    body = {"username": "typed@example.com"}
+    usual = service.invoke(RESET, body)
+    service.cognito.reset()
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.cognito.answer("ListUsers", body=found(*users))
+    assert service.invoke(RESET, body)[:3] == usual[:3]
+    works = [service.work(), service.finish(RESET, body)]
+
+    (mail,) = mails(service.cognito)
+    assert recipient(mail) == "stored@example.com"
+    assert f"another name: {names}\n" in text(mail)
+    assert not [one for one in (SUB, "typed") if one in json.dumps(mail)]
+    assert "PutEvents" not in acts(service.cognito)
+    for work in works:
+        assert work.body["batchItemFailures"] == []
+        assert work.log["cause"] == "NotASignInName"
+
+
+@pytest.mark.parametrize("mail_from", [FROM, ""])
+@pytest.mark.parametrize("typed", ["Ann", "Ann@Example.com"])
+def test_a_pool_that_minds_the_case_is_asked_as_typed_and_then_in_lower_case(
+    typed: str, mail_from: str, service: Service
+) -> None:
+    service.configure(**ON | {"lower_case_usernames": False, "mail_from": mail_from})
+    only(service, typed.lower(), make_user(email="ann@example.com"))
+    work = service.finish(RESET, {"username": typed})
+
+    names = [one.body["Username"] for one in service.cognito.requests if "Username" in one.body]
+    assert names == [typed, typed, typed.lower()]
+    assert work.log["cause"] == "NotASignInName"
+    assert acts(service.cognito) == [RESET.action, "SendEmail" if mail_from else "PutEvents"]
+    for mail in mails(service.cognito):
+        assert recipient(mail) == "ann@example.com"
+        assert f"another name: {typed.lower()}\n" in text(mail)
+
+
+def test_a_user_who_typed_other_letters_gets_the_help_of_the_right_ones(service: Service) -> None:
+    service.configure(**ON | {"lower_case_usernames": False})
+    only(service, USERNAME, INVITED)
+    service.finish(RESET, {"username": USERNAME.title()})
+
+    assert service.cognito.requests[-1].action == "AdminCreateUser"
+    assert service.cognito.requests[-1].body["Username"] == USERNAME
+
+
 def test_a_name_in_other_letters_gets_no_second_mail(service: Service) -> None:
     service.configure(**ON, mail_unknown_addresses=True, lower_case_usernames=False)
     service.cognito.answer("AdminGetUser", **NOBODY)
@@ -229,7 +357,7 @@ def test_addresses_without_an_account_share_a_budget_of_mails(table: str, servic
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", '"@example.com', "\\@example.com", "a@b.com,c@d.com", "a@b@c", "a@-", "ü@b.com"],
+    ["demo", '"@example.com', "\\@example.com", "a@b.com,c@d.com", "a@b@c", "a@-"],
 )
 def test_a_name_that_is_no_plain_address_is_neither_searched_for_nor_mailed(
     name: str, service: Service
@@ -241,19 +369,24 @@ def test_a_name_that_is_no_plain_address_is_neither_searched_for_nor_mailed(
     assert not {"ListUsers", "SendEmail"} & {one.action for one in service.cognito.requests}
 
 
+def test_an_address_is_searched_for_as_typed_and_then_in_lower_case(service: Service) -> None:
+    service.configure(**ON | {"lower_case_usernames": False})
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.cognito.answer("ListUsers", body=found(), times=1)
+    service.cognito.answer("ListUsers", body=found(named("ann")))
+    service.finish(RESET, {"username": "Demo@example.com"})
+
+    searches = [one.body["Filter"] for one in service.cognito.requests if "Filter" in one.body]
+    assert searches == ['email = "Demo@example.com"', 'email = "demo@example.com"']
+    assert len(mails(service.cognito)) == 1
+
+
 def test_nobody_who_exists_reads_that_they_have_no_account(service: Service) -> None:
     service.configure(**ON, mail_unknown_addresses=True)
     service.cognito.answer(RESET.action, **NOBODY)
     service.finish(RESET)
 
     assert mails(service.cognito) == []
-
-
-def test_nobody_is_looked_up_where_nothing_would_come_of_it(service: Service) -> None:
-    service.configure()
-    service.finish(RESET)
-
-    assert "AdminGetUser" not in {one.action for one in service.cognito.requests}
 
 
 def test_a_look_up_that_fails_is_made_again(service: Service) -> None:
@@ -267,17 +400,35 @@ def test_a_look_up_that_fails_is_made_again(service: Service) -> None:
     [{"error": "CodeDeliveryFailureException"}, {"reset": True}],
     ids=["known", "unknown"],
 )
-def test_an_invitation_that_failed_is_sent_later(trouble: dict[str, Any], service: Service) -> None:
-    service.cognito.answer("AdminGetUser", body=INVITED)
-    service.cognito.answer("AdminCreateUser", **trouble, times=1)
-    service.cognito.answer("AdminCreateUser", body={})
+@pytest.mark.parametrize(
+    ("user", "action"),
+    [(INVITED, "AdminCreateUser"), (UNCONFIRMED, "ResendConfirmationCode")],
+    ids=["invitation", "sign-up code"],
+)
+def test_what_cognito_failed_to_send_again_is_sent_later(
+    trouble: dict[str, Any], user: dict[str, Any], action: str, service: Service
+) -> None:
+    service.cognito.answer("AdminGetUser", body=user)
+    service.cognito.answer(action, **trouble, times=1)
+    service.cognito.answer(action, body={})
     works = []
     for _ in range(2):
         service.invoke(RESET)
         works.append(service.work())
 
     assert [len(work.body["batchItemFailures"]) for work in works] == [1, 0]
-    assert acts(service.cognito).count("AdminCreateUser") == 2
+    assert acts(service.cognito).count(action) == 2
+
+
+def test_a_mail_that_failed_is_sent_later_and_the_code_before_it_is_not(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", body=UNCONFIRMED)
+    service.cognito.answer("SendEmail", error="SendingPausedException", times=1)
+    works = [service.finish(RESET) for _ in range(2)]
+
+    assert [len(work.body["batchItemFailures"]) for work in works] == [1, 0]
+    assert [one for one in acts(service.cognito) if one != "ChangeMessageVisibility"] == [
+        *("ResendConfirmationCode", "SendEmail", "SendEmail")
+    ]
 
 
 def test_without_an_event_bus_nobody_is_told(service: Service) -> None:

@@ -16,7 +16,8 @@ from tests.support.invocation import NOW, REQUEST_ID, SETTINGS, SUB, make_messag
 from tests.unit.conftest import Configure, Service
 from tests.unit.test_notifications import put
 
-CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
+UPDATE = Operation.UPDATE_PASSWORD
 FROM = "no-reply@example.com"
 SECRETS = ("482916", "quiet", "header.")
 TEXTS = {language: read_texts(language) for language in LANGUAGES}
@@ -162,15 +163,16 @@ def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted_and_reporte
     assert told(service.cognito) == [(SUB, "NoVerifiedAddress")]
 
 
-GONE = {"mail_change": {"username": "ada"}, "end_sessions": {"username": "ada"}}
-CHECKED = {"since": NOW, "task": "end_sessions", "parameters": GONE["end_sessions"]}
+ADA = {"username": "ada"}
+CHECKED = {"since": NOW, "task": "end_sessions", "parameters": ADA}
 
 
 @pytest.mark.parametrize(
     ("task", "parameters", "reported"),
     [
-        ("mail_change", GONE["mail_change"], True),  # of an older version
-        ("end_sessions", GONE["end_sessions"], True),
+        ("mail_change", ADA, True),  # of an older version
+        ("end_sessions", ADA, True),
+        ("forget_devices", ADA, True),
         ("check_change", {"username": "ada", "existed": True} | CHECKED, True),
         ("check_change", {"username": "ada", "existed": False} | CHECKED, False),
         ("check_change", {"username": "ada"} | CHECKED, False),  # of an older version
@@ -180,7 +182,7 @@ def test_a_user_who_is_gone_is_counted_and_reported_unless_there_never_was_one(
     task: str, parameters: dict[str, Any], reported: bool, service: Service
 ) -> None:
     service.configure(mail_from=FROM, event_bus_name="the-bus")
-    for action in ("AdminGetUser", "AdminUserGlobalSignOut"):
+    for action in ("AdminGetUser", "AdminUserGlobalSignOut", "AdminListDevices"):
         service.cognito.answer(action, error="UserNotFoundException")
     message = Message(Task(task), REQUEST_ID, "192.0.2.7", None, parameters, NOW)
 
@@ -229,6 +231,7 @@ def test_two_changes_are_two_mails_even_if_their_callers_chose_one_request_id(
     ("trouble", "cause"),
     [
         ({"error": "TooManyRequestsException"}, "SendEmail.TooManyRequestsException"),
+        ({"error": "MessageRejected"}, "SendEmail.MessageRejected"),
         ({"body": b"<html>"}, "SendEmail.ForeignAnswerError"),
         ({"reset": True, "forward": True}, "SendEmail.ConnectionClosedError"),
     ],
@@ -263,9 +266,46 @@ def test_a_mail_of_a_killed_worker_is_sent_once_its_time_is_over(
     assert len(mails(service.cognito)) == 2
 
 
-def test_an_address_that_ses_refuses_is_given_up(service: Service) -> None:
+def test_an_address_that_ses_refuses_is_given_up_and_reported(service: Service) -> None:
+    service.configure(mail_from=FROM, event_bus_name="the-bus")
     service.cognito.answer("SendEmail", error="BadRequestException")
-    assert service.finish(UPDATE).body["batchItemFailures"] == []
+    service.invoke(UPDATE)
+    work = service.work()
+
+    assert work.body["batchItemFailures"] == []
+    assert "MailRefused" in work.metrics
+    assert told(service.cognito) == [(SUB, "MailRefused")]
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("ivan@xn--e1afmkfd.xn--p1ai", "ivan@xn--e1afmkfd.xn--p1ai"),
+        ("иван@пример.рф", "иван@xn--e1afmkfd.xn--p1ai"),
+        ("ann@straße.example", "ann@xn--strae-oqa.example"),  # not strasse.example
+        (f"ann@{'a' * 64}.example", f"ann@{'a' * 64}.example"),
+        ("ann@a..example", "ann@a..example"),
+    ],
+)
+def test_a_domain_is_written_as_ses_wants_it(address: str, sent: str, service: Service) -> None:
+    service.cognito.answer("GetUser", body=make_user(email=address))
+    service.finish(UPDATE)
+
+    assert [mail["Destination"]["ToAddresses"] for mail in mails(service.cognito)] == [[sent]]
+
+
+@pytest.mark.parametrize("address", ["ivan@xn--e1afmkfd.xn--p1ai", "иван@пример.рф"])
+@pytest.mark.parametrize("user", [None, make_user("EXTERNAL_PROVIDER")])
+def test_an_international_address_counts_as_one(
+    address: str, user: dict[str, Any] | None, service: Service
+) -> None:
+    service.configure(mail_from=FROM, mail_unknown_addresses=True)
+    found = [user | {"Attributes": user["UserAttributes"]}] if user else []
+    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    service.cognito.answer("ListUsers", body={"Users": found})
+    service.finish(RESET, {"username": address})
+
+    assert len(mails(service.cognito)) == 1
 
 
 def test_a_table_that_fails_stops_no_mail(service: Service) -> None:

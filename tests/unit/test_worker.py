@@ -12,13 +12,12 @@ from functions.aws.queue import Message, Task
 from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support import ROOT
 from tests.support.front import make_user
-from tests.support.invocation import NOW, REQUEST_ID, make_message
+from tests.support.invocation import NOW, REQUEST_ID, SUB, make_message
 from tests.unit.conftest import Service, after
 
-RESET = Operation.RESET_PASSWORD
+RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 
 DROPPED = [
-    "InvalidParameterException",
     "LimitExceededException",
     "NotAuthorizedException",
     "UserLambdaValidationException",
@@ -87,18 +86,61 @@ def test_the_last_attempt_makes_a_dead_letter_at_once(service: Service) -> None:
     assert work.metrics == {"CodeDeliveryFailureException"}
 
 
+POOL_WITH_DEVICES = {"UserPool": {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}}}
+
+
+@pytest.mark.parametrize("action", ["AdminUserGlobalSignOut", "AdminListDevices"])
 @pytest.mark.parametrize(
     ("error", "again"),
     [("UserNotFoundException", False), ("LimitExceededException", True), ("NewException", True)],
 )
-def test_a_sign_out_is_retried_unless_the_user_is_gone(
-    error: str, again: bool, service: Service
+def test_a_sign_out_and_forgetting_are_retried_unless_the_user_is_gone(
+    action: str, error: str, again: bool, service: Service
 ) -> None:
-    service.cognito.answer("AdminUserGlobalSignOut", error=error)
-    work = service.finish(Operation.CONFIRM_RESET_PASSWORD)
+    service.cognito.answer("DescribeUserPool", body=POOL_WITH_DEVICES)
+    service.cognito.answer(action, error=error)
+    work = service.finish(CONFIRM)
 
     assert len(work.body["batchItemFailures"]) == again
     assert ("UserGone" in work.metrics) != again
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["confirmed", "of unknown outcome"])
+def test_a_reset_forgets_every_device_of_the_user_once(lost: bool, service: Service) -> None:
+    keys = [f"us-east-1_device-{n}" for n in range(3)]
+    page: dict[str, Any] = {"Devices": [{"DeviceKey": key} for key in keys[:2]]}
+    service.cognito.answer("DescribeUserPool", body=POOL_WITH_DEVICES)
+    service.cognito.answer("AdminGetUser", body=make_user(changed_at=NOW))
+    service.cognito.answer("AdminListDevices", body=page | {"PaginationToken": "more"}, times=1)
+    service.cognito.answer("AdminListDevices", body={"Devices": [{"DeviceKey": keys[2]}]})
+    if lost:
+        service.cognito.answer(CONFIRM.action, reset=True, forward=True)
+    assert service.invoke(CONFIRM).status == (504 if lost else 204)
+    assert "AdminListDevices" not in {one.action for one in service.cognito.requests}
+    service.work()
+
+    user = {"UserPoolId": service.deployment.settings.user_pool_id, "Username": SUB}
+    first, second = (one.body for one in service.cognito.take("AdminListDevices"))
+    assert (first, second) == (user | {"Limit": 60}, first | {"PaginationToken": "more"})
+    forgotten = [one.body for one in service.cognito.take("AdminForgetDevice")]
+    assert forgotten == [user | {"DeviceKey": key} for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("operation", "pool"),
+    [
+        (CONFIRM, {"body": {"UserPool": {}}}),
+        (Operation.UPDATE_PASSWORD, {"body": POOL_WITH_DEVICES}),
+    ],
+    ids=["a pool without memory", "an update"],
+)
+def test_no_other_change_lists_devices(
+    operation: Operation, pool: dict[str, Any], service: Service
+) -> None:
+    service.cognito.answer("DescribeUserPool", **pool)
+    service.finish(operation)
+
+    assert "AdminListDevices" not in {one.action for one in service.cognito.requests}
 
 
 def test_a_message_of_a_newer_version_may_have_more_members(service: Service) -> None:
@@ -188,6 +230,7 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: 
         == {
             Task.SEND_CODE: "ForgotPassword",
             Task.END_SESSIONS: "AdminUserGlobalSignOut",
+            Task.FORGET_DEVICES: "AdminListDevices",
             Task.CHECK_CHANGE: "PutEvents",
             Task.PUT_EVENT: "PutEvents",
             Task.MAIL_CHANGE: "SendEmail",

@@ -26,9 +26,8 @@ from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import named, searched
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES, SUB, Reply
+from tests.support.invocation import BODIES, Reply
 from tests.unit.conftest import Service, after, mock_table
-from tests.unit.test_passwords import POOL_WITH_EMAIL_SIGN_IN
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -62,9 +61,15 @@ class World:
         self.service.configure(limits=True)
         return [self.sends(RESET) for _ in range(RESET.attempts_per_hour + 1)][-1]
 
-    def named_by_a_sub(self) -> Reply:
-        self.cognito.answer("DescribeUserPool", body=POOL_WITH_EMAIL_SIGN_IN)
-        return self.sends(CONFIRM, BODIES[CONFIRM] | {"username": SUB})
+    def named_by_an_address(self) -> Reply:
+        user = make_user()
+        self.cognito.answer("AdminGetUser", error="UserNotFoundException")
+        found = [user | {"Username": "ann", "Attributes": user["UserAttributes"]}]
+        return self.works(RESET, "ListUsers", body={"Users": found})
+
+    def mailed(self, **script: Any) -> Reply:
+        self.service.configure(mail_from="no-reply@example.com")
+        return self.works(CONFIRM, "SendEmail", **script)
 
     def without_a_stored_response(self) -> Reply:
         self.service.configure(**NO_TABLE)
@@ -128,7 +133,12 @@ SCENARIOS: dict[str, Scenario] = {
     "Hidden": lambda w: w.answer(CONFIRM, CONFIRM.action, error="UserNotFoundException"),
     "Retried": lambda w: w.works(RESET, RESET.action, error="CodeDeliveryFailureException"),
     outcomes.ATTEMPTS_LIMIT.cause: World.limited,
-    outcomes.NOT_A_SIGN_IN_NAME.cause: World.named_by_a_sub,
+    outcomes.NOT_A_SIGN_IN_NAME.cause: World.named_by_an_address,
+    outcomes.MAIL_REFUSED.cause: lambda w: w.mailed(error="BadRequestException"),
+    outcomes.NO_SCOPE.cause: lambda w: w.sends(UPDATE, claims={"scope": "openid"}),
+    outcomes.SIGN_IN_TOO_OLD.cause: lambda w: w.sends(
+        UPDATE, {"newPassword": "a quiet harbour 12"}, claims={"auth_time": "1"}
+    ),
     outcomes.NO_CALLER_ADDRESS.cause: lambda w: w.sends(RESET, requestContext={}),
     outcomes.NO_BEARER_TOKEN.cause: lambda w: w.sends(UPDATE, headers={"Authorization": ""}),
     outcomes.NO_ACCESS_TOKEN.cause: lambda w: w.sends(UPDATE, claims={"token_use": "id"}),
@@ -147,6 +157,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     outcomes.DAILY_MAIL_LIMIT.cause: lambda w: w.works(
         RESET, RESET.action, error="LimitExceededException", message="Exceeded daily email limit"
+    ),
+    outcomes.UNCONFIRMED.cause: lambda w: w.at_a_dead_end(
+        make_user("UNCONFIRMED", email_verified="false")
     ),
     outcomes.INVITED.cause: lambda w: w.at_a_dead_end(make_user("FORCE_CHANGE_PASSWORD")),
     outcomes.FEDERATED.cause: lambda w: w.at_a_dead_end(make_user("EXTERNAL_PROVIDER")),

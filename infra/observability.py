@@ -28,6 +28,7 @@ from functions.records import (
     Degradation,
 )
 from infra.api import Api
+from infra.mails import Mails
 from infra.queue import Queue
 from infra.settings import Deployment
 
@@ -61,6 +62,7 @@ class Observability(Construct):
         api: Api,
         functions: Mapping[str, lambda_.Alias],
         queue: Queue,
+        mails: Mails | None,
         alarm_topic: sns.ITopic | None,
     ) -> None:
         super().__init__(scope, id_)
@@ -102,6 +104,10 @@ class Observability(Construct):
             "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
             "UserGone": Watch(self._count(USER_GONE.cause, functions=[WORKER]), 1),
         }
+        if mails:
+            # With this setting, anyone can have a mail sent to an address that does not exist.
+            lost = FAULT if settings.mail_unknown_addresses else 1
+            queued["MailsLost"] = Watch(mails.lost, lost)
         degradations = {
             str(one): Watch(self._count(one), 1)
             for one in Degradation

@@ -14,6 +14,7 @@ from infra.deployments import Deployments
 from infra.domain import Domain
 from infra.firewall import Firewall
 from infra.functions import Functions
+from infra.mails import Mails
 from infra.observability import Observability
 from infra.queries import Queries
 from infra.settings import Choices, Deployment, read_arguments
@@ -32,6 +33,7 @@ class Service(Construct):
         user_pool_client: IUserPoolClient,
         settings: Deployment,
         alarm_topic: ITopic | None = None,
+        mails: Mails | None = None,
     ) -> None:
         super().__init__(scope, id_)
         if not settings.stage:
@@ -39,6 +41,9 @@ class Service(Construct):
             settings = settings.replace(stage=unique)
         if not settings.sign_in_attributes:
             settings = settings.replace(sign_in_attributes=_find_sign_in_attributes(user_pool))
+        if settings.needs_configuration_set:
+            mails = mails or Mails(self, "Mails")
+            settings = settings.replace(mail_configuration_set=mails.configuration_set)
         table = Table(self, "Table")
         self.event_bus = EventBus(self, "Events") if settings.events else None
         """Where events arrive, such as the one about a changed password."""
@@ -73,6 +78,7 @@ class Service(Construct):
             api=api,
             functions=functions.by_name,
             queue=functions.queue,
+            mails=mails,
             alarm_topic=alarm_topic,
         )
         self.alarms = observability.alarms

@@ -46,7 +46,7 @@ class Choices(TypedDict, total=False):
     mail_reply_to: str
     """The address that receives replies to the service's own mails."""
     mail_configuration_set: str
-    """The configuration set of SES for the service's own mails."""
+    """The configuration set of SES for the service's own mails, instead of the stack's own."""
     support_url: str
     """Where a mail sends users who did not change their password: your help, or a reset page."""
     mail_unknown_addresses: bool
@@ -182,6 +182,11 @@ class Deployment(Runtime):
         """Return the defaults of a stage, with some changes."""
         chosen: dict[str, Any] = {**STAGES[stage], **changes}
         return cls(stage=stage, **chosen)
+
+    @property
+    def needs_configuration_set(self) -> bool:
+        """Whether mails are sent and nobody has named a configuration set for them."""
+        return bool(self.mail_from and not self.mail_configuration_set)
 
 
 class Rule(NamedTuple):

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Stack, Tags
 from constructs import Construct
 
 from functions.records import SERVICE
+from infra.mails import Mails
 from infra.service import Service
 from infra.settings import Deployment
 from infra.user_pool import UserPool
@@ -21,7 +22,8 @@ class PasswordServiceStack(Stack):
         )
         for name, value in tags.items():  # of the resources, beside those of the stack itself
             Tags.of(self).add(name, value)
-        self.user_pool = UserPool(self, "UserPool", settings=settings)
+        mails = Mails(self, "Mails") if settings.needs_configuration_set else None
+        self.user_pool = UserPool(self, "UserPool", settings=settings, mails=mails)
         self.service = Service(
             self,
             "Default",  # which logical ids leave out
@@ -32,6 +34,7 @@ class PasswordServiceStack(Stack):
                 # Whether an imported pool ignores case is not known here. Cognito itself knows.
                 lower_case_usernames=not self.user_pool.imported,
             ),
+            mails=mails,
         )
         CfnOutput(self, "ApiUrl", value=self.service.url)
         if self.service.domain:

@@ -7,6 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infra.acknowledgments import acknowledge
+from infra.mails import Mails
 from infra.settings import Deployment
 
 MESSAGE: Final = (
@@ -32,7 +33,9 @@ that somebody whose password was stolen does not go back to it soon."""
 class UserPool(Construct):
     """The pool and the app client that the functions use."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, settings: Deployment, mails: Mails | None
+    ) -> None:
         super().__init__(scope, id_)
         self.imported = bool(settings.user_pool_id)
         self.pool: cognito.IUserPool
@@ -58,7 +61,7 @@ class UserPool(Construct):
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
-            email=_mailer(self, settings.mail_from) if settings.mail_from else None,
+            email=_mailer(self, settings.mail_from, mails) if settings.mail_from else None,
             user_verification=cognito.UserVerificationConfig(
                 email_subject="Your confirmation code", email_body=MESSAGE, sms_message=MESSAGE
             ),
@@ -105,10 +108,11 @@ def writable() -> cognito.ClientAttributes:
     return cognito.ClientAttributes().with_standard_attributes(**dict.fromkeys(WRITABLE, True))
 
 
-def _mailer(scope: Construct, address: str) -> cognito.UserPoolEmail:
+def _mailer(scope: Construct, address: str, mails: Mails | None) -> cognito.UserPoolEmail:
     """Return SES as the pool's mailer, by the identity of the address's domain."""
     return cognito.UserPoolEmail.with_ses(
         from_email=address,
         ses_region=Stack.of(scope).region,
         ses_verified_domain=address.partition("@")[2],
+        configuration_set_name=mails.configuration_set if mails else None,
     )

@@ -19,6 +19,8 @@ deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage 
 ALARMING = [one for one in Degradation if one is not Degradation.SIGN_OUT_DELAYED]
 """The worker makes up for the other one, or its message becomes a dead letter."""
 
+STRANGERS = {"stage": "prod", "mailUnknownAddresses": "true"}
+
 
 class Metric(NamedTuple):
     """A metric of an alarm or a graph; a reference in it is the name of the resource."""
@@ -194,18 +196,23 @@ def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
     aliases = find_in(template, "AWS::Lambda::Alias")
     functions = {one["FunctionName"]["Ref"]: one["Name"] for one in aliases}
     (api,) = find_in(template, "AWS::ApiGateway::RestApi")
-    queues = [n for n, r in template["Resources"].items() if r["Type"] == "AWS::SQS::Queue"]
+    queues, sets = (
+        [name for name, resource in template["Resources"].items() if resource["Type"] == kind]
+        for kind in ("AWS::SQS::Queue", "AWS::SES::ConfigurationSet")
+    )
     resources: dict[str, list[dict[str, str]]] = {
         "AWS/ApiGateway": [{"ApiName": api["Name"]}],
         "AWS/Lambda": [
             {"FunctionName": name, "Resource": f"{name}:{alias}"}
             for name, alias in functions.items()
         ],
+        "AWS/SES": [{"ses:configuration-set": name} for name in sets],
         "AWS/SQS": [{"QueueName": f"{name}.QueueName"} for name in queues],
     }
     emitted = {
         "AWS/ApiGateway": {"4XXError", "5XXError"},
         "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
+        "AWS/SES": {"Bounce", "Complaint", "Reject"},
         "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
     }
 
@@ -269,6 +276,24 @@ def test_an_alarm_mails_to_the_address_by_a_topic_that_alarms_may_use() -> None:
     for stage in ("dev", "prod"):  # which name no address
         assert find_in(synthesize_stage(stage), "AWS::SNS::Topic") == []
         assert "AlarmActions" not in json.dumps(alarms(synthesize_stage(stage)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "threshold"), [({"stage": "prod"}, 1), (STRANGERS, 3), ({"stage": "dev"}, None)]
+)
+def test_a_mail_that_ses_accepts_and_nobody_gets_raises_an_alarm(
+    settings: dict[str, str], threshold: int | None
+) -> None:
+    """SES accepts a mail to an address that its suppression list has, and sends none."""
+    found = alarms(synthesize(**settings))
+
+    assert ("MailsLost" in found) == bool(threshold)
+    if threshold:
+        counted = {metric.name for metric in watched(found["MailsLost"])}
+        assert (found["MailsLost"]["Threshold"], counted) == (
+            threshold,
+            {"Bounce", "Complaint", "Reject"},
+        )
 
 
 @deployed

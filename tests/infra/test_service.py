@@ -144,6 +144,40 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
     ]
 
 
+@pytest.mark.parametrize(
+    ("aliases", "told", "attributes"),
+    [
+        ({"email": True}, (), "email"),
+        ({"email": True, "phone": True}, (), "email,phone_number"),
+        ({"username": True, "email": True}, (), ""),
+        (None, (), ""),
+        (None, ["email"], "email"),
+    ],
+)
+def test_the_names_of_users_are_those_of_the_pool_that_the_construct_gets(
+    aliases: dict[str, bool] | None, told: list[str], attributes: str
+) -> None:
+    stack = make_stack()
+    if aliases is None:
+        add_service(stack, sign_in_attributes=told)
+    else:
+        pool = cognito.UserPool(stack, "Pool", sign_in_aliases=cognito.SignInAliases(**aliases))
+        client = pool.add_client("Client", generate_secret=True)
+        PasswordService(stack, "Passwords", user_pool=pool, user_pool_client=client)
+
+    assert variables(template_of(stack))["SIGN_IN_ATTRIBUTES"] == attributes
+
+
+def test_a_construct_that_mails_has_a_configuration_set_of_its_own() -> None:
+    stack = make_stack()
+    service = add_service(stack, mail_from="no-reply@example.com")
+    add_service(stack, "Others", mail_from="no-reply@example.com")
+    template = template_of(stack)
+
+    assert len(find_in(template, "AWS::SES::ConfigurationSet")) == 2
+    assert "MailsLost" in service.alarms
+
+
 def test_the_pool_may_be_made_by_another_stack_of_the_app() -> None:
     stack = make_stack()
     users = Stack(stack.node.root, "Users")  # type: ignore[arg-type]  # an app is a construct

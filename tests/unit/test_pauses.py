@@ -106,7 +106,9 @@ def test_a_connection_that_was_never_made_frees_the_name_and_a_lost_answer_does_
     ]
 
 
-@pytest.mark.parametrize(("action", "frees"), [("AdminGetUser", True), ("ListUsers", False), (RESET.action, False)])
+@pytest.mark.parametrize(
+    ("action", "frees"), [("AdminGetUser", True), ("ListUsers", False), (RESET.action, False)]
+)
 def test_a_call_that_only_some_accounts_cause_never_frees_the_name(
     action: str, frees: bool, service: Service
 ) -> None:

@@ -104,7 +104,7 @@ def _resend(
         try:
             act()
         except Failure as failure:
-            if failure.outcome is outcomes.INVALID_PARAMETER:  # such as a pool that verifies nothing
+            if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies nothing
                 scope.events.report(_UNDELIVERABLE, username, reason)
             if failure.problem is problems.OUTCOME_UNKNOWN:
                 # A second message does no harm, and none leaves the user waiting.

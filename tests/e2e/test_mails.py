@@ -1,8 +1,12 @@
 """The mails for users to whom Cognito sends no code."""
 
+from typing import Any
+
+import pytest
+
 from local.stack import Mail, Stack, User
 from tests.e2e.client import RESET
-from tests.e2e.conftest import OLD, Api, Fronts
+from tests.e2e.conftest import OLD, Api, Fronts, acted
 from tests.support.front import make_user
 
 
@@ -31,13 +35,39 @@ def test_an_invited_user_gets_the_invitation_again(api: Api, stack: Stack) -> No
     assert again.id != invitation.id
 
 
-def test_a_federated_user_reads_how_to_sign_in(api: Api, stack: Stack, fronts: Fronts) -> None:
-    user = User("federated@example.com", OLD)
-    found = make_user("EXTERNAL_PROVIDER", email=user.username)
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (make_user("EXTERNAL_PROVIDER"), "another provider"),
+        (make_user() | {"Username": "countess"}, "with another name: countess\n"),
+    ],
+    ids=["federated", "by username"],
+)
+def test_a_user_who_typed_an_address_reads_how_to_sign_in(
+    api: Api, stack: Stack, fronts: Fronts, found: dict[str, Any], text: str
+) -> None:
+    user = User(f"{found['Username']}@example.com", OLD)
+    email = {"Name": "email", "Value": user.username}
+    attributes = [*(one for one in found["UserAttributes"] if one["Name"] != "email"), email]
     # Cognito does not find them by the address.
-    answer = {"Users": [found | {"Attributes": found["UserAttributes"]}]}
-    fronts.cognito.answer("ListUsers", body=answer)
+    fronts.cognito.answer("ListUsers", body={"Users": [found | {"Attributes": attributes}]})
 
     assert api.post(RESET, {"username": user.username}).status == 200
 
-    assert last_mail(stack, user).subject == "Acme: How to sign in"
+    mail = last_mail(stack, user)
+    assert mail.subject == "Acme: How to sign in"
+    assert text in mail.text
+
+
+def test_a_user_who_never_confirmed_gets_the_code_of_the_sign_up(
+    api: Api, stack: Stack, user: User, fronts: Fronts
+) -> None:
+    """The emulator's pool takes no sign-ups, so the front plays the status and the code."""
+    found = make_user("UNCONFIRMED", email=user.username, email_verified="false")
+    fronts.cognito.answer("AdminGetUser", body=found)
+    fronts.cognito.answer("ResendConfirmationCode", body={})
+
+    assert api.post(RESET, {"username": user.username}).status == 200
+
+    assert last_mail(stack, user).subject == "Acme: Confirm your account first"
+    assert acted(fronts.cognito) == ["ResendConfirmationCode"]

@@ -55,8 +55,23 @@ def test_a_worker_that_is_killed_loses_no_code(
     assert client.worked(Task.SEND_CODE, outcome=SUCCESS).log["attempt"] > 1
 
 
+@pytest.fixture
+def device(stack: Stack, fronts: Fronts) -> Iterator[str]:
+    """A device of each user that the pool remembers. The emulator knows none."""
+    pool = stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.user_pool_id)["UserPool"]
+    remembering = {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": False}
+    described = {"Policies": pool["Policies"], "DeviceConfiguration": remembering}
+    key = "us-east-1_6c0b5b3a"
+    fronts.cognito.answer("DescribeUserPool", body={"UserPool": described})
+    fronts.cognito.answer("AdminListDevices", body={"Devices": [{"DeviceKey": key}]})
+    fronts.cognito.answer("AdminForgetDevice", body={})
+    kill(stack, CONFIRM.id)  # which has read the pool
+    yield key
+    kill(stack, CONFIRM.id)
+
+
 def test_a_message_that_comes_twice_does_no_harm(
-    api: Api, stack: Stack, user: User, fronts: Fronts
+    api: Api, stack: Stack, user: User, fronts: Fronts, device: str
 ) -> None:
     reset = Client(api, stack, user, RESET)
     reset.send()
@@ -78,6 +93,8 @@ def test_a_message_that_comes_twice_does_no_harm(
             assert one.worked(task, number, outcome=SUCCESS).metrics == {SUCCESS}
     assert (client.passwords, client.session_lives) == ({NEW}, False)
     assert client.notices == 1
+    forgotten = [one.body["DeviceKey"] for one in fronts.cognito.take("AdminForgetDevice")]
+    assert forgotten == [device] * 2
     told = [request.body["Entries"][0]["Detail"] for request in fronts.events.requests]
     mine = [one for one in told if user.username in one]
     # A consumer recognises the second one.

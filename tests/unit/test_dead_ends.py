@@ -50,8 +50,11 @@ def only(service: Service, name: str, user: dict[str, Any]) -> None:
     def respond(action: str, body: dict[str, Any]) -> dict[str, Any]:
         if body.get("Username", name) != name:
             raise Refusal("UserNotFoundException", "")
-        answers = {"DescribeUserPoolClient": {"UserPoolClient": {}}, "ListUsers": {"Users": []}}
-        answers["PutEvents"] = {"FailedEntryCount": 0}
+        answers: dict[str, dict[str, Any]] = {
+            "DescribeUserPoolClient": {"UserPoolClient": {}},
+            "ListUsers": {"Users": []},
+            "PutEvents": {"FailedEntryCount": 0},
+        }
         return answers.get(action, user | {"MessageId": "a-mail"})
 
     service.cognito.respond = respond

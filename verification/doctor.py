@@ -82,6 +82,18 @@ def recovery(target: Target) -> Finding:
     )
 
 
+@check(
+    CHECKS,
+    remedy="Set signInAttributes to the pool's UsernameAttributes, or leave it out if there are"
+    " none.",
+)
+def sign_in_names(target: Target) -> Finding:
+    """The deployment knows which attributes the users of the pool sign in with."""
+    told, of_pool = target.settings.sign_in_attributes, target.pool.get("UsernameAttributes") or ()
+    observed = f"The pool has {_list(of_pool)}; the deployment was told {_list(told)}."
+    return judge(observed, good=set(told) == set(of_pool))
+
+
 @check(CHECKS, remedy="Set mailFrom, or configure Amazon SES in the imported pool.")
 def mailer(target: Target) -> Finding:
     """The pool sends its mails by Amazon SES."""

@@ -118,9 +118,7 @@ def test_an_invitation_names_the_user_as_the_pool_does(
 
 
 @pytest.mark.parametrize("user", [INVITED, FEDERATED, UNCONFIRMED])
-def test_one_name_gets_one_mail_of_a_kind_in_ten_minutes(
-    user: dict[str, Any], service: Service
-) -> None:
+def test_one_name_gets_one_mail_in_ten_minutes(user: dict[str, Any], service: Service) -> None:
     service.cognito.answer("AdminGetUser", body=user)
     service.finish(RESET)
     first = acts(service.cognito)

@@ -49,8 +49,8 @@ DEGRADATIONS: Final[Mapping[Degradation, str]] = {
         "The outcome was not stored, so a retry of this request or task may repeat it."
     ),
     Degradation.QUEUE_FAILED: (
-        "The queue refused a message. An event was put directly, but another task is lost, such as a"
-        " mail or a sign-out."
+        "The queue refused a message. An event was put directly, but another task is lost, such as"
+        " a mail or a sign-out."
     ),
     Degradation.EVENT_LOST: "The queue and the event bus both refused an event.",
     Degradation.UNKNOWN_EXCEPTION: (

@@ -53,10 +53,12 @@ class Events:
             code = response["Entries"][0]["ErrorCode"]
             raise Outcome(f"PutEvents.{code}", SERVICE_UNAVAILABLE).failure()
 
-    def report(self, detail_type: str, username: str, reason: Outcome) -> NoReturn:
+    def report(
+        self, detail_type: str, username: str, reason: Outcome, note: str | None = None
+    ) -> NoReturn:
         """Put an event, so that someone can help the user, and raise the `Failure`."""
         self.put(detail_type, self.describe(username=username, reason=reason.cause))
-        raise reason.failure()
+        raise reason.failure(note)
 
     def describe(self, **about: str) -> dict[str, str]:
         """Return the detail of an event: what it is about, and where the request came from."""

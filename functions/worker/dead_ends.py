@@ -41,7 +41,8 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
         attribute = _send(scope, username, client_metadata)
     except Failure as failure:
         if failure.outcome is outcomes.INVALID_PARAMETER and user:
-            scope.events.report(_UNDELIVERABLE, username, outcomes.NO_VERIFIED_ADDRESS)
+            no_address = outcomes.NO_VERIFIED_ADDRESS
+            scope.events.report(_UNDELIVERABLE, username, no_address, failure.note)
         if failure.outcome is outcomes.USER_NOT_FOUND and user is None:
             _help_unknown(scope, username, client_metadata)
         raise
@@ -105,7 +106,7 @@ def _resend(
             act()
         except Failure as failure:
             if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies nothing
-                scope.events.report(_UNDELIVERABLE, username, reason)
+                scope.events.report(_UNDELIVERABLE, username, reason, failure.note)
             if failure.problem is problems.OUTCOME_UNKNOWN:
                 # A second message does no harm, and none leaves the user waiting.
                 failure.problem = problems.CODE_NOT_DELIVERED

@@ -148,12 +148,15 @@ def test_a_table_that_fails_half_way_undoes_no_answer(
     if fails:
         service.cognito.answer("ChangePassword", error="NotAuthorizedException", message=WRONG)
 
+    writes = [f"before-parameter-build.dynamodb.{name}" for name in ("UpdateItem", "DeleteItem")]
+
     def refuse(**_: object) -> None:
-        dynamodb.meta.events.unregister("before-parameter-build.dynamodb.UpdateItem", refuse)
+        for write in writes:  # all tests share the client
+            dynamodb.meta.events.unregister(write, refuse)
         dynamodb.delete_table(TableName=NAME)
 
-    dynamodb.meta.events.register("before-parameter-build.dynamodb.UpdateItem", refuse)
-    dynamodb.meta.events.register("before-parameter-build.dynamodb.DeleteItem", refuse)
+    for write in writes:
+        dynamodb.meta.events.register(write, refuse)
 
     reply = repeatable(service.invoke, UPDATE)
 

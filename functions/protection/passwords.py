@@ -27,6 +27,7 @@ _MIN_NAME: Final = 3
 _MIN_PART: Final = 5
 """Characters. Too many good passwords contain a shorter name by chance: one of three or four
 characters is refused only as a word of its own, and a shorter one never."""
+_LETTER: Final = r"[^\W\d_]"
 LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
 """Characters that people write instead of a letter. `make docs` gives the client the same table."""
 _INVISIBLE: Final = re.compile(
@@ -89,21 +90,12 @@ def _find_name(new: Candidate) -> str:
         # A phone number begins with a plus, which few people type.
         for part in (name.rpartition("@")[0], name.lstrip("+")):
             folded = _fold(part)
-            long = len(folded) >= _MIN_PART and folded in text
-            if long or (len(folded) >= _MIN_NAME and _is_word(folded, text)):
+            pattern = re.escape(folded)
+            if len(folded) < _MIN_PART:
+                pattern = rf"(?<!{_LETTER}){pattern}(?!{_LETTER})"
+            if len(folded) >= _MIN_NAME and re.search(pattern, text):
                 return part
     return ""
-
-
-def _is_word(part: str, text: str) -> bool:
-    """Return whether a text contains a part with no letter directly before or after it."""
-    start = text.find(part)
-    while start >= 0:
-        around = text[max(0, start - 1) : start] + text[start + len(part) :][:1]
-        if not any(unicodedata.category(one).startswith("L") for one in around):
-            return True
-        start = text.find(part, start + 1)
-    return False
 
 
 def _contains_word(new: Candidate, words: Collection[str]) -> bool:

@@ -90,10 +90,13 @@ const WORDS = {
 /** @type {Required<import('./password-service.d.ts').Configuration> | undefined} */
 let configuration;
 
+/** The calls in flight, by their input. @type {Map<string, Promise<any>>} */
+const calls = new Map();
+
 /**
- * The calls in flight, and the keys of those whose outcome is not known, by a hash of the input.
+ * The keys of calls whose outcome is not known, by a hash of the input.
  *
- * @type {Map<string, { key: string, start: number, call?: Promise<any> }>}
+ * @type {Map<string, { key: string, start: number }>}
  */
 const attempts = new Map();
 
@@ -381,31 +384,40 @@ function readEndpoint(endpoint) {
 }
 
 /**
- * Return what a call returns. If the same call is in flight, wait for it instead. If the outcome of
- * an earlier one is unknown, use its key again, so that the service responds with that outcome.
+ * Return what a call returns. If the same call is in flight, wait for it instead.
  *
  * @param {unknown[]} input all that makes two calls the same
  * @param {(key: string) => Promise<any>} send
  */
-async function once(input, send) {
-  const id = await hash(JSON.stringify([configured().endpoint, ...input]));
-  for (const [other, { start, call }] of attempts) {
-    if (!call && Date.now() - start > LIFETIME) attempts.delete(other);
+function once(input, send) {
+  const text = JSON.stringify([configured().endpoint, ...input]);
+  const call = calls.get(text) ?? attempt(text, send).finally(() => calls.delete(text));
+  calls.set(text, call);
+  return call;
+}
+
+/**
+ * Return what a call returns. If the outcome of an earlier one is unknown, use its key again, so that
+ * the service responds with that outcome.
+ *
+ * @param {string} text the input
+ * @param {(key: string) => Promise<any>} send
+ */
+async function attempt(text, send) {
+  const id = await hash(text);
+  for (const [other, { start }] of attempts) {
+    if (Date.now() - start > LIFETIME) attempts.delete(other);
   }
-  const attempt = attempts.get(id) ?? { key: makeKey(), start: Date.now() };
-  attempts.set(id, attempt);
-  attempt.call ??= send(attempt.key).then(
-    (output) => {
-      attempts.delete(id);
-      return output;
-    },
-    (error) => {
-      attempt.call = undefined;
-      if (isDefinite(error)) attempts.delete(id);
-      throw error;
-    },
-  );
-  return await attempt.call;
+  const { key, start } = attempts.get(id) ?? { key: makeKey(), start: Date.now() };
+  attempts.set(id, { key, start });
+  try {
+    const output = await send(key);
+    attempts.delete(id);
+    return output;
+  } catch (error) {
+    if (isDefinite(/** @type {AuthError} */ (error))) attempts.delete(id);
+    throw error;
+  }
 }
 
 /**

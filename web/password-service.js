@@ -10,6 +10,11 @@ const URN = 'urn:password-service:';
 /** The end of the name of a catalogue's words that differ if the password may have been changed. */
 const OF_CHANGE = '-of-change';
 
+/** Refusals by a proxy, the gateway or the firewall, and of a token. */
+const BEFORE_KEY = ['unexpected-response', 'request-blocked'].concat(
+  ['not-signed-in', 'wrong-token', 'scope-missing'],
+);
+
 /** Seconds before each retry, by the reason for it. */
 const PAUSES = {
   lost: [1, 2],
@@ -429,8 +434,8 @@ function isDefinite({ type, status = 0 }) {
   const slug = type.slice(URN.length);
   // The service's own 504. For an hour, it would give the same answer to the same key.
   if (slug === 'outcome-unknown') return status > 0;
-  // A proxy, the gateway or the firewall refused it before the service could look at the key.
-  if (['unexpected-response', 'not-signed-in', 'request-blocked'].includes(slug)) return false;
+  // It was refused before the service could look at the key.
+  if (BEFORE_KEY.includes(slug)) return false;
   return status >= 400 && status < 500 && status !== 409 && status !== 429;
 }
 

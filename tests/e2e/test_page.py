@@ -443,6 +443,7 @@ def test_a_code_is_sent_again_after_a_minute_and_only_to_another_name_before(
         assert sent == [json.dumps({"username": user.username}, separators=(",", ":"))] * number
         again.click()
 
+    expect(page.get_by_text(ENGLISH["page"]["otherMail"])).to_be_visible()
     expect(left).to_have_text("1:00")
     page.clock.resume()  # axe-core waits for timers
     audit(page, "confirm")

@@ -674,7 +674,7 @@ const OTHER_INPUTS = {
 };
 const LEFT_OPEN = [hangUp, hang, page(403), page(500)].concat(
   ['request-in-progress', 'too-many-requests', 'service-unavailable', 'function-stopped']
-    .concat('internal-error', 'not-signed-in', 'request-blocked')
+    .concat('internal-error', 'not-signed-in', 'wrong-token', 'scope-missing', 'request-blocked')
     .map((slug) => refuse(slug)),
 );
 const DEFINITE = ['code-mismatch', 'wrong-password', 'password-refused', 'outcome-unknown'];

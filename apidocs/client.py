@@ -5,7 +5,8 @@ from typing import Final
 
 from apidocs import ROOT
 from apidocs.languages import CLIENT
-from functions.fields import DASH, INVISIBLE
+from functions.fields import DASH, INVISIBLE, NewPassword
+from functions.operations import SCOPE
 from functions.problems import OUTCOME_UNKNOWN
 from functions.protection.idempotency import LIFETIME
 from functions.protection.passwords import LOOK_ALIKES
@@ -21,8 +22,16 @@ const INVISIBLE = /[{invisible}]/gu;
 /** Characters that a code of digits loses as well. */
 const DASHES = /{dash}/gu;
 
+/** Characters that nobody could type again, by the rule that refuses them in a new password. */
+const UNREPEATABLE = {{
+{unrepeatable}
+}};
+
 /** Characters that people write instead of a letter. @type {{Record<string, string>}} */
 const LOOK_ALIKES = {look_alikes};
+
+/** The scope that an access token must have. */
+const SCOPE = '{scope}';
 
 /** Milliseconds for which the service keeps the outcome of an `Idempotency-Key`. */
 const LIFETIME = {lifetime};
@@ -44,6 +53,10 @@ def write_client() -> str:
     part = _PART.format(
         invisible="".join(map(_category, INVISIBLE)),
         dash=_category(DASH),
+        unrepeatable="\n".join(
+            f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
+        ),
+        scope=SCOPE,
         look_alikes=_write({chr(one): chr(letter) for one, letter in LOOK_ALIKES.items()}),
         lifetime=1000 * LIFETIME,
         words=_write(CLIENT | {OUTCOME_UNKNOWN.slug: unknown}),

@@ -16,6 +16,13 @@ MESSAGE: Final = (
 )
 """The mail for resets, sign-ups and new addresses: Cognito has one text for all."""
 
+INVITATION: Final = (
+    "Sign in as {username} with a temporary password, then choose your own."
+    " If you did not expect this, ignore it. Temporary password: {####}"
+)
+"""The mail for invitations, which users also get instead of a code as long as they never signed in.
+The password is last, so that nobody takes a full stop for a part of it."""
+
 WRITABLE: Final = (
     *("address", "birthdate", "family_name", "fullname", "gender", "given_name", "locale"),
     *("last_update_time", "middle_name", "nickname", "phone_number", "preferred_username"),
@@ -64,6 +71,11 @@ class UserPool(Construct):
             email=_mailer(self, settings.mail_from, mails) if settings.mail_from else None,
             user_verification=cognito.UserVerificationConfig(
                 email_subject="Your confirmation code", email_body=MESSAGE, sms_message=MESSAGE
+            ),
+            user_invitation=cognito.UserInvitationConfig(
+                email_subject="Your temporary password",
+                email_body=INVITATION,
+                sms_message=INVITATION,
             ),
             # NIST SP 800-63B-4 §3.1.1.2: long, and no rules about kinds of characters.
             password_policy=cognito.PasswordPolicy(

@@ -27,6 +27,12 @@ const FOR_SIGNED_IN = ['account', 'update'];
 /** Rules that only the service can check. */
 const BY_SERVICE = ['usedBefore', 'breached'];
 
+/** Rules whose error says more than the list of rules does. */
+const TOLD_IN_FULL = ['containsUsername', ...BY_SERVICE];
+
+/** Problems that a new sign-in solves. */
+const SIGN_IN_AGAIN = [`${URN}not-signed-in`, `${URN}sign-in-too-old`];
+
 /** How the service reads a field. It takes the others as they are. */
 const FOLDS = { username: foldUsername, confirmationCode: foldConfirmationCode };
 
@@ -254,7 +260,7 @@ function read(form) {
 }
 
 function fail(form, error, values) {
-  if (error.type === `${URN}not-signed-in`) {
+  if (SIGN_IN_AGAIN.includes(error.type)) {
     accessToken = '';
     go('sign-in', { replace: true });
     form = element('sign-in');
@@ -347,9 +353,13 @@ function drawRules(form, values, refused) {
     if (unmet.has(rule)) return 'unmet';
     return newPassword && !BY_SERVICE.includes(rule) ? 'met' : 'unchecked';
   });
+  const met = states.filter((state) => state === 'met').length;
+  const total = met + states.filter((state) => state === 'unmet').length;
   const list = form.querySelector('.rules');
+  // A list in which every rule is met would contradict the error.
+  const isWrong = refused.length > 0 && met > 0 && met === total;
   list.replaceChildren(
-    ...known.map((one, index) => {
+    ...(isWrong ? [] : known).map((one, index) => {
       const state = states[index];
       const isLater = state === 'unchecked' && BY_SERVICE.includes(one.rule);
       const text = isLater ? `${sayRule(one)} ${say('later')}` : sayRule(one);
@@ -358,11 +368,10 @@ function drawRules(form, values, refused) {
       return item;
     }),
   );
-  const met = states.filter((state) => state === 'met').length;
-  const total = met + states.filter((state) => state === 'unmet').length;
   // Otherwise a screen reader would read the same text again with each letter.
-  setText(form.querySelector('.summary'), newPassword ? say('rulesMet', { met, total }) : '');
-  return known.map(({ rule }) => rule).filter((rule) => !BY_SERVICE.includes(rule));
+  const isSummed = newPassword && !isWrong;
+  setText(form.querySelector('.summary'), isSummed ? say('rulesMet', { met, total }) : '');
+  return known.map(({ rule }) => rule).filter((rule) => !TOLD_IN_FULL.includes(rule));
 }
 
 /** Show that a form is busy, or how long it waits, on the card for the code as well. */

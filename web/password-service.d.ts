@@ -35,20 +35,31 @@ export type ConfirmResetPasswordInput = {
 };
 
 export type UpdatePasswordInput = {
-  oldPassword: string;
+  /**
+   * Leave it out only for a user who has no password, for example one who signs in with a passkey.
+   * They must have signed in at most five minutes ago, or else they get `sign-in-too-old`.
+   */
+  oldPassword?: string;
   newPassword: string;
   /** `globalSignOut` ends every session, including the caller's; Amplify has no such option. */
   options?: { globalSignOut?: boolean };
 };
 
+/** What a rule's sentence has in braces. */
+export type RuleParams = {
+  minimum?: number;
+  maximum?: number;
+  maximumName?: number;
+  /** How many earlier passwords are refused. */
+  size?: number;
+  /** The name, or the part of an address before the `@`, that a refused password contains. */
+  part?: string;
+};
+
 /** A rule for new passwords. Translate by `rule` and `params`; more rules may be added later. */
 export type PasswordRule = {
   rule: string;
-  params?: {
-    minimum?: number;
-    maximum?: number;
-    /** How many earlier passwords are refused. */
-    size?: number;
+  params?: RuleParams & {
     /** None of which a password may contain. */
     words?: string[];
   };
@@ -63,8 +74,8 @@ export type FieldError = {
   /** The name of the rule: translate by it and by `params`. */
   rule: string;
   detail: string;
-  /** The numbers of the rule, for example `{ minimum: 15 }`; absent if it has none. */
-  params?: Record<string, number>;
+  /** For example `{ minimum: 15 }`; absent if the rule has none. */
+  params?: RuleParams;
 };
 
 /** The identity of a problem: one type has one meaning. */
@@ -94,7 +105,8 @@ export interface AuthErrorParams {
 /**
  * `type` says which problem it is. It ends with a slug of the service's problems, or with
  * `network-error`, `unexpected-response` (not from the service) or `not-configured` (this client is
- * used wrongly, and `message` says how).
+ * used wrongly, and `message` says how). For a token that cannot work, this client says the service's
+ * `wrong-token` or `scope-missing` itself, without a request.
  *
  * `name` is the exception name of Cognito or Amplify, which several problems may share, or
  * `NetworkError`, `TimeoutError` or `Unknown`.
@@ -141,8 +153,9 @@ export declare function updatePassword(input: UpdatePasswordInput): Promise<void
 export declare function getPasswordPolicy(): Promise<PasswordPolicy>;
 
 /**
- * Returns the rules that a new password breaks, as far as they can be checked here. `breached` and
- * `usedBefore` never are among them, nor another name than `username` that the user signs in with.
+ * Returns the rules that a new password breaks, as far as they can be checked here: all but
+ * `breached` and `usedBefore`, and by no other name than `username`. For `containsUsername`, `params`
+ * has the `part` that the password contains.
  */
 export declare function validatePassword(
   policy: PasswordPolicy,

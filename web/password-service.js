@@ -10,6 +10,11 @@ const URN = 'urn:password-service:';
 /** The end of the name of a catalogue's words that differ if the password may have been changed. */
 const OF_CHANGE = '-of-change';
 
+/** Refusals by a proxy, the gateway or the firewall, and of a token. */
+const BEFORE_KEY = ['unexpected-response', 'request-blocked'].concat(
+  ['not-signed-in', 'wrong-token', 'scope-missing'],
+);
+
 /** Seconds before each retry, by the reason for it. */
 const PAUSES = {
   lost: [1, 2],
@@ -33,6 +38,12 @@ const INVISIBLE = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Cc}]/gu;
 /** Characters that a code of digits loses as well. */
 const DASHES = /\p{Pd}/gu;
 
+/** Characters that nobody could type again, by the rule that refuses them in a new password. */
+const UNREPEATABLE = {
+  replacementCharacter: /[\ufffd]/,
+  invisibleCharacter: /[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc]/,
+};
+
 /** Characters that people write instead of a letter. @type {Record<string, string>} */
 const LOOK_ALIKES = {
   "0": "o",
@@ -48,6 +59,9 @@ const LOOK_ALIKES = {
   "7": "t",
   "8": "b"
 };
+
+/** The scope that an access token must have. */
+const SCOPE = 'aws.cognito.signin.user.admin';
 
 /** Milliseconds for which the service keeps the outcome of an `Idempotency-Key`. */
 const LIFETIME = 3600000;
@@ -81,10 +95,13 @@ const WORDS = {
 /** @type {Required<import('./password-service.d.ts').Configuration> | undefined} */
 let configuration;
 
+/** The calls in flight, by their input. @type {Map<string, Promise<any>>} */
+const calls = new Map();
+
 /**
- * The calls in flight, and the keys of those whose outcome is not known, by a hash of the input.
+ * The keys of calls whose outcome is not known, by a hash of the input.
  *
- * @type {Map<string, { key: string, start: number, call?: Promise<any> }>}
+ * @type {Map<string, { key: string, start: number }>}
  */
 const attempts = new Map();
 
@@ -199,6 +216,21 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
       'Let accessToken() return the token alone.',
     );
   }
+  const claims = readClaims(String(token));
+  if (claims && claims.token_use !== 'access') {
+    throw misused(
+      'wrong-token',
+      'The token is not an access token.',
+      'Let accessToken() return the access token of the session instead of its ID token.',
+    );
+  }
+  if (claims && !String(claims.scope).split(/\s+/).includes(SCOPE)) {
+    throw misused(
+      'scope-missing',
+      `The access token lacks the scope ${SCOPE}.`,
+      'Allow this scope for the app client, and ask for it when the user signs in.',
+    );
+  }
   const path = '/update-password';
   const body = {
     oldPassword,
@@ -206,7 +238,8 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
     options: options && { globalSignOut: options.globalSignOut },
   };
   const headers = { Authorization: `Bearer ${token}` };
-  await once([path, readSubject(String(token)), body], (key) =>
+  // A later call of the user may have a newer token.
+  await once([path, claims?.sub ?? token, body], (key) =>
     retry('POST', path, 204, body, { ...headers, 'Idempotency-Key': key }),
   );
 }
@@ -216,25 +249,31 @@ export async function getPasswordPolicy() {
   return await retry('GET', '/password-policy', 200);
 }
 
+/** Characters. A shorter name is refused only as a word of its own, or never. */
+const [MIN_NAME, MIN_PART] = [3, 5];
+
 /**
- * What each rule forbids. The service has the same rules, and others that only it can check.
+ * Whether a password breaks a rule, or the params that say how. The service has the same rules, and
+ * others that only it can check.
  *
- * @type {Record<string, (password: string, rule: any) => boolean>}
+ * @type {Record<string, (password: string, rule: any) => boolean | { part: string } | undefined>}
  */
 const BROKEN = {
   minLength: (password, { minimum }) => [...password].length < minimum,
   maxLength: (password, { maximum }) => [...password].length > maximum,
   pattern: (password) => /[\p{Cc}\p{Cs}]/u.test(password),
-  replacementCharacter: (password) => password.includes('\ufffd'),
+  replacementCharacter: (password) => UNREPEATABLE.replacementCharacter.test(password),
+  invisibleCharacter: (password) => UNREPEATABLE.invisibleCharacter.test(password),
   requireLowercase: (password) => !/[a-z]/.test(password),
   requireUppercase: (password) => !/[A-Z]/.test(password),
   requireNumbers: (password) => !/[0-9]/.test(password),
   requireSymbols: (password) => !/[-^$*.[\]{}()?!@#%&/,><:;|_~`=+ "'\\]/.test(password),
   edgeSpace: (password) => /^\p{Z}|\p{Z}$/u.test(password),
-  containsUsername: (password, { username }) =>
-    [username.replace(/^\++/, ''), username.replace(/@[^@]*$|^[^@]*$/, '')].some(
-      (part) => [...fold(part)].length >= 3 && fold(password).includes(fold(part)),
-    ),
+  containsUsername: (password, { username }) => {
+    const parts = [username.replace(/@[^@]*$|^[^@]*$/, ''), username.replace(/^\++/, '')];
+    const part = parts.find((one) => containsName(fold(password), fold(one)));
+    return part && { part };
+  },
   sameAsOld: (password, { oldPassword }) => password === oldPassword,
   forbiddenWord: (password, { words }) =>
     // A word of invisible characters would be in every password.
@@ -247,7 +286,11 @@ const IGNORABLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** @type {typeof import('./password-service.d.ts').validatePassword} */
 export function validatePassword({ rules }, password, { username = '', oldPassword } = {}) {
   const user = { username: foldUsername(username), oldPassword };
-  return rules.filter(({ rule, params }) => own(BROKEN, rule)?.(password, { ...user, ...params }));
+  return rules.flatMap((one) => {
+    const broken = own(BROKEN, one.rule)?.(password, { ...user, ...one.params });
+    if (typeof broken === 'object') return { ...one, params: { ...one.params, ...broken } };
+    return broken ? one : [];
+  });
 }
 
 /** @type {typeof import('./password-service.d.ts').foldUsername} */
@@ -286,6 +329,22 @@ function fold(text) {
   return Array.from(upper, (one) => one.toLowerCase()).join('');
 }
 
+/**
+ * Tell whether a text contains a name: a short one only with no letter directly before or after it.
+ *
+ * @param {string} text
+ * @param {string} name
+ */
+function containsName(text, name) {
+  const { length } = [...name];
+  if (length < MIN_NAME) return false;
+  if (length >= MIN_PART) return text.includes(name);
+  const letter = '\\p{L}\\p{Nl}\\p{No}';
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  // Older browsers cannot look behind, and fail at a pattern that does.
+  return new RegExp(`(^|[^${letter}])${escaped}(?![${letter}])`, 'u').test(text);
+}
+
 /** @param {string} text */
 function reveal(text) {
   return Array.from(fold(text), (one) => LOOK_ALIKES[one] ?? one).join('');
@@ -302,12 +361,18 @@ function configured() {
 /**
  * Return the error of a program that uses this client wrongly. It is never retried.
  *
+ * @param {string} slug
  * @param {string} message
  * @param {string} recoverySuggestion
  */
-function misconfigured(message, recoverySuggestion) {
-  const type = /** @type {const} */ (`${URN}not-configured`);
+function misused(slug, message, recoverySuggestion) {
+  const type = /** @type {const} */ (`${URN}${slug}`);
   return new AuthError({ type, name: 'AuthUserPoolException', message, recoverySuggestion });
+}
+
+/** @param {string} message @param {string} recoverySuggestion */
+function misconfigured(message, recoverySuggestion) {
+  return misused('not-configured', message, recoverySuggestion);
 }
 
 /** Return nothing for what is not a web address. @param {unknown} endpoint */
@@ -324,31 +389,40 @@ function readEndpoint(endpoint) {
 }
 
 /**
- * Return what a call returns. If the same call is in flight, wait for it instead. If the outcome of
- * an earlier one is unknown, use its key again, so that the service responds with that outcome.
+ * Return what a call returns. If the same call is in flight, wait for it instead.
  *
  * @param {unknown[]} input all that makes two calls the same
  * @param {(key: string) => Promise<any>} send
  */
-async function once(input, send) {
-  const id = await hash(JSON.stringify([configured().endpoint, ...input]));
-  for (const [other, { start, call }] of attempts) {
-    if (!call && Date.now() - start > LIFETIME) attempts.delete(other);
+function once(input, send) {
+  const text = JSON.stringify([configured().endpoint, ...input]);
+  const call = calls.get(text) ?? attempt(text, send).finally(() => calls.delete(text));
+  calls.set(text, call);
+  return call;
+}
+
+/**
+ * Return what a call returns. If the outcome of an earlier one is unknown, use its key again, so that
+ * the service responds with that outcome.
+ *
+ * @param {string} text the input
+ * @param {(key: string) => Promise<any>} send
+ */
+async function attempt(text, send) {
+  const id = await hash(text);
+  for (const [other, { start }] of attempts) {
+    if (Date.now() - start > LIFETIME) attempts.delete(other);
   }
-  const attempt = attempts.get(id) ?? { key: makeKey(), start: Date.now() };
-  attempts.set(id, attempt);
-  attempt.call ??= send(attempt.key).then(
-    (output) => {
-      attempts.delete(id);
-      return output;
-    },
-    (error) => {
-      attempt.call = undefined;
-      if (isDefinite(error)) attempts.delete(id);
-      throw error;
-    },
-  );
-  return await attempt.call;
+  const { key, start } = attempts.get(id) ?? { key: makeKey(), start: Date.now() };
+  attempts.set(id, { key, start });
+  try {
+    const output = await send(key);
+    attempts.delete(id);
+    return output;
+  } catch (error) {
+    if (isDefinite(/** @type {AuthError} */ (error))) attempts.delete(id);
+    throw error;
+  }
 }
 
 /**
@@ -360,8 +434,8 @@ function isDefinite({ type, status = 0 }) {
   const slug = type.slice(URN.length);
   // The service's own 504. For an hour, it would give the same answer to the same key.
   if (slug === 'outcome-unknown') return status > 0;
-  // A proxy, the gateway or the firewall refused it before the service could look at the key.
-  if (['unexpected-response', 'not-signed-in', 'request-blocked'].includes(slug)) return false;
+  // It was refused before the service could look at the key.
+  if (BEFORE_KEY.includes(slug)) return false;
   return status >= 400 && status < 500 && status !== 409 && status !== 429;
 }
 
@@ -386,15 +460,17 @@ function makeKey() {
 }
 
 /**
- * Return whose access token it is, because a later call of the user may have a newer one.
+ * Return the claims of a token, which only the service verifies; nothing if they cannot be read.
  *
  * @param {string} token
  */
-function readSubject(token) {
+function readClaims(token) {
   try {
-    return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).sub ?? token;
+    const payload = token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/');
+    const claims = JSON.parse(atob(payload));
+    return Object(claims) === claims ? claims : undefined;
   } catch {
-    return token;
+    return undefined;
   }
 }
 
@@ -553,12 +629,13 @@ function parse(text) {
 const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
 
 /**
- * Return a rule's sentence with the numbers of an error, or else the error's own.
+ * Return a rule's sentence with the params of an error, or else the error's own.
  *
  * @param {string | undefined} sentence
  * @param {import('./password-service.d.ts').FieldError} error
  */
 function fill(sentence, { detail, params = {} }) {
-  const filled = sentence?.replace(/\{(\w+)\}/g, (hole, name) => String(own(params, name) ?? hole));
-  return filled && !filled.includes('{') ? filled : detail;
+  const pieces = sentence?.split(/\{(\w+)\}/) ?? []; // every second one is a name
+  const filled = pieces.map((piece, index) => (index % 2 ? own(params, piece) : piece));
+  return filled.includes(undefined) ? detail : filled.join('') || detail;
 }

@@ -25,9 +25,9 @@ type Policy = Mapping[str, Any]
 
 _MIN_NAME: Final = 3
 _MIN_PART: Final = 5
-_LETTER: Final = r"[^\W\d_]"
 """Characters. Too many good passwords contain a shorter name by chance: one of three or four
 characters is refused only as a word of its own, and a shorter one never."""
+_LETTER: Final = r"[^\W\d_]"
 LOOK_ALIKES: Final = str.maketrans("01!|i34@5$78", "olllleaasstb")
 """Characters that people write instead of a letter. `make docs` gives the client the same table."""
 _INVISIBLE: Final = re.compile(
@@ -90,8 +90,10 @@ def _find_name(new: Candidate) -> str:
         # A phone number begins with a plus, which few people type.
         for part in (name.rpartition("@")[0], name.lstrip("+")):
             folded = _fold(part)
-            is_word = re.search(rf"(?<!{_LETTER}){re.escape(folded)}(?!{_LETTER})", text)
-            if len(folded) >= (_MIN_NAME if is_word else _MIN_PART) and folded in text:
+            pattern = re.escape(folded)
+            if len(folded) < _MIN_PART:
+                pattern = rf"(?<!{_LETTER}){pattern}(?!{_LETTER})"
+            if len(folded) >= _MIN_NAME and re.search(pattern, text):
                 return part
     return ""
 

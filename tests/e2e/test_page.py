@@ -77,6 +77,12 @@ def open_confirm(page: Page, username: str) -> None:
     expect(page.locator("#confirm-new-password")).to_be_focused()
 
 
+def paste(page: Page, field: str, text: str) -> None:
+    page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
+    page.locator(f"#{field}").fill("")
+    page.locator(f"#{field}").press("Control+V")
+
+
 def open_update(page: Page, user: User) -> None:
     submit(page, username=user.username, password=user.password)
     expect(page.locator("#signed-in-as")).to_contain_text(user.username)
@@ -255,6 +261,93 @@ def test_a_mistake_is_shown_at_its_field_in_each_language_and_axe_finds_nothing_
     expect(page.locator("#account")).not_to_be_visible()
 
 
+def test_a_field_takes_what_a_mail_program_copies_and_what_a_japanese_keyboard_writes(
+    page: Page, stack: Stack, user: User
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    around = "\ufeff \u200b{}\u00a0\u2060\n"
+    paste(page, "sign-in-username", around.format(user.username))
+    paste(page, "sign-in-password", user.password)
+    press(page, "Sign in")
+    expect(page.locator("#signed-in-as")).to_have_text(f"You are signed in as {user.username}.")
+    press(page, "Change password")
+    paste(page, "update-old-password", user.password)
+    paste(page, "update-new-password", NEW)
+    card(page).locator("[type=submit]").click()
+    expect(card(page)).to_contain_text("Your password was changed")
+    press(page, "Continue")
+    press(page, "Sign out")
+    press(page, "Forgot your password?")
+
+    paste(page, "request-username", around.format(f"Ada Lovelace <{user.username}>"))
+    card(page).locator("[type=submit]").click()
+    expect(page.locator("#code-sent")).to_contain_text("a***@e***")
+    code = stack.code(user.username) or ""
+    dashed = f"{code[:3]}\u2011{code[3:]}".translate({n: n + 0xFEE0 for n in range(48, 58)})
+    paste(page, "confirm-code", around.format(dashed))
+    paste(page, "confirm-new-password", THIRD)
+    card(page).locator("[type=submit]").click()
+
+    expect(card(page)).to_contain_text("Your password was changed")
+    assert stack.sign_in(User(user.username, THIRD))
+
+
+def test_every_reason_of_a_refusal_is_at_its_field_and_no_list_of_met_rules_is_beside_it(
+    page: Page, user: User, front: CognitoFront
+) -> None:
+    rules, errors = page.locator("#update .rules li"), page.locator("#update .errors li")
+    sentences = ENGLISH["rules"]
+    name = user.username.partition("@")[0]
+    open_update(page, user)
+
+    front.answer("ChangePassword", error="InvalidPasswordException", times=1)
+    submit(page, oldPassword=OLD, newPassword=NEW)
+    expect(errors).to_have_text([sentences["otherReason"]])
+    expect(rules).to_have_count(0)
+    expect(page.locator("#update .summary")).to_be_empty()
+    page.locator("#update-new-password").press_sequentially("\u00ad")
+    expect(errors).to_have_count(0)
+    expect(rules.locator("visible=true")).not_to_have_count(0)
+    submit(page)
+    expect(errors).to_have_text([sentences["invisibleCharacter"]])
+    expect(rules).to_have_count(0)
+
+    submit(page, newPassword=f"{name} {NEW}")
+    expect(errors).to_have_text([sentences["containsUsername"].format(part=name)])
+    unmet = page.locator("#update .rules [data-state=unmet]")
+    expect(unmet).to_contain_text(ENGLISH["page"]["rules"]["containsUsername"])
+
+    submit(page, oldPassword="", newPassword=NEW)
+    expect(page.locator("#update-old-password-errors")).to_have_text(sentences["required"])
+    submit(page, oldPassword=f"{OLD} ")
+    wrong = problems.WRONG_PASSWORD
+    expect(page.locator("#update-old-password-errors")).to_contain_text(wrong.detail)
+
+
+def test_a_sign_in_that_is_too_old_leads_to_the_form_for_a_new_one(
+    page: Page, stack: Stack, user: User
+) -> None:
+    problem, rule, most = problems.SIGN_IN_TOO_OLD, "maxSignInAge", 300
+    sentence = problems.REQUEST_RULES[rule].format(maximum=most)
+    error = problems.FieldError("Authorization", rule, sentence, {"maximum": most})
+    answer = {
+        "status": problem.status,
+        "headers": {"Access-Control-Allow-Origin": "*"},
+        "json": problem.document("a-request", [error]),
+    }
+    page.route(f"{stack.url}/update-password", lambda route: route.fulfill(**answer))
+    open_update(page, user)
+    submit(page, oldPassword=OLD, newPassword=NEW)
+
+    expect(page.locator("#sign-in-password")).to_be_focused()
+    check(card(page), problem)
+    expect(card(page)).to_contain_text(sentence)
+    page.unroute_all()
+    open_update(page, user)
+    submit(page, oldPassword=OLD, newPassword=NEW)
+    expect(card(page)).to_contain_text("Your password was changed")
+
+
 def test_a_failure_of_cognito_or_of_the_network_is_told_with_what_it_leaves_open(
     page: Page, stack: Stack, user: User, front: CognitoFront
 ) -> None:
@@ -335,7 +428,7 @@ def test_a_code_is_sent_again_after_a_minute_and_only_to_another_name_before(
     page.clock.pause_at(1000)
     again, left = page.locator("#send-again"), page.locator("#send-again-in")
     press(page, "Forgot your password?")
-    submit(page, username=f"\u200b{user.username}\ufeff")
+    submit(page)
 
     for number in (1, 2):
         expect(page.locator("#code-sent")).to_contain_text("Only the latest code works.")
@@ -350,6 +443,7 @@ def test_a_code_is_sent_again_after_a_minute_and_only_to_another_name_before(
         assert sent == [json.dumps({"username": user.username}, separators=(",", ":"))] * number
         again.click()
 
+    expect(page.get_by_text(ENGLISH["page"]["otherMail"])).to_be_visible()
     expect(left).to_have_text("1:00")
     page.clock.resume()  # axe-core waits for timers
     audit(page, "confirm")
@@ -433,9 +527,7 @@ def test_going_back_forgets_the_secrets_and_the_inbox_offers_only_a_code_that_wo
     latest.click()
     code = page.locator("#confirm-code").input_value()
     assert code == page.locator("#inbox code").first.text_content()
-    # As people paste it from a mail, and as a Japanese keyboard writes digits.
-    pasted = f"\u200b{code[:3]}\u2011{code[3:]} ".translate({n: n + 0xFEE0 for n in range(48, 58)})
-    submit(page, confirmationCode=pasted, newPassword=NEW)
+    submit(page, newPassword=NEW)
 
     expect(mails).to_have_count(3)
     expect(mails.first).to_contain_text(f"The password of your account {user.username} was changed")

@@ -560,7 +560,7 @@ def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
     assert pool["MfaConfiguration"] == "OPTIONAL"
     assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
     assert pool["AutoVerifiedAttributes"] == ["email"]
-    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
 
 
 @each_stage
@@ -599,6 +599,18 @@ def test_the_mail_with_a_code_fits_a_reset_and_a_sign_up(find: Find) -> None:
         assert "new password" in text
         assert "confirm your address" in text
         assert "did not ask" in text
+        assert len(text) <= 140  # a short message's length
+
+
+def test_an_invitation_says_to_sign_in_and_is_not_taken_for_a_code(find: Find) -> None:
+    (pool,) = find("AWS::Cognito::UserPool")
+    texts = pool["AdminCreateUserConfig"]["InviteMessageTemplate"]
+
+    assert "code" not in json.dumps(texts)
+    for text in (texts["EmailMessage"], texts["SMSMessage"]):
+        assert text.startswith("Sign in as {username} with a temporary password")
+        assert text.endswith(" {####}")  # nothing after it seems to be a part of it
+        assert "did not expect" in text
         assert len(text) <= 140  # a short message's length
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import string
 import subprocess
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from functions.aws.cognito import POLICY_LIFETIME
-from functions.fields import Username
+from functions.fields import NewPassword, Username
 from functions.operations import Operation
 from functions.settings import Runtime
 from tests.support import ROOT
@@ -26,8 +28,8 @@ POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
 ALWAYS: dict[str, dict[str, Any]] = {
     "maxLength": {"maximum": 256},
-    **{rule: {} for rule in ("pattern", "replacementCharacter", "edgeSpace")},
-    **{rule: {} for rule in ("containsUsername", "sameAsOld")},
+    **{rule: {} for rule in ("pattern", "replacementCharacter", "invisibleCharacter")},
+    **{rule: {} for rule in ("edgeSpace", "containsUsername", "sameAsOld")},
 }
 
 
@@ -118,9 +120,15 @@ CLOSE = [
 ]
 """Letters that are the same to one way of comparing and not to another."""
 ODD = ["", "", "", *" \u00a0\u1680\u3000\u2028\ufeff\u200b\u0085\x1c\0\ufffd", "\ud83d"]
+LETTERS = [*"x\u4e09\u2188\u3248\U00010107"]
+OTHERS = ["", *"5_-. \u0660\u093f"]
+"""What can be directly before or after a short name: letters of any kind, and all else."""
 assigned = st.characters(exclude_categories=["Cc", "Cn", "Cs"])
 texts = st.sampled_from(CLOSE).flatmap(lambda close: st.text(close, min_size=1, max_size=6))
 texts |= st.text(assigned, min_size=1, max_size=6)
+# Short names that overlap themselves, and those that mean something in a regular expression.
+texts |= st.text("an.", min_size=2, max_size=5)
+texts |= st.text(string.punctuation, min_size=2, max_size=5)
 names = st.builds(
     lambda plus, parts: plus + "@".join(parts),
     st.sampled_from(["", "+", "++"]),
@@ -135,7 +143,7 @@ WRITTEN: list[Callable[[str], str]] = [
     lambda text: text.rpartition("@")[0],
     lambda text: text.lstrip("+"),
 ]
-REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter"}
+REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter", "invisibleCharacter"}
 
 
 @pytest.mark.no_cover
@@ -156,7 +164,8 @@ def test_the_client_judges_as_the_service_does(
     service: Service,
 ) -> None:
     part = data.draw(st.sampled_from(WRITTEN))(data.draw(st.sampled_from([name, *words])))
-    before, after = data.draw(texts | st.sampled_from(ODD)), data.draw(texts | st.sampled_from(ODD))
+    around = texts | st.sampled_from(ODD) | st.sampled_from(LETTERS + OTHERS)
+    before, after = data.draw(around), data.draw(around)
     password = (before + part + after) * data.draw(st.sampled_from([1, 1, 1, 1, 40]))
     assume(password)
     minimum = min(max(len(password) + data.draw(st.integers(-1, 1)), 6), 99)
@@ -186,3 +195,42 @@ def test_the_client_judges_as_the_service_does(
     assert refused == (judged & REFUSED_FIRST or judged)
     numbers = {one["rule"]: one["params"] for one in errors if "params" in one}
     assert numbers == {one["rule"]: one["params"] for one in broken if one["rule"] in numbers}
+
+
+NAMED = [
+    ("ann@example.com", "planning cannot begin today", ""),
+    ("annabel@example.com", "xannabelx harbour", "annabel"),
+    *(("ann", f"harbour {one}ann{one} quiet", "ann") for one in OTHERS),
+    *(("ann", f"harbour {one}ann ann{one}", "") for one in LETTERS),
+    *((name, f"harbour {name}", name * (len(name) > 2)) for name in ("an", "ann", "anna")),
+    *((name, f"harbour x{name}", name * (len(name) > 4)) for name in ("anna", "annab")),
+    *((f"a{one}b", f"harbour a{one}b", f"a{one}b") for one in string.punctuation if one != "@"),
+    *((f"a{one}b", "harbour axb aab abb ab", "") for one in string.punctuation),
+    ("a-a", "xa-a-a harbour", "a-a"),
+]
+"""A name, a password, and the part of the name that it contains."""
+
+
+@pytest.mark.parametrize(("name", "password", "part"), NAMED)
+def test_a_short_name_counts_only_as_a_word_of_its_own_and_the_error_says_which(
+    name: str, password: str, part: str, judge: Judge, service: Service
+) -> None:
+    broken = judge(service.invoke(POLICY).body, password, {"username": name})
+    body = BODIES[CONFIRM] | {"username": name, "newPassword": password}
+    reply = service.invoke(CONFIRM, body)
+    errors = [] if reply.status == 204 else reply.body["errors"]
+
+    told = [one["params"] for one in broken if one["rule"] == "containsUsername"]
+    assert told == [{"part": part}] * bool(part)
+    assert [one["params"] for one in errors if one["rule"] == "containsUsername"] == told
+
+
+@pytest.mark.parametrize("rule", NewPassword.unrepeatable)
+def test_a_password_that_nobody_can_type_again_is_refused_by_the_client_too(
+    rule: str, judge: Judge, service: Service
+) -> None:
+    characters = re.findall(f"[{NewPassword.unrepeatable[rule]}]", "".join(map(chr, range(0xFFFF))))
+
+    for one in characters:
+        broken = judge(service.invoke(POLICY).body, f"a quiet{one}harbour", {})
+        assert [each["rule"] for each in broken] == [rule]

@@ -315,6 +315,65 @@ test('an empty update by nobody is the same problem as that of the service', asy
   assert.equal(requests.length, 0);
 });
 
+for (const [what, oldPassword, sent] of [
+  ['is left out', undefined, {}],
+  ['is empty', '', { oldPassword: '' }],
+  ['is null', null, { oldPassword: null }],
+]) {
+  test(`an old password that ${what} is left to the service`, async () => {
+    script = [refuse('update-password-missing')];
+    const { newPassword } = UPDATE;
+
+    const error = await outcome(() => updatePassword({ oldPassword, newPassword }));
+
+    assert.equal(error.name, 'EmptyUpdatePassword');
+    assert.deepEqual(requests[0].body, { ...sent, newPassword });
+  });
+}
+
+/** A token with these claims, as far as a client can tell. */
+const token = (claims) =>
+  `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`;
+const SCOPE = 'aws.cognito.signin.user.admin';
+const ACCESS = { token_use: 'access', scope: SCOPE };
+const USELESS = {
+  'wrong-token': [{ token_use: 'id', scope: SCOPE }, { scope: SCOPE }, {}, []],
+  'scope-missing': [{}, { scope: '' }, { scope: 'openid' }, { scope: `${SCOPE}s` }, { scope: 5 }].map(
+    (claims) => ({ token_use: 'access', ...claims }),
+  ),
+};
+for (const [slug, all] of Object.entries(USELESS)) {
+  for (const claims of all) {
+    test(`a token with ${JSON.stringify(claims)} is a ${slug}, and is neither sent nor shown`, async () => {
+      script = [answer(204)];
+      const sent = token({ ...claims, sub: 'a-subject', username: 'a-name' });
+      configure({ endpoint, accessToken: () => sent });
+
+      const error = await outcome(CALLS.updatePassword);
+
+      assert.equal(error.type, problem(slug).type);
+      assert.match(error.recoverySuggestion, /access token|scope/);
+      assert.equal(requests.length, 0);
+      const shown = inspect(error, { depth: Infinity }) + JSON.stringify(error);
+      assert.ok(![sent, ...sent.split('.'), 'a-subject', 'a-name'].some((one) => shown.includes(one)));
+    });
+  }
+}
+
+for (const sent of [
+  ...[ACCESS, { ...ACCESS, scope: `openid ${SCOPE} email` }, { ...ACCESS, username: 'Zoë 🔑 ñ?>' }].map(token),
+  ...['a-token', 'a.b.c', '..', token(null), token(5), token('text'), 'header.%%%.signature'],
+]) {
+  test(`the token ${sent} is left to the service`, async () => {
+    script = [answer(204)];
+    configure({ endpoint, accessToken: () => sent });
+
+    await updatePassword(UPDATE);
+
+    assert.equal(requests[0].headers.authorization, `Bearer ${sent}`);
+  });
+}
+
 test('a token source that fails does so in its own name', async () => {
   const expired = Object.assign(new Error('expired'), { name: 'TokenRefreshException' });
   configure({ endpoint, accessToken: () => Promise.reject(expired) });
@@ -452,6 +511,17 @@ test('no name that every object has is taken for a sentence, a number or a rule'
   assert.deepEqual(validatePassword({ rules: errors }, 'a quiet harbour'), []);
 });
 
+test('a sentence has the part of a name as it is', () => {
+  const [rule, part] = ['containsUsername', "{part}$&$'<b>"];
+  const errors = [{ pointer: '#/newPassword', rule, detail: 'English.', params: { part } }];
+  const error = new AuthError({ type: `${URN}password-refused`, name: '', message: '', errors });
+
+  for (const file of readdirSync(FOLDER)) {
+    const [{ detail }] = localize(error, read(file)).errors;
+    assert.equal(detail, read(file).rules[rule].split('{part}').join(part));
+  }
+});
+
 test('what a catalogue lacks stays as it is', () => {
   const errors = [
     { pointer: '#/a', rule: 'minLength', detail: 'No number.' },
@@ -583,7 +653,7 @@ for (const [what, [failure, expected, slug]] of Object.entries(UNANSWERED)) {
 
 /** Two tokens of one user, and one of another. */
 const [TOKEN, NEWER, OTHER] = [{ sub: 'ada' }, { sub: 'ada', iat: 5 }, { sub: 'eve' }].map(
-  (claims) => `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`,
+  (claims) => token({ ...ACCESS, ...claims }),
 );
 const UPDATE_BY = (token, input = UPDATE) => {
   configure({ endpoint, accessToken: () => token });
@@ -604,7 +674,7 @@ const OTHER_INPUTS = {
 };
 const LEFT_OPEN = [hangUp, hang, page(403), page(500)].concat(
   ['request-in-progress', 'too-many-requests', 'service-unavailable', 'function-stopped']
-    .concat('internal-error', 'not-signed-in', 'request-blocked')
+    .concat('internal-error', 'not-signed-in', 'wrong-token', 'scope-missing', 'request-blocked')
     .map((slug) => refuse(slug)),
 );
 const DEFINITE = ['code-mismatch', 'wrong-password', 'password-refused', 'outcome-unknown'];

@@ -10,7 +10,8 @@ export const inputsAndOutputs: [
   Same<amplify.ResetPasswordInput, ours.ResetPasswordInput>,
   Same<amplify.ResetPasswordOutput, ours.ResetPasswordOutput>,
   Same<amplify.ConfirmResetPasswordInput, ours.ConfirmResetPasswordInput>,
-  Same<amplify.UpdatePasswordInput, ours.UpdatePasswordInput>,
+  // A first password needs no old one. Amplify has no such call.
+  Same<amplify.UpdatePasswordInput, Required<Pick<ours.UpdatePasswordInput, 'oldPassword'>> & ours.UpdatePasswordInput>,
 ] = [true, true, true, true];
 
 type Functions = {
@@ -21,7 +22,7 @@ type Functions = {
 
 export const theirs: Functions = amplify;
 export const replaced: Functions = ours;
-export const inTurn: Pick<typeof ours, keyof Functions> = amplify;
+export const inTurn: Pick<typeof ours, 'resetPassword' | 'confirmResetPassword'> = amplify;
 
 export const caught = (error: ours.AuthError): amplify.AuthError => error;
 export const told = ({ type, errors }: ours.AuthError): [string, number | undefined] => [
@@ -36,6 +37,7 @@ export const untyped = new ours.AuthError({ name: '', message: '' });
 export const foreign: ours.AuthError['type'] = 'about:blank';
 // @ts-expect-error: what would pass if the numbers of a rule were of any type
 export const spelt = ({ params }: ours.FieldError): string | undefined => params?.minimum;
+export const named = ({ params }: ours.FieldError): string | undefined => params?.part;
 
 ours.resetPassword({ username: '', options: { clientMetadata: { locale: 'en-GB' } } });
 ours.confirmResetPassword({
@@ -45,6 +47,9 @@ ours.confirmResetPassword({
   options: { clientMetadata: { locale: 'en-GB' } },
 });
 ours.updatePassword({ oldPassword: '', newPassword: '', options: { globalSignOut: true } });
+ours.updatePassword({ newPassword: '' });
+// @ts-expect-error: only an absent password means that there is none
+ours.updatePassword({ oldPassword: null, newPassword: '' });
 // @ts-expect-error: what would pass if an output were of any type
 ours.resetPassword({ username: '' }).then((output) => output.nextStep.resetPasswordStep * 2);
 // @ts-expect-error: as with Amplify, a member is missing
@@ -55,6 +60,8 @@ ours.resetPassword({ username: '', options: { clientMetadata: { attempt: 1 } } }
 ours
   .getPasswordPolicy()
   .then((policy) => ours.validatePassword(policy, '', { username: '', oldPassword: '' }))
-  .then((broken): (number | undefined)[] => broken.map(({ params }) => params?.minimum));
+  .then((broken): [number?, string?][] =>
+    broken.map(({ params }) => [params?.minimum, params?.part]),
+  );
 // @ts-expect-error: what would pass if a rule were of any type
 ours.validatePassword({ rules: [{ name: 'minLength' }] }, '');

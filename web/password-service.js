@@ -11,9 +11,13 @@ const URN = 'urn:password-service:';
 const OF_CHANGE = '-of-change';
 
 /** Refusals by a proxy, the gateway or the firewall, and of a token. */
-const BEFORE_KEY = ['unexpected-response', 'request-blocked'].concat(
-  ['not-signed-in', 'wrong-token', 'scope-missing'],
-);
+const BEFORE_KEY = [
+  'unexpected-response',
+  'request-blocked',
+  'not-signed-in',
+  'wrong-token',
+  'scope-missing',
+];
 
 /** Seconds before each retry, by the reason for it. */
 const PAUSES = {

@@ -28,8 +28,8 @@ POLICY, UPDATE = Operation.PASSWORD_POLICY, Operation.UPDATE_PASSWORD
 CONFIRM = Operation.CONFIRM_RESET_PASSWORD
 ALWAYS: dict[str, dict[str, Any]] = {
     "maxLength": {"maximum": 256},
-    **{rule: {} for rule in ("pattern", "replacementCharacter", "invisibleCharacter")},
-    **{rule: {} for rule in ("edgeSpace", "containsUsername", "sameAsOld")},
+    **{rule: {} for rule in ("pattern", "replacementCharacter", "invisibleCharacter", "edgeSpace")},
+    **{rule: {} for rule in ("containsUsername", "sameAsOld")},
 }
 
 

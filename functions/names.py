@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """A phone number with its country code (E.164)."""
 _AROUND: Final = "<>()[],;:.\u0022\u201c\u201d\u201e\u00ab\u00bb"
 """Brackets, punctuation and quotation marks that surround an address."""
-_RULES: Final = {("email",): "emailAddress", ("phone_number",): "phoneNumber", (): ""}
+_RULES: Final = {"email": "emailAddress", "phone_number": "phoneNumber"}
 
 
 def unwrap(name: str, attributes: Collection[str]) -> str:
@@ -59,8 +59,6 @@ def find_broken_rule(name: object, attributes: Collection[str]) -> str:
     """Return the rule that a name breaks, or nothing if a user may have it."""
     if not (attributes and isinstance(name, str)):
         return ""
-    if "email" in attributes and ADDRESS.fullmatch(name):
-        return ""
-    if "phone_number" in attributes and _NUMBER.fullmatch(name):
-        return ""
-    return _RULES.get(tuple(attributes), "signInName")
+    patterns = {"email": ADDRESS, "phone_number": _NUMBER}
+    fits = any(patterns[attribute].fullmatch(name) for attribute in attributes)
+    return "" if fits else _RULES.get(",".join(attributes), "signInName")

@@ -57,8 +57,8 @@ class Facts(NamedTuple):
 class Operation(Facts, Enum):
     """The operations, a row each.
 
-    Cognito allows 30 calls a second per account and region, over the actions of the first three
-    rows and over all user pools. The counts per address or user, which come first, keep that quota.
+    Cognito allows 30 calls a second of the first three rows' actions, per account and region. The
+    counts per address or user, which come first, keep that quota.
 
     While a single client fills a throttle, nobody else gets through, and the firewall can take
     minutes to notice. So each is far above what a client sends, and at a rate that the table takes:

@@ -183,15 +183,10 @@ class _Row(NamedTuple):
 
     def says(self, detail: str, recovery_suggestion: str, *, title: str = "") -> Problem:
         """Add the row with its sentences to the table. The title is the slug, if nothing else."""
+        title = title or self.slug.replace("-", " ").capitalize()
+        headers = self.retry_after, self.challenge
         problem = Problem(
-            slug=self.slug,
-            code=self.code,
-            status=self.status,
-            title=title or self.slug.replace("-", " ").capitalize(),
-            detail=detail,
-            recovery_suggestion=recovery_suggestion,
-            retry_after=self.retry_after,
-            challenge=self.challenge,
+            self.slug, self.code, self.status, title, detail, recovery_suggestion, *headers
         )
         PROBLEMS.append(problem)
         return problem
@@ -272,7 +267,7 @@ NOT_SIGNED_IN = _Row("not-signed-in", "NotAuthorizedException", 401, challenge=_
 )
 WRONG_TOKEN = _Row("wrong-token", "NotAuthorizedException", 401, challenge=_INVALID_TOKEN).says(
     "This app sent a token that cannot be used to change a password.",
-    "To sign in again does not help. Contact support and include the request ID.",
+    "Signing in again will not help. Contact support.",
 )
 SCOPE_MISSING = _Row(
     "scope-missing",
@@ -281,7 +276,7 @@ SCOPE_MISSING = _Row(
     challenge=f'error="insufficient_scope", scope="{SCOPE}"',
 ).says(
     f"This app signed you in without the scope {SCOPE}, so it cannot change your password.",
-    "To sign in again does not help. Contact support and include the request ID.",
+    "Signing in again will not help. Contact support.",
 )
 SIGN_IN_TOO_OLD = _Row(
     "sign-in-too-old",

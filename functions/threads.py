@@ -12,18 +12,13 @@ def run_all[T](works: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results in the order of the works, or raise the first failure in that order.
 
     A crash comes before any `Failure`, so that none is lost. Nothing is still running then: Lambda
-    would freeze it after the response. The first work needs no thread. Each thread has a copy of
-    this one's context: its clock, deadline and trace.
+    would freeze it after the response. Each thread has a copy of this one's context: its clock,
+    deadline and trace.
     """
     if not works:
         return []
-    own: Future[T] = Future()
     with ThreadPoolExecutor(len(works)) as pool:
-        running = [own, *(pool.submit(copy_context().run, work) for work in works[1:])]
-        try:
-            own.set_result(works[0]())
-        except Exception as error:  # noqa: BLE001 - raised below, after all have ended
-            own.set_exception(error)
+        running = [pool.submit(copy_context().run, work) for work in works]
     failures = list(filter(None, map(Future.exception, running)))
     try:
         if failures:
@@ -33,7 +28,6 @@ def run_all[T](works: Sequence[Callable[[], T]]) -> list[T]:
         # A traceback has this frame. If that kept the failure, nothing would free its passwords.
         failures.clear()
         running.clear()
-        del own
 
 
 def run_both[A, B](one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:

@@ -184,15 +184,12 @@ class Endpoint[R: Request](LambdaHandler):
         except Exception as error:
             if isinstance(error, Failure):
                 self._count_failure(scope, error)
-            if self._hides:
-                self._pad(scope.record)
+            if self._hides and self.settings.response_interval:
+                # Until the next multiple of the interval, so that time tells nothing (ASVS 6.3.8).
+                passed = times.monotonic() - scope.record.started
+                scope.record.padding = -passed % self.settings.response_interval
+                times.current().clock.sleep(scope.record.padding)
             raise
-
-    def _pad(self, record: Record) -> None:
-        """Sleep until the next multiple of the interval: time must tell nothing (ASVS 6.3.8)."""
-        clock, interval = times.current().clock, self.settings.response_interval
-        record.padding = -(clock.monotonic() - record.started) % interval if interval else 0.0
-        clock.sleep(record.padding)
 
     def _count_failure(self, scope: Scope, failure: Failure) -> None:
         if failure.problem is problems.SERVICE_UNAVAILABLE and not scope.cognito.was_reached:

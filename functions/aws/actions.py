@@ -80,9 +80,6 @@ ACTIONS: Final = {
 
 def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action]:
     """Yield every action that an operation's function may call with these settings."""
-    sends = operation.uses_queue and (
-        operation.queued or settings.event_bus_name or settings.mail_from
-    )
     called = not (operation.queued and not settings.reveal_user_existence)
     counted = operation.attempts_per_hour and settings.limits
     needed = (
@@ -91,12 +88,10 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
         (operation.changes_password, ("DescribeUserPool",)),
         (operation.repeatable, ("PutItem", "UpdateItem", "DeleteItem")),
         (counted and not operation.repeatable, ("UpdateItem",)),
-        (sends, ("SendMessage",)),
+        (operation.uses_queue, ("SendMessage",)),
         (operation.uses_queue and settings.event_bus_name, ("PutEvents",)),
     )
     yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)
-    if operation.uses_queue and not sends:  # what failed after a change
-        yield ACTIONS["SendMessage"]._replace(is_prepared=False)
 
 
 def of_worker(settings: "Runtime") -> Iterator[Action]:

@@ -49,12 +49,11 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[ConfirmResetPassword]:
     """Return the handler of a deployment."""
-    hidden = problems.CODE_REFUSED
     return Endpoint(
         ConfirmResetPassword,
         confirm_reset_password,
         settings,
         time_limits,
         check=check,
-        hidden_answer=hidden,
+        hidden_answer=problems.CODE_REFUSED,
     )

@@ -46,11 +46,10 @@ def password_policy(scope: Scope, _request: PasswordPolicy) -> PasswordPolicyOut
     if pool is None:
         raise POLICY_UNREADABLE.failure()
     rules = enforced_rules(pool.policy, scope.settings)
-    return {"rules": [_describe(rule.name, cast("PasswordRuleParams", p)) for rule, p in rules]}
-
-
-def _describe(name: str, params: PasswordRuleParams) -> PasswordRule:
-    return {"rule": name, "params": params} if params else {"rule": name}
+    named = [
+        {"rule": rule.name, **({"params": params} if params else {})} for rule, params in rules
+    ]
+    return {"rules": cast("list[PasswordRule]", named)}
 
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[PasswordPolicy]:

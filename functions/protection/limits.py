@@ -6,6 +6,7 @@ limit can pass around the boundary of two windows; each key's windows begin at a
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
@@ -44,27 +45,20 @@ class _Limit(NamedTuple):
     problem: Problem
 
 
+@dataclass
 class Limits:
     """The counts, as one request uses them."""
 
-    def __init__(
-        self,
-        settings: Runtime,
-        record: Record,
-        caller: Caller,
-        subject: Subject,
-        *,
-        table: Table,
-        events: Events,
-    ) -> None:
-        self.settings = settings
-        self.record = record
-        self.caller = caller
-        self.subject = subject
-        self.table = table
-        self.events = events
-        self._taken: list[_Limit] = []
-        self._refuses_user = False
+    settings: Runtime
+    record: Record
+    caller: Caller
+    subject: Subject
+    table: Table
+    events: Events
+
+    _taken: list[_Limit] = field(default_factory=list)
+    """What the attempt has taken."""
+    _refuses_user: bool = False
 
     def count(self, operation: Operation) -> None:
         """Count one attempt, or raise a `Failure` that says when the next one is allowed.
@@ -151,10 +145,7 @@ class Limits:
             self.events.announce("Attempts Failed Repeatedly", detail)
 
     def spend(self, budget: str, most: int) -> bool:
-        """Count one of `most` in a window, for all users; return False if there is none left.
-
-        Nothing is left either if the table fails.
-        """
+        """Count one of `most` for all users; return False if none is left or the table fails."""
         item, _ = self._window("budget", budget)
         return bool(self._add(item, most))
 

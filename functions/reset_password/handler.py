@@ -48,10 +48,8 @@ def answer_quietly(username: str) -> ResetPasswordOutput:
     local, _, domain = username.rpartition("@")
     if not (local and domain):
         return _describe({})
-    destination = f"{local[0]}***@{domain[0]}***"
-    return _describe(
-        {"destination": destination, "deliveryMedium": "EMAIL", "attributeName": "email"}
-    )
+    sent_to = f"{local[0]}***@{domain[0]}***"
+    return _describe({"destination": sent_to, "deliveryMedium": "EMAIL", "attributeName": "email"})
 
 
 def reset_password(scope: Scope, request: ResetPassword) -> ResetPasswordOutput:

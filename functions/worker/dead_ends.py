@@ -168,11 +168,7 @@ def _find_mailbox(address: str) -> str:
 
 
 def _mail(scope: Scope, mail: Mail, username: str, user: User, to: str, **values: str) -> None:
-    """Send a user a mail, once in ten minutes, or report that SES refused it."""
+    """Send a user a mail, once in ten minutes."""
     parts = (mail, scope.settings.user_pool_id, to.lower())
-    try:
-        mails.send_once(scope, mail, to, *parts, locale=user.locale, lifetime=PAUSE, **values)
-    except Failure as failure:
-        if failure.outcome is outcomes.MAIL_REFUSED:
-            scope.events.report(_UNDELIVERABLE, username, outcomes.MAIL_REFUSED)
-        raise
+    more = {"locale": user.locale, "username": username, "event": _UNDELIVERABLE}
+    mails.send_once(scope, mail, to, *parts, lifetime=PAUSE, **more, **values)

@@ -10,6 +10,8 @@ from html import escape
 from typing import Any, Final
 
 from functions.aws.calls import call
+from functions.outcomes import MAIL_REFUSED
+from functions.problems import Failure
 from functions.settings import Runtime
 from functions.work.scope import Scope
 
@@ -29,14 +31,27 @@ class Mail(StrEnum):
 
 
 def send_once(
-    scope: Scope, mail: Mail, to: str, *parts: str, lifetime: int, locale: str = "", **values: str
+    scope: Scope,
+    mail: Mail,
+    to: str,
+    *parts: str,
+    lifetime: int,
+    username: str,
+    event: str,
+    locale: str = "",
+    **values: str,
 ) -> None:
     """Send a mail, unless that was done for the same `parts` within the `lifetime`, in seconds.
 
-    Raise a `Failure` if SES does not take it.
+    Raise a `Failure` if SES does not take it. If it never will, put an `event` about the user.
     """
     act = partial(send, scope.settings, mail, to, locale, account=to, **values)
-    scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
+    try:
+        scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
+    except Failure as failure:
+        if failure.outcome is MAIL_REFUSED:
+            scope.events.report(event, username, MAIL_REFUSED)
+        raise
 
 
 def send(settings: Runtime, mail: Mail, to: str, locale: str = "", **values: str) -> None:

@@ -8,7 +8,6 @@ from functions.aws.actions import ACTIONS, CODES
 from functions.aws.queue import Message, Task
 from functions.outcomes import (
     CODE_TIMED_OUT,
-    MAIL_REFUSED,
     MESSAGE_EXPIRED,
     NO_VERIFIED_ADDRESS,
     NOT_CHANGED_YET,
@@ -129,22 +128,19 @@ def mail_change(scope: Scope, message: Message) -> None:
         username, email, locale = user.username, user.verified_email, user.locale
     if not email:
         scope.events.report(UNANNOUNCED, username, NO_VERIFIED_ADDRESS)
-    try:
-        mails.send_once(
-            scope,
-            Mail.CHANGED,
-            email,
-            # Not the request's ID, which a caller can choose.
-            *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
-            locale=locale,
-            lifetime=MAIL_MEMORY,
-            time=mails.format_time(message.requested_at),
-            address=message.source_ip,
-        )
-    except Failure as failure:
-        if failure.outcome is MAIL_REFUSED:
-            scope.events.report(UNANNOUNCED, username, MAIL_REFUSED)
-        raise
+    mails.send_once(
+        scope,
+        Mail.CHANGED,
+        email,
+        # Not the request's ID, which a caller can choose.
+        *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
+        username=username,
+        event=UNANNOUNCED,
+        locale=locale,
+        lifetime=MAIL_MEMORY,
+        time=mails.format_time(message.requested_at),
+        address=message.source_ip,
+    )
 
 
 _TASKS: Final[Mapping[Task, Callable[[Scope, Message], None]]] = {

@@ -39,7 +39,7 @@ def test_an_invited_user_gets_the_invitation_again(api: Api, stack: Stack) -> No
     ("found", "text"),
     [
         (make_user("EXTERNAL_PROVIDER"), "another provider"),
-        (make_user() | {"Username": "countess"}, "with another name: countess\n"),
+        (make_user() | {"Username": "countess"}, "different name or spelling: countess\n"),
     ],
     ids=["federated", "by username"],
 )

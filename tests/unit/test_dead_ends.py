@@ -289,7 +289,7 @@ def test_the_names_of_local_users_are_mailed_to_the_verified_address_that_is_sto
 
     (mail,) = mails(service.cognito)
     assert recipient(mail) == "stored@example.com"
-    assert f"another name: {names}\n" in text(mail)
+    assert f"different name or spelling: {names}\n" in text(mail)
     assert not [one for one in (SUB, "typed") if one in json.dumps(mail)]
     assert "PutEvents" not in acts(service.cognito)
     for work in works:
@@ -312,7 +312,7 @@ def test_a_pool_that_minds_the_case_is_asked_as_typed_and_then_in_lower_case(
     assert acts(service.cognito) == [RESET.action, "SendEmail" if mail_from else "PutEvents"]
     for mail in mails(service.cognito):
         assert recipient(mail) == "ann@example.com"
-        assert f"another name: {typed.lower()}\n" in text(mail)
+        assert f"different name or spelling: {typed.lower()}\n" in text(mail)
 
 
 def test_a_user_who_typed_other_letters_gets_the_help_of_the_right_ones(service: Service) -> None:

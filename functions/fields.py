@@ -110,9 +110,8 @@ class Username(Text):
     def check(self, value: object, settings: "Runtime") -> Iterator[FieldError]:
         """Refuse what cannot be an address or a number as well, where nobody has another name."""
         yield from super().check(value, settings)
-        rule = names.find_broken_rule(value, settings.sign_in_attributes)
-        if rule:
-            yield self.error(rule)
+        if isinstance(value, str) and not names.is_sign_in_name(value, settings.sign_in_attributes):
+            yield self.error("signInName")
 
 
 class ConfirmationCode(Text):

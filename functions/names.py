@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """A phone number with its country code (E.164)."""
 _AROUND: Final = "<>()[],;:.\u0022\u201c\u201d\u201e\u00ab\u00bb"
 """Brackets, punctuation and quotation marks that surround an address."""
-_RULES: Final = {"email": "emailAddress", "phone_number": "phoneNumber"}
+_PATTERNS: Final = {"email": ADDRESS, "phone_number": _NUMBER}
 
 
 def unwrap(name: str, attributes: Collection[str]) -> str:
@@ -55,10 +55,7 @@ def write_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(one, one)) for one in text)
 
 
-def find_broken_rule(name: object, attributes: Collection[str]) -> str:
-    """Return the rule that a name breaks, or nothing if a user may have it."""
-    if not (attributes and isinstance(name, str)):
-        return ""
-    patterns = {"email": ADDRESS, "phone_number": _NUMBER}
-    fits = any(patterns[attribute].fullmatch(name) for attribute in attributes)
-    return "" if fits else _RULES.get(",".join(attributes), "signInName")
+def is_sign_in_name(name: str, attributes: Collection[str]) -> bool:
+    """Return whether a user may have the name."""
+    fits = any(_PATTERNS[attribute].fullmatch(name) for attribute in attributes)
+    return fits or not attributes

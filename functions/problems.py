@@ -36,7 +36,6 @@ class FieldError(NamedTuple):
 REQUEST_RULES: Final = {
     "additionalProperties": "This field is not supported.",
     "charset": "The charset in Content-Type must be UTF-8.",
-    "emailAddress": "Enter the email address that you sign in with.",
     "invisibleCharacter": (
         "{field} contains an invisible character that you could not type again. Type the password"
         " instead of pasting it."
@@ -46,15 +45,14 @@ REQUEST_RULES: Final = {
     "maxProperties": "{field} must have at most {maximum} entries.",
     "maxSignInAge": "The user must have signed in at most {maximum} seconds ago.",
     "pattern": "{field} contains characters that are not allowed.",
-    "phoneNumber": (
-        "Enter the phone number that you sign in with, with + and the country code, for example"
-        " +15550100123."
-    ),
     "replacementCharacter": (
         "{field} contains a character that was not sent correctly. Use a different character."
     ),
     "required": "{field} is required.",
-    "signInName": "Enter the email address or phone number that you sign in with.",
+    "signInName": (
+        "Enter the email address or phone number that you sign in with. A phone number begins with"
+        " + and the country code."
+    ),
     "type": "{field} has the wrong type.",
     "uniqueNames": "The JSON contains a duplicate key.",
 }

@@ -41,8 +41,8 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
         attribute = _send(scope, username, client_metadata)
     except Failure as failure:
         if failure.outcome is outcomes.INVALID_PARAMETER and user:
-            no_address = outcomes.NO_VERIFIED_ADDRESS
-            scope.events.report(_UNDELIVERABLE, username, no_address, failure.note)
+            reason, note = outcomes.NO_VERIFIED_ADDRESS, failure.note
+            scope.events.report(_UNDELIVERABLE, username, reason, note)
         if failure.outcome is outcomes.USER_NOT_FOUND and user is None:
             _help_unknown(scope, username, client_metadata)
         raise
@@ -72,10 +72,9 @@ def _classify(user: User) -> Outcome | None:
         return outcomes.INVITED
     if user.status == cognito.FEDERATED:
         return outcomes.FEDERATED
-    if user.recoverable:
-        return None
-    is_new = user.status == cognito.UNCONFIRMED
-    return outcomes.UNCONFIRMED if is_new else outcomes.NO_VERIFIED_ADDRESS
+    if user.status == cognito.UNCONFIRMED and not user.recoverable:
+        return outcomes.UNCONFIRMED
+    return None if user.recoverable else outcomes.NO_VERIFIED_ADDRESS
 
 
 def _help(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.operations import Operation
-from functions.problems import NOT_SIGNED_IN
+from functions.operations import SCOPE, Operation
+from functions.problems import NOT_SIGNED_IN, WRONG_TOKEN
 from local.stack import Stack, User
 from tests.e2e.conftest import NEW, OLD, Api
 
@@ -59,6 +59,11 @@ def test_update_takes_only_a_live_access_token_of_its_own_client(
 ) -> None:
     body = {"oldPassword": OLD, "newPassword": NEW}
 
-    api.post(Operation.UPDATE_PASSWORD, body, token=make(stack, user)).check(NOT_SIGNED_IN)
+    reply = api.post(Operation.UPDATE_PASSWORD, body, token=make(stack, user))
+    reply.check(WRONG_TOKEN if make is of_another_client else NOT_SIGNED_IN)
+    # Where the gateway refuses a token, it cannot tell which kind it was.
+    challenge = reply.headers.get("WWW-Authenticate", "")
+    assert challenge.startswith('Bearer error="invalid_token"')
+    assert SCOPE in challenge
 
     assert stack.sign_in(user)

@@ -176,16 +176,16 @@ def test_where_people_have_no_other_name_it_is_taken_out_of_what_surrounds_it(
 
 
 @pytest.mark.parametrize(
-    ("attributes", "rule", "names"),
+    ("attributes", "names"),
     [
-        (ADDRESSES, "emailAddress", ["ann", "ann@", "@example.com", "ann@example", NUMBER, SUB]),
-        (ADDRESSES, "emailAddress", ["a@b.com,c@d.com", "ann@example.com\\", "ann@192.0.2.1"]),
-        (NUMBERS, "phoneNumber", [ANN, "5550100123", "+1 555", "+0 555 010 0123", SUB]),
-        (BOTH, "signInName", ["ann", "5550100123", SUB]),
+        (ADDRESSES, ["ann", "ann@", "@example.com", "ann@example", NUMBER, SUB]),
+        (ADDRESSES, ["a@b.com,c@d.com", "ann@example.com\\", "ann@192.0.2.1"]),
+        (NUMBERS, [ANN, "5550100123", "+1 555", "+0 555 010 0123", SUB]),
+        (BOTH, ["ann", "5550100123", SUB]),
     ],
 )
 def test_where_people_have_no_other_name_anything_else_is_answered_at_its_field(
-    attributes: tuple[str, ...], rule: str, names: list[str], service: Service
+    attributes: tuple[str, ...], names: list[str], service: Service
 ) -> None:
     service.configure(sign_in_attributes=attributes)
 
@@ -194,5 +194,5 @@ def test_where_people_have_no_other_name_anything_else_is_answered_at_its_field(
             reply = service.invoke(operation, BODIES[operation] | {"username": name})
 
             assert_is_problem(reply, 400, "InvalidParameterException")
-            assert reply.rules == {("#/username", rule)}
+            assert reply.rules == {("#/username", "signInName")}
     assert service.cognito.requests == []

@@ -14,7 +14,7 @@ from apidocs.examples import RESPONSES
 from apidocs.schemas import schema_of_body, schema_of_type
 from functions import problems
 from functions.api.caller import MAX_IDEMPOTENCY_KEY
-from functions.api.endpoint import EXPOSED, Endpoint
+from functions.api.endpoint import Endpoint
 from functions.operations import Operation
 from functions.outcomes import COGNITO, OURS
 from functions.problems import JSON, MAX_ERRORS, REQUEST_RULES, FieldError, Problem
@@ -111,7 +111,7 @@ _HEADERS: Final[Document] = {
     },
     "Access-Control-Expose-Headers": {
         "description": "The headers that scripts of an allowed origin may read.",
-        "schema": {"const": EXPOSED},
+        "schema": {"const": problems.EXPOSED},
     },
     "Cache-Control": {
         "description": "Responses must not be cached.",

@@ -16,6 +16,8 @@ MAX_ERRORS: Final = 20
 """The most entries of `errors` in one response."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """The headers of every response, including the gateway's own."""
+EXPOSED: Final = "Retry-After, WWW-Authenticate"
+"""The headers that a script of an allowed origin may read."""
 
 
 class FieldError(NamedTuple):

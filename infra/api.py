@@ -172,7 +172,7 @@ def _headers(problem: Problem) -> dict[str, str]:
     # The gateway cannot choose an origin, and its responses hold nothing private.
     headers = problem.headers | {
         "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": "Retry-After",
+        "Access-Control-Expose-Headers": problems.EXPOSED,
     }
     return {name: f"'{value}'" for name, value in headers.items()}
 

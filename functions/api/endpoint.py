@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from functions import outcomes, problems, times
 from functions.api.body import read_body
@@ -28,9 +28,6 @@ from functions.work.scope import Scope
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-EXPOSED: Final = "Retry-After, WWW-Authenticate"
-"""The headers that a script of an allowed origin may read."""
 
 type Event = dict[str, Any]
 type Response = dict[str, Any]
@@ -103,7 +100,7 @@ class Endpoint[R: Request](LambdaHandler):
         headers, origin = {"Vary": "Origin"}, sent.get("origin")
         if origin in self.settings.allowed_origins:
             headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = EXPOSED
+            headers["Access-Control-Expose-Headers"] = problems.EXPOSED
         return headers
 
     def _choose_problem(self, failure: Failure, record: Record) -> Problem:

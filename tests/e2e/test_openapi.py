@@ -48,7 +48,10 @@ def valid_data_is_not_malformed(_: CheckContext, response: Response, case: Case[
     """Assert that no refusal is `InvalidParameterException`, whose status alone would pass."""
     assert case.meta is not None
     if case.meta.generation.mode.is_positive and response.status_code >= 400:
+        # No schema knows who has a password, and must not leave the old one out.
+        left_out = isinstance(case.body, dict) and "oldPassword" not in case.body
         assert response.json()["code"] in {
+            *(["EmptyUpdatePassword"] if left_out else []),
             "CodeMismatchException",
             "InvalidPasswordException",
             "NotAuthorizedException",
@@ -66,6 +69,11 @@ def test_every_check_of_schemathesis_passes(case: Case[Any], stack: Stack) -> No
         stack.create(user)
         headers["Authorization"] = f"Bearer {stack.sign_in(user)['AccessToken']}"
 
+    assert case.meta is not None
+    is_positive, body = case.meta.generation.mode.is_positive, case.body
+    if is_positive and isinstance(body, dict) and "username" in body:
+        # Users of this pool sign in by an address, and the schema is that of any pool.
+        body["username"] = f"schemathesis{number}@example.com"
     case.call_and_validate(base_url=stack.url, headers=headers)
 
 

@@ -167,7 +167,7 @@ def test_the_gateway_answers_its_own_failures_with_the_same_problems(
     assert headers["Content-Type"] == JSON
     assert headers.items() >= promised().items() > set()
     assert headers["Access-Control-Allow-Origin"] == "*"
-    assert headers["Access-Control-Expose-Headers"] == "Retry-After"
+    assert headers["Access-Control-Expose-Headers"] == problems.EXPOSED
     assert ("Retry-After" in headers) == (problem.status == 429)
     assert headers.get("WWW-Authenticate", "").startswith("Bearer") == (problem.status == 401)
 

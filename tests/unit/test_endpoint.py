@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.api.endpoint import EXPOSED
+from functions import problems
 from functions.aws.actions import of_operation
 from functions.operations import Operation
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
@@ -35,7 +35,7 @@ def test_lets_an_allowed_origin_read_the_answer(
 
     assert headers["Access-Control-Allow-Origin"] == ORIGIN
     assert headers["Vary"] == "Origin"
-    assert headers["Access-Control-Expose-Headers"] == EXPOSED
+    assert headers["Access-Control-Expose-Headers"] == problems.EXPOSED
 
 
 @each_operation

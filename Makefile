@@ -55,7 +55,7 @@ check: install-checks ## run the quick checks: format, lint, types, imports, pro
 docs: install-service ## regenerate openapi.json, the pages of docs/ and the English texts
 	@.venv/bin/python -m apidocs
 
-screenshot: install-all ## take the pictures of the page again: docs/page*.png
+screenshot: install-all ## take the pictures of the page and of a mail again: docs/*.png
 	@exec .venv/bin/python -m tests.screenshot
 
 timing: install-checks ## measure whether response times reveal who has an account

@@ -10,11 +10,12 @@ from py_compile import PycInvalidationMode
 from typing import Any, Final, NamedTuple
 
 from functions.aws.queue import Message, Task
-from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
+from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, Operation, handler_name
 from infra.packaging.bundle import ROOT, build, install
 from infra.settings import Deployment
 from tests.support import invocation
 
+EVENTS: Final = ROOT / "events"
 RIVALS: Final = Path(__file__).with_name("rivals")
 CLIENT_ID: Final = "1example23456789"
 SETTINGS: Final = invocation.SETTINGS.replace(
@@ -57,6 +58,9 @@ class Variant(NamedTuple):
         """The sample event of its function, with a new key."""
         if self.function == WORKER:
             return _message()
+        if self.function == CUSTOM_MESSAGE:
+            sample: dict[str, Any] = json.loads((EVENTS / f"{CUSTOM_MESSAGE}.json").read_text())
+            return sample
         event = invocation.read_event(Operation[self.function.upper()])
         if self.keyed:
             event["headers"]["Idempotency-Key"] = os.urandom(16).hex()
@@ -173,7 +177,7 @@ def list_variants(bundles: Bundles, url: str, authority: Path, daemon: str) -> l
     variants = []
     for name in FUNCTIONS:
         for kind, environment in environments.items():
-            if kind == OURS or name != WORKER:
+            if kind == OURS or name not in {WORKER, CUSTOM_MESSAGE}:
                 handler = handler_name(name)
                 one = Variant(kind, name, bundles.ours, handler, environment, kind == PROD)
                 variants.append(one)

@@ -13,6 +13,9 @@ WORKER_TIMEOUT: Final = 60
 WORKER_ATTEMPTS: Final = 6
 """Attempts at a task before its message becomes a dead letter."""
 
+CUSTOM_MESSAGE: Final = "custom_message"
+"""The name of the function that writes the messages in which Cognito sends codes."""
+
 
 class Facts(NamedTuple):
     """Everything that a row of `Operation` declares."""
@@ -130,7 +133,7 @@ class Operation(Facts, Enum):
         return self.name.title().replace("_", "")
 
 
-FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER)
+FUNCTIONS: Final = (*(operation.id for operation in Operation), WORKER, CUSTOM_MESSAGE)
 """Every function by its name."""
 
 
@@ -142,5 +145,6 @@ def handler_name(function: str) -> str:
 LOG_MESSAGES: Final = {
     **{operation.id: operation.log_message for operation in Operation},
     WORKER: "queued task attempted",
+    CUSTOM_MESSAGE: "message with a code written",
 }
 """The message of each function's log line."""

@@ -28,6 +28,8 @@ class Caller(NamedTuple):
     source_ip: str = ""
     user_agent: str | None = None
     """None for the worker, which does not know it."""
+    language: str = ""
+    """The language of the request, if we have texts in it. No response depends on it."""
     idempotency_key: str = ""
     sub: str = ""
     """The signed-in user's own ID."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
-from functions.operations import WORKER, Operation
+from functions.operations import CUSTOM_MESSAGE, WORKER, Operation
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)  # a traceback must not show the pseudonym key
@@ -42,6 +42,8 @@ class Runtime:
     force_global_sign_out: bool = False
     mail_from: str = ""
     mail_name: str = ""
+    mail_logo: str = ""
+    code_url: str = ""
     mail_reply_to: str = ""
     mail_configuration_set: str = ""
     support_url: str = ""
@@ -81,8 +83,11 @@ class Runtime:
 
 def names_read_by(function: str) -> list[str]:
     """Return the names of the settings that a function reads, and so the variables that it gets."""
+    brand = ["mail_name", "mail_logo"]
+    if function == CUSTOM_MESSAGE:
+        return ["stage", *brand, "code_url"]
     names = ["stage", "user_pool_id", "user_pool_client_id"]
-    mails = ["mail_from", "mail_name", "mail_reply_to", "mail_configuration_set", "support_url"]
+    mails = [*brand, "mail_from", "mail_reply_to", "mail_configuration_set", "support_url"]
     signs_as_client = ["threat_protection", "lower_case_usernames"]
     hashes = ["pseudonym_key", "table_name"]
     if function == WORKER:
@@ -105,8 +110,7 @@ def names_read_by(function: str) -> list[str]:
         names += ["ipv6_address_prefix", "ipv6_network_prefix"]
     if operation.changes_password or operation.action == "DescribeUserPool":
         names += ["breach_endpoint", "forbidden_words"]
-    if operation.changes_password:
-        names += ["mail_from"]
+    names += ["mail_from"] if operation.changes_password else []
     if operation.uses_queue:
         names += ["queue_url", "event_bus_name"]
     return names

@@ -11,7 +11,7 @@ from infra.acknowledgments import acknowledge_policy
 
 
 class Deployments(Construct):
-    """A canary on the alias of each function."""
+    """A canary on the alias of each function that it is given."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A Lambda function for each operation, and the worker."""
+"""A Lambda function for each operation, the worker, and the trigger of the pool."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,7 +16,13 @@ from constructs import Construct
 
 from functions.aws import actions
 from functions.aws.actions import Action
-from functions.operations import WORKER, WORKER_TIMEOUT, Operation, handler_name
+from functions.operations import (
+    CUSTOM_MESSAGE,
+    WORKER,
+    WORKER_TIMEOUT,
+    Operation,
+    handler_name,
+)
 from functions.settings import names_read_by
 from infra.acknowledgments import acknowledge
 from infra.logs import LogGroup, removal_policy
@@ -26,6 +32,9 @@ from infra.settings import Deployment
 
 TIMEOUT: Final = 28
 """Seconds, of an operation. Longer than its own time-outs, shorter than API Gateway's 29."""
+
+TIMEOUTS: Final = {WORKER: WORKER_TIMEOUT, CUSTOM_MESSAGE: 5}
+"""Seconds, of the other functions. Cognito waits for a trigger for five."""
 
 ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
@@ -114,11 +123,24 @@ class Functions(Construct):
             )
         )
 
-    @property
-    def by_name(self) -> dict[str, lambda_.Alias]:
-        """The functions by name."""
         operations = {operation.id: alias for operation, alias in self.by_operation.items()}
-        return operations | {WORKER: self.worker}
+        self.by_name = operations | {WORKER: self.worker}
+        """The functions by name."""
+        if settings.code_mails:
+            self.by_name[CUSTOM_MESSAGE] = self._add_trigger(pool)
+
+    def _add_trigger(self, pool: cognito.IUserPool) -> lambda_.Alias:
+        """Add the function that writes messages. A pool made in this app can depend on it.
+
+        So it reads nothing of the pool. `add_trigger`, which permits such a pool to call it, does
+        not know an imported one.
+        """
+        function = self._add(CUSTOM_MESSAGE, "Write the messages in which Cognito sends codes")
+        alias = function.add_alias(ALIAS)
+        if not isinstance(pool.node.default_child, cognito.CfnUserPool):
+            caller = iam.ServicePrincipal("cognito-idp.amazonaws.com")
+            alias.add_permission("Cognito", principal=caller, source_arn=pool.user_pool_arn)
+        return alias
 
     def _add(self, name: str, description: str) -> lambda_.Function:
         """Add a function with its own role and log group."""
@@ -131,8 +153,11 @@ class Functions(Construct):
         # deployment of the same code could not publish it again.
         kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         versions = kept if settings.keep_versions else RemovalPolicy.DESTROY
+        # A snapshot that was not used for two weeks is not ready at first: no code would be sent.
+        restores = settings.snap_start and name != CUSTOM_MESSAGE
         # The worker needs as many as its event source may start, and no more.
-        most = CODES_PER_SECOND if name == WORKER else settings.reserved_concurrency
+        reserved = {WORKER: CODES_PER_SECOND, CUSTOM_MESSAGE: None}
+        most = reserved.get(name, settings.reserved_concurrency)
         return lambda_.Function(
             self,
             id_,
@@ -147,9 +172,10 @@ class Functions(Construct):
             reserved_concurrent_executions=most if settings.reserved_concurrency else None,
             role=role,
             current_version_options=lambda_.VersionOptions(removal_policy=versions),
-            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,
-            timeout=Duration.seconds(WORKER_TIMEOUT if name == WORKER else TIMEOUT),
-            tracing=lambda_.Tracing.ACTIVE,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if restores else None,
+            timeout=Duration.seconds(TIMEOUTS.get(name, TIMEOUT)),
+            # The trigger may write logs and nothing else.
+            tracing=None if name == CUSTOM_MESSAGE else lambda_.Tracing.ACTIVE,
         )
 
     def _make_pseudonym_key(self, settings: Deployment) -> str:

@@ -16,7 +16,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions import problems
-from functions.operations import FUNCTIONS, WORKER, Operation
+from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, Operation
 from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED, USER_GONE
 from functions.records import (
     CRASH,
@@ -37,6 +37,10 @@ FAULT: Final = 3
 PERIOD: Final = 5
 """Minutes. Long enough to notice a fault although few people reset a password."""
 
+CALLERS: Final = [name for name in FUNCTIONS if name != CUSTOM_MESSAGE]
+"""The functions that call AWS. The trigger calls nothing, so that it can only crash."""
+SLOW: Final = 2500
+"""Milliseconds that the trigger takes. Usually it is a few, and Cognito waits for 5,000."""
 OLD_MESSAGE: Final = 60
 """Seconds that a message waits for the worker. Usually it is less than one."""
 
@@ -72,7 +76,7 @@ class Observability(Construct):
             # A handler never raises, so this one was killed, or could not start.
             "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
             # A version that crashes, although its function never raises.
-            "Crashes": Watch(self._count(CRASH), 1),
+            "Crashes": Watch(self._count(CRASH, functions=functions), 1),
             "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
         }
         # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
@@ -104,6 +108,9 @@ class Observability(Construct):
             "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
             "UserGone": Watch(self._count(USER_GONE.cause, functions=[WORKER]), 1),
         }
+        if trigger := functions.get(CUSTOM_MESSAGE):
+            slowest = cloudwatch.Stats.MAXIMUM
+            queued["CodeMailsSlow"] = Watch([trigger.metric_duration()], SLOW, statistic=slowest)
         if mails:
             # With this setting, anyone can have a mail sent to an address that does not exist.
             lost = FAULT if settings.mail_unknown_addresses else 1
@@ -178,7 +185,7 @@ class Observability(Construct):
         topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         return topic
 
-    def _count(self, *names: str, functions: Iterable[str] = FUNCTIONS) -> list[cloudwatch.Metric]:
+    def _count(self, *names: str, functions: Iterable[str] = CALLERS) -> list[cloudwatch.Metric]:
         stage = {"service": SERVICE, "stage": self._stage}
         return [_metric(name, **stage, operation=one) for name in names for one in functions]
 

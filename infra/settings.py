@@ -43,12 +43,18 @@ class Choices(TypedDict, total=False):
     """The sender of mails, in a domain verified in SES. `prod` needs it, or your own pool."""
     mail_name: str
     """The name of your service or company, as the sender of mails and in their subjects."""
+    mail_logo: str
+    """The address of a picture that mails show instead of the name, readable on black and white."""
     mail_reply_to: str
     """The address that receives replies to the service's own mails."""
     mail_configuration_set: str
     """The configuration set of SES for the service's own mails, instead of the stack's own."""
     support_url: str
     """Where a mail sends users who did not change their password: your help, or a reset page."""
+    code_mails: bool
+    """Deploy the function that writes Cognito's mails with codes. Attach it to an imported pool."""
+    code_url: str
+    """Your page that takes a code from `#code=…`, for a link in the mail with a reset code."""
     mail_unknown_addresses: bool
     """On a reset, tell addresses without an account by mail that they have none."""
     resend_invitations: bool
@@ -166,6 +172,7 @@ class Deployment(Runtime):
     hosted_zone_id: str = ""
     firewall: Firewall = "block"
     events: bool = True
+    code_mails: bool = True
     memory_size: int = 512
     reserved_concurrency: int = 0
     snap_start: bool = False
@@ -261,9 +268,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "user_pool_client_id": _text(),
     "mail_from": _text(_MAIL_ADDRESS, "no-reply@example.com"),
     "mail_name": _text(r"[^\x00-\x1f\x7f<>\"]{1,64}", "Acme"),
+    "mail_logo": _text(r"https://[^\s\"'<>]+", "https://example.com/logo.png"),
     "mail_reply_to": _text(_MAIL_ADDRESS, "help@example.com"),
     "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),
     "support_url": _text(r"https://[^\s\"'<>]+", "https://example.com/help"),
+    "code_url": _text(r"https://[^\s\"'<>#]+", "https://example.com/reset"),
     "allowed_client_ids": _names(),
     # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
     "allowed_origins": _names(r"https?://[^/*\s]+", "https://example.com"),
@@ -301,8 +310,9 @@ RULES: Final[Mapping[str, Rule]] = {
 NEEDS: Final[Mapping[str, str]] = {
     "user_pool_id": "user_pool_client_id",
     "user_pool_client_id": "user_pool_id",
-    **dict.fromkeys(("mail_name", "mail_reply_to", "mail_configuration_set"), "mail_from"),
+    **dict.fromkeys(("mail_reply_to", "mail_configuration_set"), "mail_from"),
     **dict.fromkeys(("support_url", "mail_unknown_addresses"), "mail_from"),
+    "mail_logo": "mail_name",  # the text of the picture
     "domain_name": "certificate_arn",
     "certificate_arn": "domain_name",
     "hosted_zone_id": "domain_name",

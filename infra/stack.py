@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from aws_cdk import CfnOutput, Stack, Tags
 from constructs import Construct
 
+from functions.operations import CUSTOM_MESSAGE
 from functions.records import SERVICE
 from infra.mails import Mails
 from infra.service import Service
@@ -36,6 +37,10 @@ class PasswordServiceStack(Stack):
             ),
             mails=mails,
         )
+        if trigger := self.service.functions.get(CUSTOM_MESSAGE):
+            CfnOutput(self, "CustomMessageArn", value=trigger.function_arn)
+            if settings.mail_from and not self.user_pool.imported:
+                self.user_pool.call(trigger)
         CfnOutput(self, "ApiUrl", value=self.service.url)
         if self.service.domain:
             CfnOutput(self, "DomainTarget", value=self.service.domain.target)

@@ -1,9 +1,11 @@
 """The user pool: one for tests, or an imported one."""
 
-from typing import Final
+from email.utils import quote
+from typing import Final, cast
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledgments import acknowledge
@@ -68,7 +70,7 @@ class UserPool(Construct):
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.OPTIONAL,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
-            email=_mailer(self, settings.mail_from, mails) if settings.mail_from else None,
+            email=_mailer(self, settings, mails) if settings.mail_from else None,
             user_verification=cognito.UserVerificationConfig(
                 email_subject="Your confirmation code", email_body=MESSAGE, sms_message=MESSAGE
             ),
@@ -114,17 +116,28 @@ class UserPool(Construct):
             write_attributes=writable(),
         )
 
+    def call(self, custom_message: lambda_.IFunction) -> None:
+        """Have a function write the messages with codes, which AWS allows if SES sends the mails.
+
+        Cognito sends its own texts, those above, while the function fails.
+        """
+        own = cast("cognito.UserPool", self.pool)  # as an imported one cannot be changed
+        own.add_trigger(cognito.UserPoolOperation.CUSTOM_MESSAGE, custom_message)
+
 
 def writable() -> cognito.ClientAttributes:
     """Return the attributes that every app client of the stack's pool may write."""
     return cognito.ClientAttributes().with_standard_attributes(**dict.fromkeys(WRITABLE, True))
 
 
-def _mailer(scope: Construct, address: str, mails: Mails | None) -> cognito.UserPoolEmail:
+def _mailer(scope: Construct, settings: Deployment, mails: Mails | None) -> cognito.UserPoolEmail:
     """Return SES as the pool's mailer, by the identity of the address's domain."""
+    name = settings.mail_name
     return cognito.UserPoolEmail.with_ses(
-        from_email=address,
+        from_email=settings.mail_from,
+        # The CDK encodes what is not ASCII, and does not quote a comma.
+        from_name=f'"{quote(name)}"' if name and name.isascii() else name or None,
         ses_region=Stack.of(scope).region,
-        ses_verified_domain=address.partition("@")[2],
+        ses_verified_domain=settings.mail_from.partition("@")[2],
         configuration_set_name=mails.configuration_set if mails else None,
     )

@@ -1,4 +1,4 @@
-"""`make invoke`: run one handler in this process, with an event from API Gateway or SQS."""
+"""`make invoke`: run one handler in this process, with an event of API Gateway, SQS or Cognito."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from functions.api.caller import read_claims
-from functions.operations import FUNCTIONS, WORKER, handler_name
+from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, handler_name
 from functions.settings import Runtime, names_read_by
 from local import emulator
 from local.deployment import local_stack
@@ -63,8 +63,8 @@ def _read(path: Path, name: str) -> str:
         sys.exit(f"The event {path} cannot be read: {error.strerror}.")
     except ValueError as error:
         sys.exit(f"The event {path} is not valid JSON: {error}.")
-    member, kind = ("Records", list) if name == WORKER else ("requestContext", dict)
-    if not isinstance(event, dict) or not isinstance(event.get(member), kind):
+    member = {WORKER: "Records", CUSTOM_MESSAGE: "request"}.get(name, "requestContext")
+    if not isinstance(event, dict) or not isinstance(event.get(member), list | dict):
         expected = "list" if name == WORKER else "object"
         sys.exit(f"The event {path} has no {expected} {member}: start from one in events/.")
     return text

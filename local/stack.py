@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import unescape
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -222,8 +223,8 @@ class Stack:
                 id=mail["MessageId"],
                 to=", ".join(mail["To"]),
                 subject=mail["Subject"],
-                text=mail["BodyText"],
-                code=_code(mail["BodyText"]),
+                text=(text := mail["BodyText"] or _text(mail["BodyHtml"])),
+                code=_code(text),
                 time=mail["Timestamp"],
             )
             for mails in answer["messages"].values()
@@ -274,6 +275,12 @@ def secret_hash(client: Mapping[str, Any], username: str) -> str:
     """Return the proof that Cognito wants from an app client with a secret."""
     text = username + client["ClientId"]
     return b64encode(hmac.digest(client["ClientSecret"].encode(), text.encode(), "sha256")).decode()
+
+
+def _text(html: str) -> str:
+    """Return the paragraphs of a mail that is HTML only, as Cognito sends those of a trigger."""
+    found = re.findall(r"<p[^>]*>(.*?)</p>", html, re.DOTALL)
+    return "\n\n".join(unescape(re.sub(r"<[^>]*>", "", one)) for one in found) + "\n"
 
 
 def _code(text: str) -> str | None:

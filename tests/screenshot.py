@@ -1,11 +1,14 @@
-"""`make screenshot`: take the pictures of the page for the documentation."""
+"""`make screenshot`: take the pictures of the page and of a mail for the documentation."""
 
+import json
 from typing import Any, Final
 
+from functions.custom_message.handler import build
 from local import emulator
 from local.deployment import local_stack
 from tests.support import ROOT
 from tests.support.chromium import ORIGIN, chromium, tab
+from tests.support.invocation import SETTINGS, Context
 
 PICTURES: Final[dict[str, tuple[Any, int, int]]] = {
     "page.png": ("light", 1280, 860),
@@ -13,10 +16,15 @@ PICTURES: Final[dict[str, tuple[Any, int, int]]] = {
     "page-phone.png": ("light", 390, 844),
 }
 """The colour scheme, the width and the height of each, in `docs/`."""
+MAILS: Final[dict[str, tuple[Any, int, int]]] = {
+    "mail.png": ("light", 640, 460),
+    "mail-dark.png": ("dark", 640, 460),
+    "mail-phone.png": ("light", 390, 560),
+}
 
 
 def main() -> None:
-    """Show a code in the inbox and a new password that meets every rule but one."""
+    """Show a code in the inbox and a new password that meets every rule but one; then a mail."""
     emulator.isolate()
     with local_stack(emulator.free_port(), say=print) as stack, chromium(stack) as browser:
         for name, (scheme, width, height) in PICTURES.items():
@@ -29,6 +37,22 @@ def main() -> None:
                 page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
                 page.evaluate("scrollTo(0, 0)")
                 page.screenshot(path=ROOT / "docs" / name)
+        mail = write_mail()
+        for name, (scheme, width, height) in MAILS.items():
+            options = {"color_scheme": scheme, "device_scale_factor": 2}
+            with tab(browser, viewport={"width": width, "height": height}, **options) as page:
+                page.set_content(mail)
+                page.screenshot(path=ROOT / "docs" / name)
+
+
+def write_mail() -> str:
+    """Return the mail of a reset, with a code as Cognito puts it there."""
+    event = json.loads((ROOT / "events/custom_message.json").read_text())
+    event["request"]["clientMetadata"] = {"locale": "en"}
+    settings = SETTINGS.replace(mail_name="Acme", code_url="https://app.example.com/reset")
+    handler: Any = build(settings)
+    message: str = handler(event, Context())["response"]["emailMessage"]
+    return message.replace("{####}", "482916")
 
 
 main()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from functions.operations import SCOPE, WORKER, Operation
+from functions.operations import CUSTOM_MESSAGE, SCOPE, WORKER, Operation
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
 from verification.target import MARK, NotObservedError, Target
 
@@ -101,6 +101,21 @@ def mailer(target: Target) -> Finding:
     if sender == "DEVELOPER":
         return holds("The pool sends by SES.")
     return weakness("The pool sends by Cognito's own mailer, which stops after 50 mails a day.")
+
+
+@check(
+    CHECKS,
+    remedy="Attach the function, or set codeMails to false: docs/operations.md#mails-with-codes.",
+)
+def code_mails(target: Target) -> Finding:
+    """The pool has this stage's function write its mails with codes, and sends them by SES."""
+    function = target.functions.get(CUSTOM_MESSAGE)
+    if not function:
+        return holds("codeMails is off.")
+    called = target.pool.get("LambdaConfig", {}).get("CustomMessage", "no function")
+    sender = target.pool.get("EmailConfiguration", {}).get("EmailSendingAccount")
+    good = called.startswith(f"{function['FunctionArn']}:") and sender == "DEVELOPER"
+    return judge(f"The pool calls {called}, and sends by {sender}.", good=good)
 
 
 @check(CHECKS, remedy="Request production access to SES, or end the pause of its sending.")

@@ -173,7 +173,9 @@ class Target:
         if not variables:
             raise NotObservedError("The stack has no function of the service.")
         try:
-            read = Runtime.read(variables, {one for f in FUNCTIONS for one in names_read_by(f)})
+            read = Runtime.read(
+                variables, {one for f in self.functions for one in names_read_by(f)}
+            )
         except KeyError as missing:
             raise NotObservedError(f"Another version is deployed, without {missing}.") from None
         self.secret_values.add(read.pseudonym_key)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from functions.operations import CUSTOM_MESSAGE
 from functions.records import NAMESPACE, SERVICE, SUCCESS
 from infra.gateway_responses import GATEWAY_RESPONSES
 from verification.doctor import NO_FIREWALL
@@ -138,6 +139,28 @@ def unknown_user_throttle(target: Target) -> Finding:
     if "TooManyRequestsException" in seen:
         return holds(told)
     return not_observed(f"{told} So TooManyRequestsException may tell that a user exists.")
+
+
+@check(
+    CHECKS,
+    remedy="Does the check code-mails hold? If so, read the log of the function custom_message.",
+)
+def reset_mail(target: Target) -> Finding:
+    """Cognito has the function write the mail of a reset."""
+    function = target.functions.get(CUSTOM_MESSAGE)
+    if not function:
+        return not_observed("codeMails is off.")
+
+    def look() -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = target.client("logs").filter_log_events(
+            logGroupName=function["LoggingConfig"]["LogGroup"],
+            startTime=int(1000 * (time.time() - 3600)),
+            filterPattern='{ $.task = "CustomMessage_ForgotPassword" && $.outcome = "Success" }',
+        )["events"]
+        return events
+
+    found = target.wait_for(look)
+    return judge(f"{len(found)} mails of the last hour.", good=found)
 
 
 @check(CHECKS, remedy="Is X-Ray reachable, and tracing on?")

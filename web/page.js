@@ -138,7 +138,8 @@ function takeLink() {
   const link = new URLSearchParams(location.hash.slice(1));
   if (!link.has('code')) return false;
   history.replaceState({ card: 'confirm' }, '', location.pathname + location.search);
-  shareUsername(link.get('username'));
+  if (link.has('username')) shareUsername(link.get('username'));
+  element('confirm-username').readOnly = link.has('username');
   element('confirm-code').value = link.get('code');
   return true;
 }

@@ -15,6 +15,7 @@ from functions.api.body import read_body
 from functions.api.caller import NO_ADDRESS, identify, read_caller
 from functions.aws import actions
 from functions.aws.actions import Action
+from functions.languages import choose_language
 from functions.outcomes import ATTEMPTS_LIMIT
 from functions.problems import Failure, FieldError, Problem
 from functions.protection import breaches, idempotency
@@ -125,6 +126,9 @@ class Endpoint[R: Request](LambdaHandler):
         content = read_body(event, sent) if self.operation.has_body else {}
         caller = identify(caller, event, sent, self.operation, self.settings)
         request = self.request_type(content, self.settings)
+        locale = request.values.get("clientMetadata", {}).get("locale")
+        language = choose_language(sent.get("accept-language", "") if locale is None else locale)
+        caller = caller._replace(language=language)
         subject = Subject(caller.sub, request.values.get("username", ""))
         record.pool = self.settings.user_pool_id
         if self.operation.about_user:

@@ -139,6 +139,7 @@ class Cognito:
         if self._settings.threat_protection and self._caller.source_ip:
             # Otherwise Cognito would rate the risk of Lambda's own address.
             parameters["UserContextData"] = {"IpAddress": self._caller.source_ip}
+        parameters["ClientMetadata"] = self._locale | parameters.get("ClientMetadata", {})
         try:
             return self._ask(action, **self._identify(username), **parameters)
         except Failure as failure:
@@ -198,6 +199,7 @@ class Cognito:
             "AdminCreateUser",
             user.username if user.has_username else username,
             MessageAction="RESEND",
+            ClientMetadata=self._locale,
             # Without this, Cognito would send a text message.
             DesiredDeliveryMediums=["EMAIL" if "email" in user.attributes else "SMS"],
         )
@@ -239,6 +241,11 @@ class Cognito:
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
             return None
         return _read_user(user, user["UserAttributes"])
+
+    @property
+    def _locale(self) -> dict[str, str]:
+        """The metadata that tells the pool's triggers the language of the request."""
+        return {"locale": self._caller.language} if self._caller.language else {}
 
     def _call_for(self, action: str, username: str, **parameters: Any) -> dict[str, Any]:
         """Call an action of an administrator about a user."""

@@ -36,15 +36,18 @@ class Message(NamedTuple):
     requested_at: float
     """Seconds since the epoch. A message that is redriven from the dead letters has a new
     `SentTimestamp`."""
+    language: str = ""
+    """The language of the request, if we have texts in it."""
 
     @classmethod
     def parse(cls, body: str) -> Self:
         """Return the message, or raise what its body makes Python raise.
 
-        During a deployment, it can be that of a newer version with more members.
+        During a deployment, it can be that of a newer version with more members, or that of an
+        older one without those that have a default.
         """
         members = json.loads(body)
-        known = {name: members[name] for name in cls._fields}
+        known = {name: members[name] for name in cls._fields if name in members}
         return cls(**known | {"task": Task(members["task"])})
 
 
@@ -60,7 +63,7 @@ class Queue:
         """Queue a task, or raise a `Failure` that tells the caller when to try again."""
         caller, now = self._caller, round(times.now(), 3)
         origin = caller.request_id, caller.source_ip, self._record.user
-        message = Message(task, *origin, parameters, now)
+        message = Message(task, *origin, parameters, now, caller.language)
         call(
             "SendMessage",
             QueueUrl=self._settings.queue_url,

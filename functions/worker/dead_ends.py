@@ -157,7 +157,7 @@ def _tell_names(scope: Scope, username: str, user: User, names: list[str]) -> No
 def _tell_stranger(scope: Scope, address: str) -> None:
     """Say that there is no account. The mail holds nothing that its cause typed."""
     if scope.limits.spend("mails to strangers", MAILS_TO_STRANGERS):
-        mails.send(scope.settings, Mail.NO_ACCOUNT, address)
+        mails.send(scope, Mail.NO_ACCOUNT, address)
 
 
 def _find_mailbox(address: str) -> str:

@@ -58,6 +58,7 @@ class Worker(LambdaHandler):
             caller = Caller(
                 message.request_id,
                 message.source_ip,
+                language=message.language,
                 context=context,
                 message_id=delivery["messageId"],
             )

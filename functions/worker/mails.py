@@ -1,23 +1,20 @@
 """The service's own mails, each in the language of its user."""
 
-import json
 import time
 import unicodedata
 from email.utils import formataddr
 from enum import StrEnum
-from functools import cache, partial
-from html import escape
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
+from functions import mail_layout as layout
 from functions.aws.calls import call
+from functions.languages import DEFAULT, choose_language, read_texts
+from functions.mail_layout import BUTTON, ENDING, PARAGRAPH, Block
 from functions.outcomes import MAIL_REFUSED
 from functions.problems import Failure
 from functions.settings import Runtime
 from functions.work.scope import Scope
-
-LANGUAGES: Final = ("de", "en", "es", "fr", "ja", "pt")
-"""Each has a file in `languages/`."""
-_DEFAULT: Final = "en"
 
 
 class Mail(StrEnum):
@@ -45,7 +42,7 @@ def send_once(
 
     Raise a `Failure` if SES does not take it. If it never will, put an `event` about the user.
     """
-    act = partial(send, scope.settings, mail, to, locale, account=to, **values)
+    act = partial(send, scope, mail, to, locale, account=to, **values)
     try:
         scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
     except Failure as failure:
@@ -54,68 +51,48 @@ def send_once(
         raise
 
 
-def send(settings: Runtime, mail: Mail, to: str, locale: str = "", **values: str) -> None:
-    """Send a mail, or raise a `Failure` if SES does not take it."""
-    subject, *paragraphs = compose(settings, mail, locale, **values)
+def send(scope: Scope, mail: Mail, to: str, locale: str = "", **values: str) -> None:
+    """Send a mail in the language of its user, or raise a `Failure` if SES does not take it."""
+    settings = scope.settings
+    language = choose_language(locale, scope.caller.language) or DEFAULT
+    title, blocks = _compose(settings, mail, language, values)
     optional: dict[str, Any] = {}
     if settings.mail_reply_to:
         optional["ReplyToAddresses"] = [settings.mail_reply_to]
     if settings.mail_configuration_set:
         optional["ConfigurationSetName"] = settings.mail_configuration_set
     body = {
-        "Text": _content("\n\n".join(paragraphs) + "\n"),
-        "Html": _content(_format(settings, _language(locale), subject, paragraphs)),
+        "Text": _content(layout.format_text(blocks)),
+        "Html": _content(layout.format_html(settings, language, title, blocks)),
     }
     call(
         "SendEmail",
         FromEmailAddress=formataddr((settings.mail_name, settings.mail_from)),
         Destination={"ToAddresses": [_write_domain(to)]},
-        Content={"Simple": {"Subject": _content(subject), "Body": body}},
+        Content={"Simple": {"Subject": _content(layout.add_name(settings, title)), "Body": body}},
         **optional,
     )
 
 
-def compose(settings: Runtime, mail: Mail, locale: str, **values: str) -> list[str]:
-    """Return the subject and the paragraphs of a mail."""
-    texts = read_texts(_language(locale))
-    help_ = texts["help" if settings.support_url else "noHelp"]
-    endings = [help_] if mail is Mail.CHANGED else [texts["ignore"]]
-    subject, *paragraphs = (
-        text.format(**values, url=settings.support_url) for text in texts[mail] + endings
-    )
-    return [f"{settings.mail_name}: {subject}" if settings.mail_name else subject, *paragraphs]
+def _compose(
+    settings: Runtime, mail: Mail, language: str, values: dict[str, str]
+) -> tuple[str, list[Block]]:
+    """Return the title of a mail and its parts."""
+    texts = read_texts(language)
+    title, *paragraphs = (text.format(**values) for text in texts[mail])
+    blocks = [Block(PARAGRAPH, text) for text in paragraphs]
+    if mail is not Mail.CHANGED:
+        return title, [*blocks, Block(ENDING, texts["ignore"])]
+    if not settings.support_url:
+        return title, [*blocks, Block(PARAGRAPH, texts["noHelp"])]
+    question, label = texts["help"]
+    help_ = Block(PARAGRAPH, question), Block(BUTTON, label, settings.support_url)
+    return title, [*blocks, *help_]
 
 
 def format_time(seconds: float) -> str:
     """Format seconds since the epoch for readers of any language."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-
-
-def _language(locale: str) -> str:
-    """Return the language of a locale such as `pt-BR`, if there are texts in it."""
-    language = locale.replace("_", "-").partition("-")[0].lower()
-    return language if language in LANGUAGES else _DEFAULT
-
-
-@cache
-def read_texts(language: str) -> dict[str, Any]:
-    """Return the texts of a language by name, in English where it has none."""
-    from pathlib import Path  # noqa: PLC0415 - most processes send no mail
-
-    folder = Path(__file__).parent / "languages"
-    read = [json.loads((folder / f"{one}.json").read_text("utf-8")) for one in (_DEFAULT, language)]
-    texts: dict[str, Any] = read[0] | read[1]
-    return texts
-
-
-def _format(settings: Runtime, language: str, subject: str, paragraphs: list[str]) -> str:
-    body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
-    if url := escape(settings.support_url):
-        body = body.replace(url, f'<a href="{url}">{url}</a>')
-    return (
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        f"<title>{escape(subject)}</title></head><body>{body}</body></html>"
-    )
 
 
 def _write_domain(address: str) -> str:

@@ -165,7 +165,6 @@ def test_the_link_of_a_mail_fills_in_the_code_and_leaves_no_trace_of_it(
     page: Page, stack: Stack, user: User
 ) -> None:
     code = stack.request_code(user.username)
-    # As examples/custom_message_trigger writes it.
     link = f"{ORIGIN}/#{urlencode({'code': code, 'username': user.username})}"
     sent: list[str] = []
     page.on("request", lambda one: sent.append(f"{one.url.partition('#')[0]} {one.post_data}"))
@@ -177,6 +176,22 @@ def test_the_link_of_a_mail_fills_in_the_code_and_leaves_no_trace_of_it(
         expect(page.locator("#confirm-username")).to_have_value(user.username)
         assert page.url == f"{ORIGIN}/"
     assert not [one for one in sent if code in one]
+    submit(page, newPassword=NEW)
+    expect(card(page)).to_contain_text("Your password was changed")
+
+
+def test_a_link_without_a_username_lets_the_user_type_it_and_keeps_it(
+    page: Page, stack: Stack, user: User
+) -> None:
+    """The mail of a reset has such a link."""
+    code = stack.request_code(user.username)
+    page.goto("about:blank")
+    page.goto(f"{ORIGIN}/#code=000000")
+    expect(page.locator("#confirm-code")).to_have_value("000000")
+    page.locator("#confirm-username").fill(user.username)
+    page.evaluate(f"location.hash = '#code={code}'")
+    expect(page.locator("#confirm-code")).to_have_value(code)
+    expect(page.locator("#confirm-username")).to_have_value(user.username)
     submit(page, newPassword=NEW)
     expect(card(page)).to_contain_text("Your password was changed")
 

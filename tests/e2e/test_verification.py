@@ -32,7 +32,7 @@ from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    "unknown-user-throttle",
+    *("unknown-user-throttle", "reset-mail"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
@@ -187,6 +187,8 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
     ("sign-in-names", a_pool(UsernameAttributes=["email", "phone_number"]), WEAKNESS),
     ("sign-in-names", a_pool(), WEAKNESS),
     ("mailer", a_pool(), WEAKNESS),
+    ("code-mails", a_pool(), WEAKNESS),
+    ("reset-mail", logged("{}"), HOLDS),
     ("ses-sandbox", {REST: IN_SANDBOX}, WEAKNESS),
     ("api-web-acl", WEB_ACL, HOLDS),
     ("pool-web-acl", a_client() | WEB_ACL, HOLDS),

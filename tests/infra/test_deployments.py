@@ -20,9 +20,11 @@ def aliases(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 def test_production_shifts_a_tenth_of_each_functions_traffic_first_and_rolls_back() -> None:
     template = synthesize_stage("prod")
     groups = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == GROUP}
-    updated = [alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] for alias in aliases(template)]
+    policies = [alias["UpdatePolicy"] for alias in aliases(template) if "UpdatePolicy" in alias]
+    updated = [policy["CodeDeployLambdaAliasUpdate"] for policy in policies]
 
-    assert len(groups) == len(FUNCTIONS)
+    # The pool depends on its trigger, which would depend on alarms of functions that read the pool.
+    assert len(groups) == len(FUNCTIONS) - 1
     assert sorted(update["DeploymentGroupName"]["Ref"] for update in updated) == sorted(groups)
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent15Minutes"
@@ -46,7 +48,7 @@ def test_without_a_canary_a_stage_changes_over_at_once() -> None:
     for settings in ({"stage": "local"}, {"stage": "dev"}, OTHER_PROD):
         assert find_in(synthesize(**settings), GROUP) == []
         assert not any("UpdatePolicy" in alias for alias in aliases(synthesize(**settings)))
-    assert len(find_in(synthesize(**OTHER_DEV), GROUP)) == len(FUNCTIONS)
+    assert len(find_in(synthesize(**OTHER_DEV), GROUP)) == len(FUNCTIONS) - 1
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -12,7 +12,7 @@ from aws_cdk import CfnElement, TagManager
 from apidocs.checklist import cognito
 from functions import problems
 from functions.aws.actions import ACTIONS, of_operation
-from functions.operations import FUNCTIONS, WORKER, Operation, handler_name
+from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, Operation, handler_name
 from functions.problems import JSON
 from functions.settings import names_read_by
 from functions.times import Times
@@ -229,7 +229,8 @@ def test_a_function_is_traced_and_shares_neither_its_role_nor_its_log(
         log_group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
-        assert properties["TracingConfig"] == {"Mode": "Active"}
+        traced = properties["Handler"] != handler_name(CUSTOM_MESSAGE)
+        assert (properties.get("TracingConfig") == {"Mode": "Active"}) is traced
         assert log_group["Type"] == "AWS::Logs::LogGroup"
     assert len({json.dumps(f["Role"]) for f in functions}) == len(functions)
     assert len({json.dumps(f["LoggingConfig"]) for f in functions}) == len(functions)
@@ -445,9 +446,12 @@ def test_a_setting_reaches_the_functions() -> None:
     assert mails["BREACH_ENDPOINT"] == "https://range.example"
     for function in find_in(synthesize(**OTHER_DEV), "AWS::Lambda::Function"):
         assert function["MemorySize"] == 256
-        assert function["SnapStart"]["ApplyOn"] == "PublishedVersions"
-        reserved = 10 if function["Handler"] == handler_name(WORKER) else 25
-        assert function["ReservedConcurrentExecutions"] == reserved
+        # Nobody may have needed a snapshot of the trigger for two weeks, and Cognito waits for 5 s.
+        restores = function["Handler"] != handler_name(CUSTOM_MESSAGE)
+        assert (function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}) is restores
+        others = {handler_name(WORKER): 10, handler_name(CUSTOM_MESSAGE): None}
+        reserved = others.get(function["Handler"], 25)
+        assert function.get("ReservedConcurrentExecutions") == reserved
     for setting in ("SnapStart", "ReservedConcurrentExecutions"):
         assert f'"{setting}"' not in json.dumps(synthesize_stage("prod"))
 
@@ -534,13 +538,58 @@ def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:
     assert Times().start + 2 * longest("DescribeUserPool") + imports <= 10
 
 
-def test_only_the_deployed_stage_may_call_a_function(find: Find) -> None:
-    permissions = find("AWS::Lambda::Permission")
+def test_only_the_deployed_stage_may_call_an_operation(find: Find) -> None:
+    permissions = [p for p in find("AWS::Lambda::Permission") if p["Principal"] != COGNITO]
 
     assert len(permissions) == len(Operation)
     assert "test-invoke-stage" not in json.dumps(permissions)
     assert {p["Principal"] for p in permissions} == {"apigateway.amazonaws.com"}
     assert all("execute-api" in json.dumps(p["SourceArn"]) for p in permissions)
+
+
+COGNITO = "cognito-idp.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "attached", "pool"),
+    [
+        ({"stage": "prod"}, True, '["UserPoolDAD9161D", "Arn"]'),
+        # AWS allows messages of one's own only in pools that send by SES.
+        ({"stage": "dev"}, False, None),
+        (IMPORTED | {"stage": "prod"}, False, ":userpool/eu-west-1_Imported0"),
+        ({"stage": "prod", "codeMails": "false"}, False, None),
+    ],
+    ids=["own", "without SES", "imported", "off"],
+)
+def test_cognito_may_call_the_trigger_for_one_pool_which_calls_its_alias_if_it_is_the_stacks(
+    settings: dict[str, str], attached: bool, pool: str | None
+) -> None:
+    template = synthesize(**settings)
+    permissions = [
+        p for p in find_in(template, "AWS::Lambda::Permission") if p["Principal"] == COGNITO
+    ]
+    aliases = [name for name in template["Resources"] if "CustomMessageAlias" in name]
+    permitted = [one["FunctionName"]["Ref"] for one in permissions]
+
+    assert permitted == [one for one in aliases if pool and one in permitted]
+    assert len(permitted) == bool(pool)
+    assert all(pool in json.dumps(one["SourceArn"]) for one in permissions if pool)
+    called = [one.get("LambdaConfig") for one in find_in(template, "AWS::Cognito::UserPool")]
+    assert [one["CustomMessage"]["Ref"] for one in called if one] == (permitted if attached else [])
+    assert ("CustomMessageArn" in template["Outputs"]) == (settings.get("codeMails") != "false")
+
+
+@each_stage
+def test_the_trigger_may_write_its_log_and_nothing_else_and_knows_nothing_but_the_brand(
+    stage: str,
+) -> None:
+    template = synthesize_stage(stage)
+
+    assert role_actions(template, CUSTOM_MESSAGE) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert variables(template, CUSTOM_MESSAGE).keys() == {
+        *("STAGE", "MAIL_NAME", "MAIL_LOGO", "CODE_URL")
+    }
+    assert handler_in(template, CUSTOM_MESSAGE)["Timeout"] == 5
 
 
 def test_the_pool_is_what_nist_asks_for(find: Find) -> None:
@@ -620,6 +669,9 @@ def test_production_mails_from_the_operators_domain_in_the_stacks_region() -> No
     mail = pool["EmailConfiguration"]
 
     assert (mail["EmailSendingAccount"], mail["From"]) == ("DEVELOPER", "no-reply@example.com")
+    for name, sender in (("Acme, Inc.", '"Acme, Inc."'), ("Müller", "=?UTF-8?B?TcO8bGxlcg==?=")):
+        (named,) = find_in(synthesize(stage="prod", mailName=name), "AWS::Cognito::UserPool")
+        assert named["EmailConfiguration"]["From"] == f"{sender} <no-reply@example.com>"
     *_, region, _, account, identity = mail["SourceArn"]["Fn::Join"][1]
     assert (region, account) == ({"Ref": "AWS::Region"}, {"Ref": "AWS::AccountId"})
     assert identity == ":identity/example.com"
@@ -651,7 +703,7 @@ def test_only_the_local_stage_has_a_client_without_a_secret(stage: str) -> None:
 
     assert len(public) == (stage == "local")
     assert template["Outputs"].keys() == {
-        *("ApiUrl", "UserPoolId", "UserPoolClientId", "EventBusName"),
+        *("ApiUrl", "UserPoolId", "UserPoolClientId", "EventBusName", "CustomMessageArn"),
         *(["PublicClientId"] if stage == "local" else []),
     }
     allowed = variables(template, "update_password")["ALLOWED_CLIENT_IDS"]

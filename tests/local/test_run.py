@@ -173,7 +173,7 @@ def test_the_site_may_call_the_api(run: Run) -> None:
             assert allowed.headers["Access-Control-Allow-Origin"] == origin
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "worker_send_code"])
+@pytest.mark.parametrize("name", [*SAMPLES, "worker_send_code", "custom_message"])
 def test_a_sample_event_is_answered_logged_and_counted(run: Run, name: str) -> None:
     event, operation = f"events/{name}.json", re.sub("[.].*|_send_code", "", name)
     commands = re.findall("^make invoke .*", README, re.MULTILINE)

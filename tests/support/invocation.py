@@ -5,6 +5,7 @@ import logging
 from base64 import urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
@@ -15,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
 from functions.api.endpoint import Endpoint
-from functions.operations import WORKER, Operation
+from functions.custom_message import handler as custom_message
+from functions.operations import CUSTOM_MESSAGE, WORKER, Operation
 from functions.records import SERVICE
 from functions.requests import Request
 from functions.settings import Runtime, names_read_by
@@ -192,6 +194,7 @@ class Deployment:
         self.settings = SETTINGS.replace(**{"user_pool_id": pool} | changes)
         self._handlers: dict[Operation, Endpoint[Request]] = {}
         self.worker = worker.build(watch(self.settings, WORKER), self.times)
+        self.custom_message = custom_message.build(watch(self.settings, CUSTOM_MESSAGE))
 
     def handler(self, operation: Operation) -> Endpoint[Request]:
         if operation not in self._handlers:
@@ -223,6 +226,11 @@ class Deployment:
             return Reply(0, {}, '{"batchItemFailures": []}', "")
         response, printed = _invoke(self.worker, {"Records": list(messages)})
         return Reply(0, {}, json.dumps(response), printed)
+
+    def write(self, event: dict[str, Any]) -> Reply:
+        """Give the trigger an event of Cognito. The body is the event that it returns."""
+        returned, printed = _invoke(self.custom_message, deepcopy(event))
+        return Reply(0, {}, json.dumps(returned), printed)
 
 
 def call(handler: Endpoint[Request], event: Any) -> Reply:

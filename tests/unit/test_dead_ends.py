@@ -113,6 +113,7 @@ def test_an_invitation_names_the_user_as_the_pool_does(
         "UserPoolId": service.deployment.settings.user_pool_id,
         "Username": name,
         "MessageAction": "RESEND",
+        "ClientMetadata": {"locale": "en"},
         "DesiredDeliveryMediums": ["EMAIL"],
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from functions.aws.actions import of_operation
-from functions.operations import WORKER, Operation, handler_name
+from functions.operations import CUSTOM_MESSAGE, WORKER, Operation, handler_name
 from tests.support import ROOT
 from tests.support.contract import ids
 from tests.support.front import Refusal
@@ -105,6 +105,16 @@ def test_a_start_of_the_worker_reads_the_secret_and_sends_a_code(
     event = json.loads((ROOT / "events/worker_send_code.json").read_text())
     assert handler(event, Context()) == {"batchItemFailures": []}
     assert service.cognito.requests[-1].action == "ForgotPassword"
+
+
+def test_a_start_of_the_trigger_needs_nothing_of_aws(
+    monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    event = json.loads((ROOT / "events/custom_message.json").read_text())
+    message = load(CUSTOM_MESSAGE, monkeypatch)(event, Context())["response"]
+
+    assert "{####}" in message["emailMessage"]
+    assert service.cognito.requests == []
 
 
 def test_a_start_gives_up_before_lambda_does(service: Service) -> None:

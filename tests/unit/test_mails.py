@@ -1,6 +1,7 @@
 """The mail after a change, once, in the user's language, and to a verified address alone."""
 
 import json
+import re
 import string
 from typing import Any, NoReturn
 
@@ -8,11 +9,12 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws.queue import Message, Task
+from functions.languages import LANGUAGES, choose_language, read_texts
 from functions.operations import WORKER_TIMEOUT, Operation
-from functions.worker.mails import LANGUAGES, read_texts
+from functions.worker.mails import Mail
 from tests.support import ROOT
 from tests.support.front import CognitoFront, Refusal, make_user
-from tests.support.invocation import NOW, REQUEST_ID, SETTINGS, SUB, make_message
+from tests.support.invocation import BODIES, NOW, REQUEST_ID, SETTINGS, SUB, make_message
 from tests.unit.conftest import Configure, Service
 from tests.unit.test_notifications import put
 
@@ -330,22 +332,114 @@ def test_a_table_that_fails_later_makes_no_failure_of_a_mail_that_was_sent(
     assert service.work().metrics == {"Success", "IdempotencyFailed"}
 
 
-@pytest.mark.parametrize(
-    ("locale", "language"),
-    [("de-AT", "de"), ("pt_BR", "pt"), ("JA", "ja"), ("xx", "en"), ("../en", "en"), ("", "en")],
-)
-def test_a_mail_is_in_the_users_language(locale: str, language: str, service: Service) -> None:
-    service.cognito.answer("GetUser", body=make_user(locale=locale))
-    service.finish(UPDATE)
+RANGES = [
+    ("de-AT", "de"),
+    ("pt_BR", "pt"),
+    ("JA", "ja"),
+    ("zh-Hant-TW", ""),
+    ("../en", ""),
+    ("", ""),
+    # RFC 9110 §12.5.4: the highest weight, and of equal ones the first.
+    ("de-CH, fr;q=0.9, en;q=0.8", "de"),
+    ("en;q=0.8,fr;q=0.9", "fr"),
+    ("de, fr;q=1.0, en", "de"),
+    ("it-IT, es-419;q=0.7 , en ; q=0.3", "es"),
+    ("fr;q=0, en;q=0.001", "en"),
+    ("ja;q=0.5, *;q=0.9", "ja"),
+    ("*", ""),
+    ("de;q=0", ""),
+    ("de;q=2, fr;q=0.1234, es;level=1, pt;q=0.2", "pt"),  # the others are malformed
+    ("german, e\u017f, fr-", ""),
+]
+"""Values of `Accept-Language` and of a profile's `locale`, and the language that they ask for."""
 
-    (mail,) = mails(service.cognito)
+
+@pytest.mark.parametrize("operation", [RESET, UPDATE], ids=lambda one: one.id)
+@pytest.mark.parametrize(("accepted", "language"), RANGES)
+def test_a_mail_is_in_the_language_of_the_request_and_no_response_is(
+    operation: Operation, accepted: str, language: str, service: Service
+) -> None:
+    service.configure(mail_from=FROM, mail_unknown_addresses=True)
+    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    service.cognito.answer("ListUsers", body={"Users": []})
+    body = {name: value for name, value in BODIES[operation].items() if name != "options"}
+    plain = service.invoke(operation, body)
+    service.cognito.reset()
+    service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+    service.cognito.answer("ListUsers", body={"Users": []})
+    reply = service.invoke(operation, body, headers={"Accept-Language": accepted})
+    assert (reply.status, reply.headers, reply.text) == (plain.status, plain.headers, plain.text)
+
+    service.work()
+
+    assert language_of(service.cognito) == (language or "en")
+
+
+def language_of(cognito: CognitoFront) -> str:
+    """The language of the one mail."""
+    (mail,) = mails(cognito)
     simple = mail["Content"]["Simple"]
-    assert simple["Subject"]["Data"] == TEXTS[language]["passwordChanged"][0]
-    assert f'<html lang="{language}">' in simple["Body"]["Html"]["Data"]
+    (language,) = re.findall(r'<html lang="(\w+)"', simple["Body"]["Html"]["Data"])
+    assert simple["Subject"]["Data"] in {TEXTS[language][one][0] for one in Mail}
+    return str(language)
+
+
+@pytest.mark.parametrize(("locale", "language"), RANGES)
+def test_the_language_of_the_profile_comes_first(
+    locale: str, language: str, service: Service
+) -> None:
+    service.cognito.answer("GetUser", body=make_user(locale=locale))
+    service.finish(UPDATE, headers={"Accept-Language": "fr"})
+
+    assert language_of(service.cognito) == (language or "fr")
+
+
+@pytest.mark.parametrize(
+    ("given", "locale"),
+    [
+        ({}, "de"),
+        ({"locale": "ja-JP"}, "ja-JP"),  # as the caller chose it
+        ({"locale": "it"}, "it"),
+        ({str(n): "" for n in range(10)}, "de"),
+    ],
+)
+def test_a_trigger_is_told_the_language_unless_the_caller_told_one(
+    given: dict[str, str], locale: str, service: Service
+) -> None:
+    accepted = {"Accept-Language": "de-CH"}
+    options = {"options": {"clientMetadata": given}}
+    service.finish(RESET, BODIES[RESET] | options, headers=accepted)
+    service.invoke(CONFIRM, BODIES[CONFIRM] | options, headers=accepted)
+    service.work()
+    service.configure(resend_invitations=True)
+    service.cognito.answer("AdminGetUser", body=make_user("FORCE_CHANGE_PASSWORD"))
+    service.finish(RESET, BODIES[RESET] | options, headers=accepted)
+
+    told = {
+        one.action: one.body["ClientMetadata"]
+        for one in service.cognito.requests
+        if "ClientMetadata" in one.body
+    }
+    language = choose_language(locale)
+    assert told == {
+        RESET.action: given | {"locale": locale},
+        CONFIRM.action: given | {"locale": locale},
+        "AdminCreateUser": {"locale": language} if language else {},
+    }
+
+
+def test_a_message_without_a_language_is_of_an_older_version(service: Service) -> None:
+    service.invoke(UPDATE, headers={"Accept-Language": "de"})
+    message = queued(service.cognito)
+    body = json.loads(message["body"])
+    assert body.pop("language") == "de"
+    service.deployment.work(make_message(json.dumps(body)))
+
+    assert language_of(service.cognito) == "en"
 
 
 def read_languages(folder: str) -> dict[str, Any]:
-    return {file.stem: json.loads(file.read_text()) for file in (ROOT / folder).iterdir()}
+    return {file.stem: json.loads(file.read_text()) for file in (ROOT / folder).glob("*.json")}
 
 
 def placeholders(texts: Any, path: str = "") -> dict[str, set[str | None]]:
@@ -357,7 +451,7 @@ def placeholders(texts: Any, path: str = "") -> dict[str, set[str | None]]:
     return {path: names for one in found for path, names in one.items()}
 
 
-@pytest.mark.parametrize("folder", ["functions/worker/languages", "web/languages"])
+@pytest.mark.parametrize("folder", ["functions/languages", "web/languages"])
 def test_every_language_has_the_same_texts_with_the_same_placeholders(folder: str) -> None:
     languages = {name: placeholders(texts) for name, texts in read_languages(folder).items()}
     english = languages["en"]
@@ -392,7 +486,9 @@ def test_a_mail_says_where_help_is_and_its_settings_reach_ses(service: Service) 
     assert mail["Content"]["Simple"]["Subject"]["Data"].startswith("Müller & Co: ")
     assert mail["ReplyToAddresses"] == ["help@example.com"]
     assert mail["ConfigurationSetName"] == "passwords"
-    assert url in text(mail)
+    assert f"If it was not you, get help now.\n\nGet help: {url}\n" in text(mail)
     html = mail["Content"]["Simple"]["Body"]["Html"]["Data"]
-    assert '<a href="https://example.com/help?a=1&amp;b=2">' in html
-    assert html.count("http") == 2, "nothing else is remote"
+    assert html.count('href="https://example.com/help?a=1&amp;b=2"') == 1
+    assert html.count("http") == 1, "nothing else is remote"
+    assert "<p " in html
+    assert "Müller &amp; Co" in html

@@ -1,5 +1,6 @@
 """The handlers write whatever the alarms, the dashboard and the saved queries read."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,6 +25,7 @@ from infra.api import ACCESS_LOG
 from infra.queries import ACCESS_QUERIES, QUERIES
 from tests.infra.conftest import synthesize_stage
 from tests.infra.test_observability import named, searched
+from tests.support import ROOT
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
 from tests.support.invocation import BODIES, Reply
@@ -194,6 +196,9 @@ SCENARIOS: dict[str, Scenario] = {
     "KeyError or TypeError": World.crash,
     "a malformed request": lambda w: w.sends(UPDATE, raw="{"),
     "a repeat": World.repeated,
+    "a message of Cognito": lambda w: w.service.deployment.write(
+        json.loads((ROOT / "events/custom_message.json").read_text())
+    ),
 }
 """A way to each metric and to each member of the log line."""
 

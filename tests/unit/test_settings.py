@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions.operations import FUNCTIONS, Operation
+from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, Operation
 from functions.protection.limits import REFUSALS_BEFORE_EVENT
 from functions.settings import Runtime, names_read_by
 from tests.support.front import CognitoFront
@@ -75,7 +75,7 @@ def test_a_function_reads_what_its_deployment_wrote(function: str) -> None:
 def test_only_functions_that_hash_names_have_the_key_and_none_shows_it() -> None:
     holders = {function for function in FUNCTIONS if "pseudonym_key" in names_read_by(function)}
 
-    assert holders == set(FUNCTIONS) - {Operation.PASSWORD_POLICY.id}
+    assert holders == set(FUNCTIONS) - {Operation.PASSWORD_POLICY.id, CUSTOM_MESSAGE}
     assert SETTINGS.pseudonym_key not in repr(SETTINGS)
 
 

@@ -1,0 +1,1 @@
+"""The function that writes the messages in which Cognito sends codes."""

@@ -475,8 +475,7 @@ def test_the_names_that_users_sign_in_with_are_those_of_the_pool(
     read = {name: variables(template, name).get("SIGN_IN_ATTRIBUTES") for name in FUNCTIONS}
 
     assert read == dict.fromkeys(FUNCTIONS) | {
-        "reset_password": attributes,
-        "confirm_reset_password": attributes,
+        one.id: attributes for one in Operation if one.uses_client_secret
     }
 
 

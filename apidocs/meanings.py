@@ -41,6 +41,9 @@ DEGRADATIONS: Final[Mapping[Degradation, str]] = {
     Degradation.NAMES_UNREADABLE: (
         "The user could not be read before a change. A password may contain a name of theirs."
     ),
+    Degradation.SESSIONS_UNREADABLE: (
+        "The user's sessions could not be listed, so an update has not ended the other ones."
+    ),
     Degradation.LIMITS_FAILED: (
         "An attempt was not counted or given back, or a name was reset again without a pause."
     ),

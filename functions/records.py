@@ -38,6 +38,7 @@ class Degradation(StrEnum):
     SIGN_OUT_DELAYED = "SignOutDelayed"
     POLICY_UNREADABLE = "PolicyUnreadable"
     NAMES_UNREADABLE = "NamesUnreadable"
+    SESSIONS_UNREADABLE = "SessionsUnreadable"
     LIMITS_FAILED = "LimitsFailed"
     BREACH_CHECK_FAILED = "BreachCheckFailed"
     IDEMPOTENCY_FAILED = "IdempotencyFailed"

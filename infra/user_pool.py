@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -31,6 +31,8 @@ WRITABLE: Final = (
 """The standard attributes that users can change with their token: all but `email`, which they sign
 in with and which gets their codes. A stolen token could otherwise take the account."""
 
+MAX_SESSIONS: Final = 100
+"""Sessions of one user, the most that Cognito allows: a limit is another policy than tracking."""
 HISTORY: Final = 5
 """Earlier passwords that Cognito refuses, in the plans Essentials and Plus. PCI DSS 8.3.7 asks for
 four. NIST and OWASP ask for none, since nobody has to change a password regularly: it is enough
@@ -94,6 +96,17 @@ class UserPool(Construct):
             deletion_protection=kept,
             # A protected pool cannot be deleted, even if the stack's creation fails.
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
+        )
+        # Tracked sessions can be ended one by one. This CDK has no construct for it yet.
+        CfnResource(
+            self,
+            "Sessions",
+            type="AWS::Cognito::UserPoolSessionConfigurationAttachment",
+            properties={
+                "UserPoolId": self.pool.user_pool_id,
+                "UserSessionTracking": "ENABLED",
+                "TokenSession": {"MaxPerUser": MAX_SESSIONS},
+            },
         )
         acknowledge(
             self.pool,

@@ -251,12 +251,29 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(stage: st
         "DescribeUserPoolClient",
         "AdminGetUser",
         "AdminUserGlobalSignOut",
+        "AdminListUserSessions",
+        "AdminRevokeUserSession",
         "AdminListDevices",
         "AdminForgetDevice",
         "ListUsers",
         *(["AdminCreateUser"] if stage == "local" else []),
     }
     assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
+
+
+@pytest.mark.parametrize(("stage", "tracks"), [("dev", 1), ("prod", 1), ("local", 0)])
+def test_the_stacks_own_pool_tracks_sessions_where_it_can(stage: str, tracks: int) -> None:
+    template = synthesize_stage(stage)
+    kind = "AWS::Cognito::UserPoolSessionConfigurationAttachment"
+    pool = {"Ref": name_of(template, "AWS::Cognito::UserPool")}
+
+    found = find_in(template, kind)
+    expected = {
+        "UserPoolId": pool,
+        "UserSessionTracking": "ENABLED",
+        "TokenSession": {"MaxPerUser": 100},
+    }
+    assert found == [expected] * tracks
 
 
 def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
@@ -323,9 +340,10 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
 ) -> None:
     template = synthesize(**settings)
     queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
-    queue |= {"GetQueueAttributes", "GetQueueUrl"}
+    queue |= {"GetQueueAttributes", "GetQueueUrl", "SendMessage"}
     cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
     cognito_actions |= {"AdminListDevices", "AdminForgetDevice", "ListUsers"}
+    cognito_actions |= {"AdminListUserSessions", "AdminRevokeUserSession"}
 
     assert role_actions(template, "worker") == more | {
         *LOG_AND_TRACE,

@@ -187,6 +187,9 @@ SCENARIOS: dict[str, Scenario] = {
     Degradation.NAMES_UNREADABLE: lambda w: w.answer(
         UPDATE, "GetUser", error="TooManyRequestsException"
     ),
+    Degradation.SESSIONS_UNREADABLE: lambda w: w.answer(
+        UPDATE, "ListUserSessions", error="TooManyRequestsException"
+    ),
     Degradation.SIGN_OUT_DELAYED: World.signed_in_elsewhere,
     Degradation.QUEUE_FAILED: World.without_an_event,
     Degradation.EVENT_LOST: World.without_an_event,

@@ -51,7 +51,7 @@ def name_user(caller: Caller, event: dict[str, Any], settings: Runtime, record: 
     the connection counts.
     """
     sent = _values(event, SERVER_HEADER)
-    if not (sent and settings.server_secrets):
+    if not (settings.server_secrets and sent):
         return caller
     # Each is compared, so that the time tells nothing.
     fits = [hmac.compare_digest(sent[0].encode(), own.encode()) for own in settings.server_secrets]

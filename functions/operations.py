@@ -6,6 +6,10 @@ from typing import Final, NamedTuple
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
+SERVER_HEADER: Final = "Caller-Secret"
+ADDRESS_HEADER: Final = "Caller-Address"
+"""The headers of a server that calls for its users."""
+
 WORKER: Final = "worker"
 """The name of the function that carries out queued tasks, and of its folder."""
 WORKER_TIMEOUT: Final = 60

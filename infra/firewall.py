@@ -8,8 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
-from functions.api.caller import ADDRESS_HEADER, SERVER_HEADER
-from functions.operations import Operation
+from functions.operations import ADDRESS_HEADER, SERVER_HEADER, Operation
 from infra.logs import LogGroup
 from infra.settings import Deployment
 
@@ -55,7 +54,8 @@ class Firewall(Construct):
         # A server calls for many users, whose addresses it names.
         from_server = [
             _header(SERVER_HEADER.lower(), one, "EXACTLY", "NONE")
-            for one in settings.server_secrets
+            for one in (settings.server_secret, settings.next_server_secret)
+            if one
         ]
         own = [_not(_any(*from_server))] if from_server else []
         by_servers = [

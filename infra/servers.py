@@ -13,7 +13,9 @@ class ServerCallers(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
         super().__init__(scope, id_)
-        self.secrets = [self._make(name) for name in settings.server_callers]
+        made = [self._make(name) for name in settings.server_callers]
+        self.secrets = dict(zip(("server_secret", "next_server_secret"), made, strict=False))
+        """The settings of the functions that have them."""
 
     def _make(self, name: str) -> str:
         """Return a reference that CloudFormation replaces with the secret when it deploys."""

@@ -46,7 +46,7 @@ class Service(Construct):
             mails = mails or Mails(self, "Mails")
             settings = settings.replace(mail_configuration_set=mails.configuration_set)
         servers = ServerCallers(self, "ServerCallers", settings=settings)
-        settings = settings.replace(server_secrets=tuple(servers.secrets))
+        settings = settings.replace(**servers.secrets)
         table = Table(self, "Table")
         self.event_bus = EventBus(self, "Events") if settings.events else None
         """Where events arrive, such as the one about a changed password."""

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from functions import outcomes, problems
-from functions.operations import SCOPE, Operation
+from functions.operations import ADDRESS_HEADER, SCOPE, SERVER_HEADER, Operation
 from functions.problems import REQUEST_RULES, Failure, FieldError
 from functions.records import MAX_USER_AGENT, Degradation, Record
 from functions.requests import Caller
@@ -25,9 +25,6 @@ NO_ADDRESS: Final = (
 )
 """The note of a request that cannot be counted, because nobody knows where it came from."""
 
-SERVER_HEADER: Final = "Caller-Secret"
-ADDRESS_HEADER: Final = "Caller-Address"
-"""The headers of a server that calls for its users."""
 _CHECKED_CLAIMS: Final = ("sub", "client_id", "token_use", "jti")
 """The claims that identify the token that the authorizer verified."""
 
@@ -51,10 +48,11 @@ def name_user(caller: Caller, event: dict[str, Any], settings: Runtime, record: 
     the connection counts.
     """
     sent = _values(event, SERVER_HEADER)
-    if not (settings.server_secrets and sent):
+    secrets = [one for one in (settings.server_secret, settings.next_server_secret) if one]
+    if not (secrets and sent):
         return caller
     # Each is compared, so that the time tells nothing.
-    fits = [hmac.compare_digest(sent[0].encode(), own.encode()) for own in settings.server_secrets]
+    fits = [hmac.compare_digest(sent[0].encode(), own.encode()) for own in secrets]
     if len(sent) > 1 or not any(fits):
         record.degrade(Degradation.WRONG_SERVER)
         return caller

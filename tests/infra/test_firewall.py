@@ -369,7 +369,7 @@ def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> N
 def test_the_secrets_of_servers_reach_the_functions_that_callers_call_and_no_browser() -> None:
     template = synthesize(**MAILS, serverCallers=SERVERS)
     given = {
-        function["Handler"]: json.dumps(function["Environment"]["Variables"].get("SERVER_SECRETS"))
+        function["Handler"]: json.dumps(function["Environment"]["Variables"])
         for function in find_in(template, "AWS::Lambda::Function")
         if function["Handler"].startswith("functions.")
     }

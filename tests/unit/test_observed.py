@@ -116,7 +116,7 @@ class World:
         return [self.sends(CONFIRM) for _ in range(FAILURES_BEFORE_EVENT)][-1]
 
     def by_a_server(self, secret: str) -> Reply:
-        self.service.configure(server_secrets=("the-secret",))
+        self.service.configure(server_secret="the-secret")
         return self.sends(
             RESET, headers={"Caller-Secret": secret, "Caller-Address": "198.51.100.7"}
         )

@@ -20,6 +20,7 @@ from tests.unit.conftest import Configure, Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 SECRETS = ("the-secret-in-use", "the-secret-that-comes-next")
+GIVEN = {"server_secret": SECRETS[0], "next_server_secret": SECRETS[1]}
 USER = "198.51.100.7"
 
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("servers")
 
 @pytest.fixture
 def servers(configure: Configure) -> None:
-    configure(server_secrets=SECRETS)
+    configure(**GIVEN)
 
 
 def named(address: str, secret: str = SECRETS[0]) -> dict[str, str]:
@@ -41,7 +42,7 @@ def named(address: str, secret: str = SECRETS[0]) -> dict[str, str]:
 def test_the_address_that_a_server_names_is_the_callers(
     operation: Operation, secret: str, address: str, service: Service
 ) -> None:
-    service.configure(server_secrets=SECRETS, event_bus_name="the-bus", mail_from="a@example.com")
+    service.configure(**GIVEN, event_bus_name="the-bus", mail_from="a@example.com")
     reply = service.invoke(operation, headers=named(address, secret))
 
     assert reply.status < 300
@@ -93,7 +94,7 @@ def test_a_server_names_exactly_one_literal_address(address: str, service: Servi
 
 
 def test_without_secrets_the_headers_mean_nothing(service: Service) -> None:
-    service.configure(server_secrets=())
+    service.configure()
 
     reply = service.invoke(RESET, headers=named("no address"))
 
@@ -104,7 +105,7 @@ def test_without_secrets_the_headers_mean_nothing(service: Service) -> None:
 def test_limits_count_the_users_behind_a_server_apart_and_each_over_all_addresses(
     service: Service,
 ) -> None:
-    service.configure(server_secrets=SECRETS, limits=True, attempts_per_address=2)
+    service.configure(**GIVEN, limits=True, attempts_per_address=2)
 
     others = [
         service.invoke(RESET, {"username": f"ada{n}"}, headers=named(f"198.51.100.{n}")).status

@@ -11,12 +11,17 @@ from typing import Final
 from urllib.parse import unquote
 
 _ATOM: Final = r"[^\s@<>()\[\],;:\"\\.]"
-ADDRESS: Final = re.compile(rf"(?:{_ATOM}|\.)+@(?:{_ATOM}+\.)+(?![0-9]+$){_ATOM}{{2,}}")
+_LABEL: Final = r"[^\s\x00-,./:-@\[-^`{-\x9f]"
+ADDRESS: Final = re.compile(rf"(?:{_ATOM}|\.)+@(?:{_LABEL}+\.)+(?![0-9]+$){_LABEL}{{2,}}")
 """One plain email address, of any script: anyone can type a list, or a quote that ends a filter."""
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """A phone number with its country code (E.164)."""
-_AROUND: Final = "<>()[],;:.\u0022\u201c\u201d\u201e\u00ab\u00bb"
-"""Brackets, punctuation and quotation marks that surround an address."""
+_BEFORE: Final = "<>()[],;:.\u0022\uff1c"
+"""Brackets, punctuation and quotation marks that no address begins with."""
+DASH: Final = "Pd"
+"""Unicode's category of hyphens and dashes, which a code of digits and a phone number lose."""
+OTHER_DASHES: Final = "\u2043\u2053\u207b\u208b\u2212\u30fc\uff70"
+"""Others that stand for a hyphen, such as a minus sign and the long vowel of Japanese keyboards."""
 _PATTERNS: Final = {"email": ADDRESS, "phone_number": _NUMBER}
 
 
@@ -31,13 +36,26 @@ def unwrap(name: str, attributes: Collection[str]) -> str:
         name = inner[1]
     scheme, _, rest = name.partition(":")
     if scheme.lower() in ("mailto", "tel", "sms"):
-        name = unquote(rest.partition("?")[0])
-    bare = name.strip(_AROUND)
-    if bare.startswith("'") and bare.endswith("'"):
-        bare = bare.strip("'")
+        name = unquote(rest.partition("?")[0]).removeprefix("//")
+    bare = _strip(name)
     if "email" in attributes and "@" in bare:
         return bare
     return _write_number(bare) if "phone_number" in attributes else bare
+
+
+def _strip(text: str) -> str:
+    """Remove the marks around an address. Those that an address may begin with go as a pair."""
+    end = len(text)
+    while end and unicodedata.category(text[end - 1])[0] in "PS":
+        end -= 1
+    start, before = 0, _BEFORE + text[end:].replace("}", "{")
+    while start < end and (text[start] in before or _is_foreign_mark(text[start])):
+        start += 1
+    return text[start:end]
+
+
+def _is_foreign_mark(one: str) -> bool:
+    return not one.isascii() and unicodedata.category(one)[0] == "P"
 
 
 def _write_number(text: str) -> str:
@@ -45,9 +63,14 @@ def _write_number(text: str) -> str:
     digits = write_digits(text).replace("\uff0b", "+")  # full-width
     if digits.startswith(("+", "00")):
         digits = digits.replace("(0)", "")
-    number = re.sub(r"^00", "+", re.sub(r"[()./]", "", digits))
-    number = "".join(one for one in number if unicodedata.category(one) != "Pd")
+    number = re.sub(r"^00", "+", remove_dashes(re.sub(r"[()./\uff08\uff09]", "", digits)))
     return number if _NUMBER.fullmatch(number) else text
+
+
+def remove_dashes(text: str) -> str:
+    """Return the text without the characters that people put between groups of digits."""
+    kept = (one for one in text if unicodedata.category(one) != DASH and one not in OTHER_DASHES)
+    return "".join(kept)
 
 
 def write_digits(text: str) -> str:

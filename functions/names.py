@@ -20,7 +20,7 @@ _BEFORE: Final = "<>()[],;:.\u0022\uff1c"
 """Brackets, punctuation and quotation marks that no address begins with."""
 DASH: Final = "Pd"
 """Unicode's category of hyphens and dashes, which a code of digits and a phone number lose."""
-OTHER_DASHES: Final = "\u2043\u2053\u207b\u208b\u2212\u30fc\uff70"
+DASHES: Final = "\u2043\u2053\u207b\u208b\u2212\u30fc\uff70"
 """Others that stand for a hyphen, such as a minus sign and the long vowel of Japanese keyboards."""
 _PATTERNS: Final = {"email": ADDRESS, "phone_number": _NUMBER}
 
@@ -38,39 +38,27 @@ def unwrap(name: str, attributes: Collection[str]) -> str:
     if scheme.lower() in ("mailto", "tel", "sms"):
         name = unquote(rest.partition("?")[0]).removeprefix("//")
     bare = _strip(name)
-    if "email" in attributes and "@" in bare:
-        return bare
     return _write_number(bare) if "phone_number" in attributes else bare
 
 
 def _strip(text: str) -> str:
     """Remove the marks around an address. Those that an address may begin with go as a pair."""
-    end = len(text)
-    while end and unicodedata.category(text[end - 1])[0] in "PS":
-        end -= 1
-    start, before = 0, _BEFORE + text[end:].replace("}", "{")
-    while start < end and (text[start] in before or _is_foreign_mark(text[start])):
-        start += 1
-    return text[start:end]
-
-
-def _is_foreign_mark(one: str) -> bool:
-    return not one.isascii() and unicodedata.category(one)[0] == "P"
+    kinds = {one: unicodedata.category(one)[0] for one in text}
+    bare = text.rstrip("".join(one for one in kinds if kinds[one] in "PS"))
+    foreign = "".join(one for one in kinds if kinds[one] == "P" and not one.isascii())
+    return bare.lstrip(_BEFORE + foreign + text[len(bare) :].replace("}", "{"))
 
 
 def _write_number(text: str) -> str:
     """Return a phone number as Cognito has it, or the text if it is none."""
-    digits = write_digits(text).replace("\uff0b", "+")  # full-width
-    if digits.startswith(("+", "00")):
-        digits = digits.replace("(0)", "")
+    digits = write_digits(text).replace("\uff0b", "+").replace("(0)", "")
     number = re.sub(r"^00", "+", remove_dashes(re.sub(r"[()./\uff08\uff09]", "", digits)))
     return number if _NUMBER.fullmatch(number) else text
 
 
 def remove_dashes(text: str) -> str:
     """Return the text without the characters that people put between groups of digits."""
-    kept = (one for one in text if unicodedata.category(one) != DASH and one not in OTHER_DASHES)
-    return "".join(kept)
+    return "".join(one for one in text if unicodedata.category(one) != DASH and one not in DASHES)
 
 
 def write_digits(text: str) -> str:
@@ -80,5 +68,4 @@ def write_digits(text: str) -> str:
 
 def is_sign_in_name(name: str, attributes: Collection[str]) -> bool:
     """Return whether a user may have the name."""
-    fits = any(_PATTERNS[attribute].fullmatch(name) for attribute in attributes)
-    return fits or not attributes
+    return not attributes or any(_PATTERNS[one].fullmatch(name) for one in attributes)

@@ -6,7 +6,7 @@ from typing import Final
 from apidocs import ROOT
 from apidocs.languages import CLIENT
 from functions.fields import INVISIBLE, NewPassword
-from functions.names import DASH, OTHER_DASHES
+from functions.names import DASH, DASHES
 from functions.operations import SCOPE
 from functions.problems import OUTCOME_UNKNOWN
 from functions.protection.idempotency import LIFETIME
@@ -53,7 +53,7 @@ def write_client() -> str:
     }
     part = _PART.format(
         invisible="".join(map(_category, INVISIBLE)),
-        dash=_category(DASH) + "".join(f"\\u{ord(one):04x}" for one in OTHER_DASHES),
+        dash=_category(DASH) + "".join(f"\\u{ord(one):04x}" for one in DASHES),
         unrepeatable="\n".join(
             f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
         ),

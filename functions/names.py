@@ -16,13 +16,14 @@ ADDRESS: Final = re.compile(rf"(?:{_ATOM}|\.)+@(?:{_LABEL}+\.)+(?![0-9]+$){_LABE
 """One plain email address, of any script: anyone can type a list, or a quote that ends a filter."""
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """A phone number with its country code (E.164)."""
-_BEFORE: Final = "<>()[],;:.\u0022\uff1c"
+_BEFORE: Final = "<>()[],;:.\u0022"
 """Brackets, punctuation and quotation marks that no address begins with."""
 DASH: Final = "Pd"
 """Unicode's category of hyphens and dashes, which a code of digits and a phone number lose."""
 DASHES: Final = "\u2043\u2053\u207b\u208b\u2212\u30fc\uff70"
 """Others that stand for a hyphen, such as a minus sign and the long vowel of Japanese keyboards."""
 _PATTERNS: Final = {"email": ADDRESS, "phone_number": _NUMBER}
+_PLUS: Final = "\N{FULLWIDTH PLUS SIGN}"
 
 
 def unwrap(name: str, attributes: Collection[str]) -> str:
@@ -42,16 +43,16 @@ def unwrap(name: str, attributes: Collection[str]) -> str:
 
 
 def _strip(text: str) -> str:
-    """Remove the marks around an address. Those that an address may begin with go as a pair."""
+    """Remove the marks around an address. Those of ASCII that it may begin with go as a pair."""
     kinds = {one: unicodedata.category(one)[0] for one in text}
     bare = text.rstrip("".join(one for one in kinds if kinds[one] in "PS"))
-    foreign = "".join(one for one in kinds if kinds[one] == "P" and not one.isascii())
+    foreign = "".join(one for one in kinds if kinds[one] in "MPS" and one > "~" and one != _PLUS)
     return bare.lstrip(_BEFORE + foreign + text[len(bare) :].replace("}", "{"))
 
 
 def _write_number(text: str) -> str:
     """Return a phone number as Cognito has it, or the text if it is none."""
-    digits = write_digits(text).replace("\uff0b", "+").replace("(0)", "")
+    digits = write_digits(text).replace(_PLUS, "+").replace("(0)", "")
     number = re.sub(r"^00", "+", remove_dashes(re.sub(r"[()./\uff08\uff09]", "", digits)))
     return number if _NUMBER.fullmatch(number) else text
 

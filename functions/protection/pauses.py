@@ -21,8 +21,7 @@ from functions.settings import Runtime
 
 _MINE: Final = "message_id = :message_id"
 _FREE: Final = f"attribute_not_exists(id) OR expiration <= :now OR {_MINE} OR told = :lower"
-"""The condition of a reset: no other message has the name, or its pause is over, or its user was
-told to write it in lower case and does."""
+"""The condition of a reset: no other message has the name, or the user was told its lower case."""
 
 
 class Pauses:

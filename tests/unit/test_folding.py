@@ -151,6 +151,8 @@ ANN, NUMBER = "ann@example.com", "+441632960000"
                 "_'ann@example.com'_",
                 "{ann@example.com}",
                 "\u2022 ann@example.com",
+                "\u2709\ufe0f ann@example.com",
+                "\U0001f4e7ann@example.com",
                 "ann@example.com!?\u2026",
                 "ann@example.com\u3002",
                 "ann@example.com'/\\",
@@ -170,6 +172,7 @@ ANN, NUMBER = "ann@example.com", "+441632960000"
                 "+\u0664\u06641632960000",
                 "\uff0b\uff14\uff14\u30fc\uff11\uff16\uff13\uff12\u2212\uff19\uff16\uff10\uff10\uff10\uff10",
                 "\uff08+44\uff091632 960000",
+                "\u260e +44 1632 960000",
             )
         ),
         (ADDRESSES, "o'hara@example.com", "<o'hara@example.com>"),

@@ -5,7 +5,8 @@ from typing import Final
 
 from apidocs import ROOT
 from apidocs.languages import CLIENT
-from functions.fields import DASH, INVISIBLE, NewPassword
+from functions.fields import INVISIBLE, NewPassword
+from functions.names import DASH, DASHES
 from functions.operations import SCOPE
 from functions.problems import OUTCOME_UNKNOWN
 from functions.protection.idempotency import LIFETIME
@@ -20,7 +21,7 @@ _PART: Final = """\
 const INVISIBLE = /[{invisible}]/gu;
 
 /** Characters that a code of digits loses as well. */
-const DASHES = /{dash}/gu;
+const DASHES = /[{dash}]/gu;
 
 /** Characters that nobody could type again, by the rule that refuses them in a new password. */
 const UNREPEATABLE = {{
@@ -52,7 +53,7 @@ def write_client() -> str:
     }
     part = _PART.format(
         invisible="".join(map(_category, INVISIBLE)),
-        dash=_category(DASH),
+        dash=_category(DASH) + "".join(f"\\u{ord(one):04x}" for one in DASHES),
         unrepeatable="\n".join(
             f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
         ),

@@ -68,6 +68,7 @@ COGNITO: Final = (
             ("current state", problems.ACCOUNT_NOT_ALLOWED),
         )
     ),
+    _account("InvalidParameterException", problems.WRONG_PASSWORD, "'previouspassword'"),
     INVALID_PARAMETER,
     USER_NOT_FOUND,
     _account("LimitExceededException", problems.ATTEMPTS_EXCEEDED),

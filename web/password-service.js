@@ -40,7 +40,7 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 const INVISIBLE = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Cc}]/gu;
 
 /** Characters that a code of digits loses as well. */
-const DASHES = /\p{Pd}/gu;
+const DASHES = /[\p{Pd}\u2043\u2053\u207b\u208b\u2212\u30fc\uff70]/gu;
 
 /** Characters that nobody could type again, by the rule that refuses them in a new password. */
 const UNREPEATABLE = {

@@ -117,7 +117,7 @@ def identify(
 def _read_time(claim: object) -> float:
     """Return the seconds of a claim. The authorizer passes claims on as text."""
     try:
-        return int(str(claim))
+        return float(str(claim))
     except ValueError:
         return math.nan
 

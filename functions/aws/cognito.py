@@ -18,6 +18,8 @@ POLICY_LIFETIME: Final = 300
 """Seconds."""
 POLICY_PAUSE: Final = 3
 """Seconds after a failure during which the policy is not read, so that throttling can end."""
+MAX_PAGES: Final = 10
+"""The most pages of users with one address. AWS may return several in a row that are empty."""
 INVITED: Final = "FORCE_CHANGE_PASSWORD"
 FEDERATED: Final = "EXTERNAL_PROVIDER"
 UNCONFIRMED: Final = "UNCONFIRMED"
@@ -234,13 +236,16 @@ class Cognito:
 
         The address must be a plain one, because it becomes part of a filter.
         """
-        found = call(
-            "ListUsers",
-            UserPoolId=self._settings.user_pool_id,
-            Filter=f'email = "{self._spell(email)}"',
-            Limit=10,
-        )
-        return [_read_user(user, user.get("Attributes", ())) for user in found["Users"]]
+        pool, filter_ = self._settings.user_pool_id, f'email = "{self._spell(email)}"'
+        search = {"UserPoolId": pool, "Filter": filter_}
+        found: list[User] = []
+        for _ in range(MAX_PAGES):
+            page = call("ListUsers", **search)
+            found += (_read_user(user, user.get("Attributes", ())) for user in page["Users"])
+            if not (token := page.get("PaginationToken")):
+                break
+            search["PaginationToken"] = token
+        return found
 
     def invite(self, user: User, username: str) -> None:
         """Resend a user's invitation, with a new temporary password.

@@ -106,12 +106,12 @@ def _change(scope: Scope, request: UpdatePassword) -> None:
             **previous,
         )
     except Failure as failure:
-        # Cognito has no text for a user who has a password and left it out.
-        outcome, asked = failure.outcome, (outcomes.WRONG_PASSWORD, outcomes.INVALID_PARAMETER)
-        if old is not None or outcome not in asked:
+        # AWS does not say how Cognito refuses a user who has a password and left it out.
+        asked = outcomes.WRONG_PASSWORD.problem, outcomes.INVALID_PARAMETER.problem
+        if old is not None or (failure.outcome.is_known and failure.problem not in asked):
             raise
         missing = UpdatePassword.fields["#", "oldPassword"].error("required")
-        raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=outcome) from None
+        raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=failure.outcome) from None
 
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:

@@ -52,7 +52,7 @@ def send_code(scope: Scope, message: Message) -> None:
     """
     if times.now() - message.requested_at > CODE_LIFETIME:
         raise MESSAGE_EXPIRED.failure()
-    scope.pauses.take(scope.subject.key)
+    scope.pauses.take(scope.subject)
     started = times.monotonic()
     try:
         parameters = message.parameters

@@ -74,7 +74,11 @@ def test_every_check_of_schemathesis_passes(case: Case[Any], stack: Stack) -> No
     if is_positive and isinstance(body, dict) and "username" in body:
         # Users of this pool sign in by an address, and the schema is that of any pool.
         body["username"] = f"schemathesis{number}@example.com"
-    case.call_and_validate(base_url=stack.url, headers=headers)
+    response = case.call_and_validate(base_url=stack.url, headers=headers)
+    if case.method == OPERATIONS[case.operation.path].method:
+        sent = {name: values[0] for name, values in response.headers.items()}
+        shown = {name.title(): value for name, value in sent.items()}
+        contract.check(OPERATIONS[case.operation.path], response.status_code, shown, response.text)
 
 
 def test_the_example_in_python_resets_a_password(stack: Stack, user: User) -> None:

@@ -124,12 +124,12 @@ def _escape(point: int) -> str:
 def schema_of_type(kind: Any, named: Schemas) -> Schema:  # noqa: ANN401 - any type of a response
     """Return the schema of a type that a handler returns, and name each object in it."""
     if get_origin(kind) is NotRequired:
-        return schema_of_type(*get_args(kind), named)
+        return schema_of_type(get_args(kind)[0], named)
     if get_origin(kind) is Annotated:
-        base, narrower = get_args(kind)
-        return schema_of_type(base, named) | narrower
+        base, further = get_args(kind)
+        return {**schema_of_type(base, named), **further}
     if get_origin(kind) is list:
-        return {"type": "array", "items": schema_of_type(*get_args(kind), named)}
+        return {"type": "array", "items": schema_of_type(get_args(kind)[0], named)}
     if get_origin(kind) is Literal:
         return {"type": "string", "enum": list(get_args(kind))}
     if is_typeddict(kind):

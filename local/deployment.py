@@ -35,8 +35,8 @@ def local_stack(
     """Deploy the stack to an emulator of its own, and stop and remove both in the end.
 
     `say` gets a line before each slow step, `functions` is added to the environment of the Lambda
-    functions, `origins` are added to those of the stage, and `code_pause` replaces its own. The list
-    of breached passwords is a small one of its own, or that of the `breach_endpoint`.
+    functions, `origins` are added to those of the stage, and `code_pause` replaces its own. The
+    list of breached passwords is a small one of its own, or that of the `breach_endpoint`.
     """
     allowed = [*dict.fromkeys((*origins, *Deployment.of_stage("local").allowed_origins))]
     with (

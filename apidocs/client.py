@@ -18,10 +18,10 @@ _END: Final = "// END\n"
 _PART: Final = """\
 
 /** Characters that usernames and codes lose. */
-const INVISIBLE = /[{invisible}]/gu;
+const INVISIBLE = '[{invisible}]';
 
 /** Characters that a code of digits loses as well. */
-const DASHES = /[{dash}]/gu;
+const DASHES = '[{dash}]';
 
 /** Characters that nobody could type again, by the rule that refuses them in a new password. */
 const UNREPEATABLE = {{
@@ -53,7 +53,7 @@ def write_client() -> str:
     }
     part = _PART.format(
         invisible="".join(map(_category, INVISIBLE)),
-        dash=_category(DASH) + "".join(f"\\u{ord(one):04x}" for one in DASHES),
+        dash=_category(DASH) + "".join(f"\\\\u{ord(one):04x}" for one in DASHES),
         unrepeatable="\n".join(
             f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
         ),
@@ -66,7 +66,7 @@ def write_client() -> str:
 
 
 def _category(name: str) -> str:
-    return f"\\p{{{name}}}"
+    return rf"\\p{{{name}}}"
 
 
 def _write(table: object) -> str:

@@ -60,7 +60,7 @@ class Choices(TypedDict, total=False):
     allowed_client_ids: Sequence[str]
     """Further app clients whose access tokens `update_password` accepts."""
     allowed_origins: Sequence[str]
-    """The origins whose scripts may call the API."""
+    """The origins of the pages and apps whose scripts may call the API."""
     domain_name: str
     """A custom domain name for the API, in lower case."""
     certificate_arn: str
@@ -143,7 +143,11 @@ STAGES: Final[Mapping[str, StageChoices]] = {
         "mail_from": "no-reply@example.com",
         "mail_name": "Acme",
         "resend_invitations": True,
-        "allowed_origins": ("http://localhost:3000", "http://127.0.0.1:3000"),
+        "allowed_origins": (
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            "capacitor://localhost",
+        ),
         "firewall": "off",  # the emulator cannot associate a web ACL
         "response_interval": 0.05,
         "code_pause": 3,
@@ -272,8 +276,13 @@ RULES: Final[Mapping[str, Rule]] = {
     "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),
     "support_url": _text(r"https://[^\s\"'<>]+", "https://example.com/help"),
     "allowed_client_ids": _names(),
-    # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
-    "allowed_origins": _names(r"https?://[^/*\s]+", "https://example.com"),
+    # A browser sends neither a path nor a final slash, and no pattern matches what it sends. An app
+    # has a scheme of its own, such as Capacitor's, and every sandboxed page has the origin `null`.
+    "allowed_origins": _names(
+        r"[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+",
+        "https://example.com,capacitor://localhost",
+        "origins",
+    ),
     "sign_in_attributes": _names("email|phone_number", "email,phone_number"),
     "max_sign_in_age": _number(0, MAX_SIGN_IN_AGE),
     "server_callers": _names("[A-Za-z][A-Za-z0-9]{0,31}", "web", "names", MAX_SERVER_CALLERS),

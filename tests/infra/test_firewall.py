@@ -58,7 +58,7 @@ POSITIONS: dict[str, Callable[[str, str], bool]] = {
 
 
 def counts(rule: str, servers: str = "", **request: Any) -> bool:
-    """Whether the rate of a rule counts a request, where pages of two origins may call."""
+    """Whether the rate of a rule counts a request, where two pages and an app may call."""
     (found,) = find_in(synthesize(**MAILS, serverCallers=servers), "AWS::WAFv2::WebACL")
     (rate,) = (
         one["Statement"]["RateBasedStatement"] for one in found["Rules"] if one["Name"] == rule
@@ -229,6 +229,7 @@ def test_public_paths_have_a_limit_of_their_own_however_they_are_written(
 
 FORM = "text/plain;a=application/json"
 OURS, FOREIGN = "https://b.example", "https://app.example.evil.example"
+APP = "capacitor://localhost"
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,8 @@ OURS, FOREIGN = "https://b.example", "https://app.example.evil.example"
         (False, {"content_type": "application/json"}),
         (False, {"content_type": "Application/JSON; charset=utf-8", "origin": OURS}),
         (False, {"origin": OURS}),
+        (False, {"origin": APP}),
+        (True, {"origin": f"{APP}.evil.example"}),
     ],
 )
 def test_no_website_can_use_up_the_rates_that_its_visitors_need(

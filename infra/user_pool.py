@@ -6,7 +6,7 @@ from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from infra.acknowledgments import acknowledge
+from infra.acknowledgments import acknowledge, acknowledge_type
 from infra.mails import Mails
 from infra.settings import Deployment
 
@@ -98,7 +98,7 @@ class UserPool(Construct):
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
         # Tracked sessions can be ended one by one. This CDK has no construct for it yet.
-        CfnResource(
+        sessions = CfnResource(
             self,
             "Sessions",
             type="AWS::Cognito::UserPoolSessionConfigurationAttachment",
@@ -108,6 +108,7 @@ class UserPool(Construct):
                 "TokenSession": {"MaxPerUser": MAX_SESSIONS},
             },
         )
+        acknowledge_type(sessions, "CloudFormation has the type since November 2026")
         acknowledge(
             self.pool,
             {

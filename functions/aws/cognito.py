@@ -185,7 +185,8 @@ class Cognito:
         try:
             return [_read_session(one) for one in _read_pages(ask, "NextToken", "Sessions")]
         except Failure as failure:
-            if failure.outcome not in outcomes.NOT_OFFERED:
+            # A place that does not know the action may refuse it by any name.
+            if failure.outcome not in outcomes.NOT_OFFERED and failure.outcome.is_known:
                 raise
             return None
 

@@ -142,7 +142,11 @@ def test_signing_out_everywhere_leaves_managed_login_to_the_worker_which_looks_t
 
 @pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 @pytest.mark.parametrize(
-    "error", ["OperationNotEnabledException", "UnknownOperationException", "InvalidAction"]
+    "error",
+    [
+        *("OperationNotEnabledException", "UnknownOperationException", "InvalidAction"),
+        "AccessDeniedException",  # an unsigned action that its receiver does not know
+    ],
 )
 def test_where_sessions_are_not_tracked_nothing_changes(
     operation: Operation, error: str, service: Service

@@ -112,8 +112,11 @@ _QUEUE: Final = {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a
 _USER: Final = _POOL | {"Username": "demo@example.com"}
 _WHO: Final = {"ClientId": "a-client", "Username": "Ädä+tag@example.com", "SecretHash": "aGFzaA=="}
 
+_SESSION: Final = "tkn" + 25 * "a"
 EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "cognito-idp": {
+        "RevokeUserSession": {"AccessToken": "a", "SessionId": _SESSION},
+        "AdminRevokeUserSession": {"UserPoolId": "a_1", "Username": "ä", "SessionId": _SESSION},
         "AdminCreateUser": _USER | {"MessageAction": "RESEND", "DesiredDeliveryMediums": ["EMAIL"]},
         "AdminGetUser": _USER,
         "AdminUserGlobalSignOut": _USER,

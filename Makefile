@@ -103,6 +103,7 @@ lock: install-checks ## pin the dependencies with hashes
 	@$(pin) --group functions -o functions/requirements.txt
 	@$(pin) --group run -c functions/requirements.txt -o requirements.txt
 	@$(pin) --group test -c requirements.txt -o tests/requirements.txt
+	@$(pin) --group generators -c tests/requirements.txt -o tests/e2e/requirements.txt
 	@$(pin) --group package -c tests/requirements.txt -o release/requirements.txt
 	@$(pin) --group emulator -o local/requirements.txt
 	@$(pin) --group runtime -o tests/bundle/requirements.txt
@@ -125,5 +126,6 @@ install-cdk: parts = uv service cdk
 install-run: parts = uv service emulator cdk
 install-package: parts = uv service package
 install-checks: parts = uv service tests
-install-tests install-all: parts = uv service emulator cdk tests test-packages
+install-tests: parts = uv service emulator cdk tests test-packages
+install-all: parts = uv service emulator cdk tests test-packages generators
 install-all: browser = chromium

@@ -5,7 +5,8 @@ from typing import Final
 
 from apidocs import ROOT
 from apidocs.languages import CLIENT
-from functions.fields import DASH, INVISIBLE, NewPassword
+from functions.fields import INVISIBLE, NewPassword
+from functions.names import DASH, DASHES
 from functions.operations import SCOPE
 from functions.problems import OUTCOME_UNKNOWN
 from functions.protection.idempotency import LIFETIME
@@ -17,10 +18,10 @@ _END: Final = "// END\n"
 _PART: Final = """\
 
 /** Characters that usernames and codes lose. */
-const INVISIBLE = /[{invisible}]/gu;
+const INVISIBLE = '[{invisible}]';
 
 /** Characters that a code of digits loses as well. */
-const DASHES = /{dash}/gu;
+const DASHES = '[{dash}]';
 
 /** Characters that nobody could type again, by the rule that refuses them in a new password. */
 const UNREPEATABLE = {{
@@ -52,7 +53,7 @@ def write_client() -> str:
     }
     part = _PART.format(
         invisible="".join(map(_category, INVISIBLE)),
-        dash=_category(DASH),
+        dash=_category(DASH) + "".join(f"\\\\u{ord(one):04x}" for one in DASHES),
         unrepeatable="\n".join(
             f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
         ),
@@ -65,7 +66,7 @@ def write_client() -> str:
 
 
 def _category(name: str) -> str:
-    return f"\\p{{{name}}}"
+    return rf"\\p{{{name}}}"
 
 
 def _write(table: object) -> str:

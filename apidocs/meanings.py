@@ -9,6 +9,7 @@ MEMBERS: Final[Mapping[str, str]] = {
     "operation": "The operation's name, or `worker`.",
     "request_id": "API Gateway's request ID, which the caller sees as `requestId`.",
     "source_ip": "The caller's address, as API Gateway saw it.",
+    "by_server": "True if a server of yours named the caller's address.",
     "user_agent": f"The first {MAX_USER_AGENT} characters of the caller's `User-Agent`.",
     "pool": "The ID of the user pool.",
     "user": "The user's reference: a keyed hash, the same for each request of the user.",
@@ -40,6 +41,12 @@ DEGRADATIONS: Final[Mapping[Degradation, str]] = {
     ),
     Degradation.NAMES_UNREADABLE: (
         "The user could not be read before a change. A password may contain a name of theirs."
+    ),
+    Degradation.SESSIONS_UNREADABLE: (
+        "The user's sessions could not be listed, so an update has not ended the other ones."
+    ),
+    Degradation.WRONG_SERVER: (
+        "A server sent a wrong secret, so the address of its connection counts as the caller's."
     ),
     Degradation.LIMITS_FAILED: (
         "An attempt was not counted or given back, or a name was reset again without a pause."

@@ -11,7 +11,7 @@ from typing import Any, Final, get_type_hints
 from apidocs import ROOT
 from apidocs.checklist import declared_errors, find_missing
 from apidocs.examples import RESPONSES
-from apidocs.schemas import schema_of_body, schema_of_type
+from apidocs.schemas import Schemas, refer, schema_of_type, schemas_of_body
 from functions import problems
 from functions.api.caller import MAX_IDEMPOTENCY_KEY
 from functions.api.endpoint import Endpoint
@@ -27,8 +27,7 @@ type Document = dict[str, Any]
 
 _REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 _TEXT: Final = {"type": "string"}
-
-_PARAMS: Final = {"type": "object", "additionalProperties": {"type": ["integer", "string"]}}
+_NUMBER: Final = {"type": "integer"}
 
 _DEFAULTS: Final = Deployment.of_stage("prod")
 _PROBLEM_MEMBERS: Final = {
@@ -42,14 +41,23 @@ _PROBLEM_MEMBERS: Final = {
     "requestId": "The ID by which an operator finds the request.",
 }
 _ERROR_MEMBERS: Final = {
-    "pointer": "To the body or a member of it, as a URI fragment; or a header's name.",
-    "rule": (
-        "JSON Schema's name of the rule, or one of this service: "
+    "pointer": _TEXT
+    | {"description": "To the body or a member of it, as a URI fragment; or a header's name."},
+    "rule": _TEXT
+    | {
+        "description": "JSON Schema's name of the rule, or one of this service. More may be added: "
         + ", ".join(f"`{name}`" for name in sorted({*REQUEST_RULES, *(one.name for one in RULES)}))
         + "."
-    ),
-    "detail": "A sentence about it.",
-    "params": "The numbers of the rule, such as `minimum`, or the `part` of a name.",
+    },
+    "detail": _TEXT | {"description": "A sentence about it."},
+    "params": refer("FieldErrorParams"),
+}
+_ERROR_PARAMS: Final = {
+    "minimum": _NUMBER | {"description": "The least that is allowed."},
+    "maximum": _NUMBER | {"description": "The most that is allowed."},
+    "maximumName": _NUMBER | {"description": "The most characters that a name may have."},
+    "size": _NUMBER | {"description": "How many earlier passwords are refused."},
+    "part": _TEXT | {"description": "The part of a name that a refused password contains."},
 }
 
 
@@ -83,15 +91,7 @@ def _problem() -> Document:
                 ),
                 "type": "array",
                 "maxItems": MAX_ERRORS,
-                "items": {
-                    "type": "object",
-                    "required": [name for name in FieldError._fields if name != "params"],
-                    "properties": {
-                        name: {"description": _ERROR_MEMBERS[name]}
-                        | (_PARAMS if name == "params" else _TEXT)
-                        for name in FieldError._fields
-                    },
-                },
+                "items": refer("FieldError"),
             }
         },
         "examples": [
@@ -104,6 +104,20 @@ def _problem() -> Document:
     }
 
 
+_SCHEMAS: Final[Schemas] = {
+    "Problem": _problem(),
+    "FieldError": {
+        "description": "What is wrong with one member of the request.",
+        "type": "object",
+        "required": [name for name in FieldError._fields if name != "params"],
+        "properties": {name: _ERROR_MEMBERS[name] for name in FieldError._fields},
+    },
+    "FieldErrorParams": {
+        "description": "What the rule's sentence has in braces. More may be added.",
+        "type": "object",
+        "properties": _ERROR_PARAMS,
+    },
+}
 _HEADERS: Final[Document] = {
     "Access-Control-Allow-Origin": {
         "description": "The caller's origin, if it is allowed; `*` in the gateway's own responses.",
@@ -111,21 +125,21 @@ _HEADERS: Final[Document] = {
     },
     "Access-Control-Expose-Headers": {
         "description": "The headers that scripts of an allowed origin may read.",
-        "schema": {"const": problems.EXPOSED},
+        "schema": _TEXT | {"const": problems.EXPOSED},
     },
     "Cache-Control": {
         "description": "Responses must not be cached.",
         "required": True,
-        "schema": {"const": problems.HEADERS["Cache-Control"]},
+        "schema": _TEXT | {"const": problems.HEADERS["Cache-Control"]},
     },
     "Retry-After": {
         "description": "Seconds to wait before trying again.",
         "required": True,
-        "schema": {"type": "integer", "minimum": 0},
+        "schema": _NUMBER | {"minimum": 0},
     },
     "Vary": {
         "description": "The headers for scripts depend on the origin.",
-        "schema": {"const": "Origin"},
+        "schema": _TEXT | {"const": "Origin"},
     },
     "WWW-Authenticate": {
         "description": (
@@ -137,7 +151,7 @@ _HEADERS: Final[Document] = {
     "X-Content-Type-Options": {
         "description": "Browsers must not guess another media type.",
         "required": True,
-        "schema": {"const": problems.HEADERS["X-Content-Type-Options"]},
+        "schema": _TEXT | {"const": problems.HEADERS["X-Content-Type-Options"]},
     },
     "x-amzn-errortype": {
         "description": "The `code`. The gateway's own responses have the gateway's own names.",
@@ -168,6 +182,7 @@ def build() -> Document:
                 " ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): `type` says which problem"
                 " it is, and `recoverySuggestion` what to do."
             ),
+            "contact": {"name": "The operator of your deployment"},
             "license": {"name": project["license"], "identifier": project["license"]},
         },
         "servers": [
@@ -183,17 +198,7 @@ def build() -> Document:
             for operation in Operation
         },
         "components": {
-            "schemas": {
-                **{
-                    f"{operation.type_name}Input": schema_of_body(
-                        handler_of(operation).request_type
-                    )
-                    for operation in Operation
-                    if operation.has_body
-                },
-                **_outputs(),
-                "Problem": _problem(),
-            },
+            "schemas": _schemas(),
             "headers": _HEADERS,
             "parameters": {
                 "IdempotencyKey": {
@@ -291,7 +296,7 @@ def _body(operation: Operation) -> Document:
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"$ref": f"#/components/schemas/{operation.type_name}Input"},
+                "schema": refer(f"{operation.type_name}Input"),
                 "example": _example(operation),
             }
         },
@@ -313,10 +318,10 @@ def _success(operation: Operation) -> Document:
         response["headers"]["Cache-Control"] = {
             "description": "Anyone may keep the response for so many seconds.",
             "required": True,
-            "schema": {"const": f"public, max-age={operation.max_age}"},
+            "schema": _TEXT | {"const": f"public, max-age={operation.max_age}"},
         }
     if _output_of(operation):
-        schema = {"$ref": f"#/components/schemas/{operation.type_name}Output"}
+        schema = refer(f"{operation.type_name}Output")
         example = RESPONSES.get(operation) or sys.exit(
             f"apidocs/examples.py must have a response of {operation.id}."
         )
@@ -330,14 +335,15 @@ def _output_of(operation: Operation) -> type | None:
     return None if output is type(None) else output
 
 
-def _outputs() -> Document:
-    """Return the schemas of the responses that have a body."""
-    outputs = {operation: _output_of(operation) for operation in Operation}
-    return {
-        f"{operation.type_name}Output": schema_of_type(output)
-        for operation, output in outputs.items()
-        if output
-    }
+def _schemas() -> Schemas:
+    """Return the schemas of every request and response, by name."""
+    named: Schemas = {}
+    for operation in Operation:
+        if operation.has_body:
+            named |= schemas_of_body(handler_of(operation).request_type)
+        if output := _output_of(operation):
+            schema_of_type(output, named)
+    return named | _SCHEMAS
 
 
 def _failures(operation: Operation) -> Document:
@@ -354,14 +360,9 @@ def _failure(same: list[Problem]) -> Document:
         "headers": _refer_to_headers(sorted({*_COMMON, "x-amzn-errortype", *special})),
         "content": {
             JSON: {
-                "schema": {
-                    "$ref": "#/components/schemas/Problem",
-                    "properties": {
-                        "type": {"enum": [problem.type for problem in same]},
-                        "status": {"const": same[0].status},
-                        "code": {"enum": list(dict.fromkeys(problem.code for problem in same))},
-                    },
-                },
+                # One schema for all. If it listed the problems of this status, generated clients
+                # would fail at one that is added later, and would have 60 classes of errors.
+                "schema": refer("Problem"),
                 "examples": {
                     problem.slug: {
                         "summary": problem.title,

@@ -88,8 +88,6 @@ INVISIBLE: Final = ("Cf", "Zs", "Zl", "Zp", "Cc")
 
 Cognito's own pattern for usernames allows none of them, so no two accounts become one.
 """
-DASH: Final = "Pd"
-"""The category of hyphens and dashes, which a code of digits loses."""
 
 
 class Username(Text):
@@ -105,7 +103,8 @@ class Username(Text):
         """Remove the characters that nobody sees, and what surrounds an address or a number."""
         if not isinstance(value, str):
             return value
-        return names.unwrap(_remove(value, INVISIBLE), settings.sign_in_attributes)
+        # A link to an address may have more of them, written with a percent sign.
+        return _show(names.unwrap(_show(value), settings.sign_in_attributes))
 
     def check(self, value: object, settings: "Runtime") -> Iterator[FieldError]:
         """Refuse what cannot be an address or a number as well, where nobody has another name."""
@@ -126,13 +125,14 @@ class ConfirmationCode(Text):
         """
         if not isinstance(value, str):
             return value
-        folded = _remove(value, INVISIBLE)
-        digits = _remove(folded, (DASH,))
+        folded = _show(value)
+        digits = names.remove_dashes(folded)
         return names.write_digits(digits) if digits.isdecimal() else folded
 
 
-def _remove(text: str, categories: tuple[str, ...]) -> str:
-    return "".join(one for one in text if unicodedata.category(one) not in categories)
+def _show(text: str) -> str:
+    """Return only the characters that somebody can see."""
+    return "".join(one for one in text if unicodedata.category(one) not in INVISIBLE)
 
 
 class Password(Text):

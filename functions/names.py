@@ -11,13 +11,19 @@ from typing import Final
 from urllib.parse import unquote
 
 _ATOM: Final = r"[^\s@<>()\[\],;:\"\\.]"
-ADDRESS: Final = re.compile(rf"(?:{_ATOM}|\.)+@(?:{_ATOM}+\.)+(?![0-9]+$){_ATOM}{{2,}}")
+_LABEL: Final = r"[^\s\x00-,./:-@\[-^`{-\x9f]"
+ADDRESS: Final = re.compile(rf"(?:{_ATOM}|\.)+@(?:{_LABEL}+\.)+(?![0-9]+$){_LABEL}{{2,}}")
 """One plain email address, of any script: anyone can type a list, or a quote that ends a filter."""
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """A phone number with its country code (E.164)."""
-_AROUND: Final = "<>()[],;:.\u0022\u201c\u201d\u201e\u00ab\u00bb"
-"""Brackets, punctuation and quotation marks that surround an address."""
+_BEFORE: Final = "<>()[],;:.\u0022"
+"""Brackets, punctuation and quotation marks that no address begins with."""
+DASH: Final = "Pd"
+"""Unicode's category of hyphens and dashes, which a code of digits and a phone number lose."""
+DASHES: Final = "\u2043\u2053\u207b\u208b\u2212\u30fc\uff70"
+"""Others that stand for a hyphen, such as a minus sign and the long vowel of Japanese keyboards."""
 _PATTERNS: Final = {"email": ADDRESS, "phone_number": _NUMBER}
+_PLUS: Final = "\N{FULLWIDTH PLUS SIGN}"
 
 
 def unwrap(name: str, attributes: Collection[str]) -> str:
@@ -31,23 +37,29 @@ def unwrap(name: str, attributes: Collection[str]) -> str:
         name = inner[1]
     scheme, _, rest = name.partition(":")
     if scheme.lower() in ("mailto", "tel", "sms"):
-        name = unquote(rest.partition("?")[0])
-    bare = name.strip(_AROUND)
-    if bare.startswith("'") and bare.endswith("'"):
-        bare = bare.strip("'")
-    if "email" in attributes and "@" in bare:
-        return bare
+        name = unquote(rest.partition("?")[0]).removeprefix("//")
+    bare = _strip(name)
     return _write_number(bare) if "phone_number" in attributes else bare
+
+
+def _strip(text: str) -> str:
+    """Remove the marks around an address. Those of ASCII that it may begin with go as a pair."""
+    kinds = {one: unicodedata.category(one)[0] for one in text}
+    bare = text.rstrip("".join(one for one in kinds if kinds[one] in "PS"))
+    foreign = "".join(one for one in kinds if kinds[one] in "MPS" and one > "~" and one != _PLUS)
+    return bare.lstrip(_BEFORE + foreign + text[len(bare) :].replace("}", "{"))
 
 
 def _write_number(text: str) -> str:
     """Return a phone number as Cognito has it, or the text if it is none."""
-    digits = write_digits(text).replace("\uff0b", "+")  # full-width
-    if digits.startswith(("+", "00")):
-        digits = digits.replace("(0)", "")
-    number = re.sub(r"^00", "+", re.sub(r"[()./]", "", digits))
-    number = "".join(one for one in number if unicodedata.category(one) != "Pd")
+    digits = write_digits(text).replace(_PLUS, "+").replace("(0)", "")
+    number = re.sub(r"^00", "+", remove_dashes(re.sub(r"[()./\uff08\uff09]", "", digits)))
     return number if _NUMBER.fullmatch(number) else text
+
+
+def remove_dashes(text: str) -> str:
+    """Return the text without the characters that people put between groups of digits."""
+    return "".join(one for one in text if unicodedata.category(one) != DASH and one not in DASHES)
 
 
 def write_digits(text: str) -> str:
@@ -57,5 +69,4 @@ def write_digits(text: str) -> str:
 
 def is_sign_in_name(name: str, attributes: Collection[str]) -> bool:
     """Return whether a user may have the name."""
-    fits = any(_PATTERNS[attribute].fullmatch(name) for attribute in attributes)
-    return fits or not attributes
+    return not attributes or any(_PATTERNS[one].fullmatch(name) for one in attributes)

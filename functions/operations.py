@@ -6,6 +6,10 @@ from typing import Final, NamedTuple
 SCOPE: Final = "aws.cognito.signin.user.admin"
 """The scope that ChangePassword requires. Only access tokens have it, so ID tokens are refused."""
 
+SERVER_HEADER: Final = "Caller-Secret"
+ADDRESS_HEADER: Final = "Caller-Address"
+"""The headers of a server that calls for its users."""
+
 WORKER: Final = "worker"
 """The name of the function that carries out queued tasks, and of its folder."""
 WORKER_TIMEOUT: Final = 60
@@ -85,7 +89,10 @@ class Operation(Facts, Enum):
         path="/confirm-reset-password",
         action="ConfirmForgotPassword",
         log_message="password reset confirmation requested",
-        other_actions=("AdminGetUser", "AdminUserGlobalSignOut"),
+        other_actions=(
+            *("AdminGetUser", "AdminListUserSessions"),
+            *("AdminRevokeUserSession", "AdminUserGlobalSignOut"),
+        ),
         uses_client_secret=True,
         changes_password=True,
         repeatable=True,
@@ -99,7 +106,7 @@ class Operation(Facts, Enum):
         path="/update-password",
         action="ChangePassword",
         log_message="password change requested",
-        other_actions=("GetUser", "GlobalSignOut"),
+        other_actions=("GetUser", "ListUserSessions", "RevokeUserSession", "GlobalSignOut"),
         changes_password=True,
         repeatable=True,
         signed_in=True,

@@ -43,6 +43,13 @@ UNKNOWN_MEANING: Final = Outcome(
     is_known=False,
 )
 
+NOT_FOUND: Final = Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR, frees_name=True)
+NOT_OFFERED: Final = tuple(
+    Outcome(cause, problems.INTERNAL_ERROR, of_account=True)
+    for cause in ("OperationNotEnabledException", "UnknownOperationException", "InvalidAction")
+)
+"""What a pool says that has not turned an action on, or a region that does not have it yet."""
+
 COGNITO: Final = (
     # Before the other rows of the same exception, because the first one that fits is taken.
     DAILY_MAIL_LIMIT,
@@ -61,6 +68,7 @@ COGNITO: Final = (
             ("current state", problems.ACCOUNT_NOT_ALLOWED),
         )
     ),
+    _account("InvalidParameterException", problems.WRONG_PASSWORD, "'previouspassword'"),
     INVALID_PARAMETER,
     USER_NOT_FOUND,
     _account("LimitExceededException", problems.ATTEMPTS_EXCEEDED),
@@ -96,16 +104,16 @@ COGNITO: Final = (
             ("InvalidEmailRoleAccessPolicyException", problems.INTERNAL_ERROR),
             ("InvalidSmsRoleAccessPolicyException", problems.INTERNAL_ERROR),
             ("InvalidSmsRoleTrustRelationshipException", problems.INTERNAL_ERROR),
-            ("OperationNotEnabledException", problems.INTERNAL_ERROR),
             ("PreconditionNotMetException", problems.INTERNAL_ERROR),
             ("TooManyFailedAttemptsException", problems.FAILED_ATTEMPTS_EXCEEDED),
             ("UserPoolTaggingException", problems.INTERNAL_ERROR),
         )
     ),
+    *NOT_OFFERED,
     # AWS says that "the user" has made too many requests, so an account may cause it.
     Outcome("TooManyRequestsException", problems.TOO_MANY_REQUESTS, of_account=True),
     # No account can cause the rest.
-    Outcome("ResourceNotFoundException", problems.INTERNAL_ERROR, frees_name=True),
+    NOT_FOUND,
     Outcome("ThrottlingException", problems.TOO_MANY_REQUESTS, frees_name=True),
     *(
         Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)

@@ -42,6 +42,7 @@ REQUEST_RULES: Final = {
         "{field} contains an invisible character that you could not type again. Type the password"
         " instead of pasting it."
     ),
+    "ipAddress": "{field} must be exactly one IP address.",
     "json": "The body must be valid JSON in UTF-8.",
     "maxLength": "{field} must have at most {maximum} characters.",
     "maxProperties": "{field} must have at most {maximum} entries.",

@@ -38,6 +38,8 @@ class Degradation(StrEnum):
     SIGN_OUT_DELAYED = "SignOutDelayed"
     POLICY_UNREADABLE = "PolicyUnreadable"
     NAMES_UNREADABLE = "NamesUnreadable"
+    SESSIONS_UNREADABLE = "SessionsUnreadable"
+    WRONG_SERVER = "WrongServerSecret"
     LIMITS_FAILED = "LimitsFailed"
     BREACH_CHECK_FAILED = "BreachCheckFailed"
     IDEMPOTENCY_FAILED = "IdempotencyFailed"
@@ -63,6 +65,7 @@ class Record:
     operation: str
     request_id: str = ""
     source_ip: str | None = None
+    by_server: bool | None = None
     user_agent: str | None = None
     pool: str | None = None
     user: str | None = None

@@ -26,6 +26,8 @@ class Caller(NamedTuple):
 
     request_id: str = ""
     source_ip: str = ""
+    by_server: bool = False
+    """A server of the operator named the address, which is its user's."""
     user_agent: str | None = None
     """None for the worker, which does not know it."""
     language: str = ""

@@ -57,6 +57,9 @@ class Runtime:
     table_name: str = ""
     event_bus_name: str = ""
     """The bus for events; empty to send none."""
+    server_secret: str = ""
+    next_server_secret: str = ""
+    """The secret of the servers that call for their users, and the one that will replace it."""
     pseudonym_key: str = ""
     """The key of the hashes in logs and in the table."""
 
@@ -95,7 +98,7 @@ def names_read_by(function: str) -> list[str]:
         names += ["code_interval", "code_pause"]
         return [*names, *signs_as_client, *hashes, "queue_url", "event_bus_name"]
     operation = Operation[function.upper()]
-    names += ["allowed_origins"]
+    names += ["allowed_origins", "server_secret", "next_server_secret"]
     if operation.about_user:
         names += hashes
     if operation.uses_client_secret:

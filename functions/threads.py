@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import cast
+from typing import Final, cast
 
 from functions.problems import Failure
+
+MOST: Final = 10
+"""Threads, as many as botocore keeps connections of a client."""
 
 
 def run_all[T](works: Sequence[Callable[[], T]]) -> list[T]:
@@ -17,7 +20,7 @@ def run_all[T](works: Sequence[Callable[[], T]]) -> list[T]:
     """
     if not works:
         return []
-    with ThreadPoolExecutor(len(works)) as pool:
+    with ThreadPoolExecutor(min(len(works), MOST)) as pool:
         running = [pool.submit(copy_context().run, work) for work in works]
     failures = list(filter(None, map(Future.exception, running)))
     try:

@@ -13,6 +13,12 @@ def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     )
 
 
+def acknowledge_type(construct: IConstruct, reason: str) -> None:
+    """Acknowledge a resource whose type this CDK does not know yet."""
+    finding = Acknowledgment(id="CloudFormation-Validate::F3006", reason=reason)
+    Validations.of(construct).acknowledge(finding)
+
+
 def acknowledge_policy(construct: IConstruct, name: str) -> None:
     """Acknowledge a service role's policy that AWS manages."""
     arn = f"arn:<AWS::Partition>:iam::aws:policy/service-role/{name}"

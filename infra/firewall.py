@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
-from functions.operations import Operation
+from functions.operations import ADDRESS_HEADER, SERVER_HEADER, Operation
 from infra.logs import LogGroup
 from infra.settings import Deployment
 
@@ -25,6 +25,8 @@ that it takes 400 addresses to use up the throttle of 200 a second."""
 FORCED_REQUESTS_PER_ADDRESS: Final = 120
 """In a window, requests that any website can make a visitor's browser send, such as one for the
 password policy: enough for an office whose pages all ask for it."""
+SERVER_REQUESTS: Final = 100 * WINDOW
+"""In a window, requests of a server for all its users: half of what a method's throttle lets in."""
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""
 
@@ -49,18 +51,44 @@ class Firewall(Construct):
             _header("content-type", "application/json", "STARTS_WITH", "LOWERCASE"),
             *(_header("origin", one, "EXACTLY", "NONE") for one in settings.allowed_origins),
         )
+        # A server calls for many users, whose addresses it names.
+        from_server = [
+            _header(SERVER_HEADER.lower(), one, "EXACTLY", "NONE")
+            for one in (settings.server_secret, settings.next_server_secret)
+            if one
+        ]
+        own = [_not(_any(*from_server))] if from_server else []
+        by_servers = [
+            ("RequestsPerUser", _rate(REQUESTS_PER_ADDRESS, _any(*from_server), named=True), block),
+            (
+                "PublicPerUser",
+                _rate(
+                    PUBLIC_REQUESTS_PER_ADDRESS,
+                    _all(_any(*attempts), _any(*from_server)),
+                    named=True,
+                ),
+                block,
+            ),
+            # Anyone who has stolen the secret can name any address.
+            ("RequestsPerServer", _rate(SERVER_REQUESTS, _any(*from_server)), block),
+        ]
         rules = (
             # These addresses attack others, too.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
             # All callers share the throttles, so one address must not use them up.
-            ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS, unforced), block),
+            ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS, _all(unforced, *own)), block),
             # Anyone can call these, and a malformed request is nowhere else counted.
             (
                 "PublicPerAddress",
-                _rate(PUBLIC_REQUESTS_PER_ADDRESS, _all(_any(*attempts), unforced)),
+                _rate(PUBLIC_REQUESTS_PER_ADDRESS, _all(_any(*attempts), unforced, *own)),
                 block,
             ),
-            ("ForcedPerAddress", _rate(FORCED_REQUESTS_PER_ADDRESS, _not(unforced)), block),
+            (
+                "ForcedPerAddress",
+                _rate(FORCED_REQUESTS_PER_ADDRESS, _all(_not(unforced), *own)),
+                block,
+            ),
+            *(by_servers if from_server else []),
             # Lambda bills the time that a function takes to read a body.
             ("BodySize", _too_large(), block),
             # These read bodies, so they only count.
@@ -90,7 +118,10 @@ class Firewall(Construct):
                 data_protections=[
                     _hidden("BODY"),
                     _hidden("QUERY_STRING"),
-                    _hidden("SINGLE_HEADER", "authorization", "cookie", "idempotency-key"),
+                    _hidden(
+                        "SINGLE_HEADER",
+                        *("authorization", "cookie", "idempotency-key", SERVER_HEADER.lower()),
+                    ),
                 ]
             ),
         )
@@ -168,10 +199,19 @@ def _managed(name: str) -> CfnWebACL.StatementProperty:
     )
 
 
-def _rate(limit: int, scope_down: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
+def _rate(
+    limit: int, scope_down: CfnWebACL.StatementProperty, *, named: bool = False
+) -> CfnWebACL.StatementProperty:
+    """Limit the requests of an address: the connection's, or the one that a server has named."""
+    header = CfnWebACL.RateLimitHeaderProperty(
+        name=ADDRESS_HEADER.lower(), text_transformations=_transformed("NONE")
+    )
     return CfnWebACL.StatementProperty(
         rate_based_statement=CfnWebACL.RateBasedStatementProperty(
-            aggregate_key_type="IP",
+            aggregate_key_type="CUSTOM_KEYS" if named else "IP",
+            custom_keys=(
+                [CfnWebACL.RateBasedStatementCustomKeyProperty(header=header)] if named else None
+            ),
             evaluation_window_sec=WINDOW,
             limit=limit,
             scope_down_statement=scope_down,
@@ -214,6 +254,8 @@ def _any(*statements: CfnWebACL.StatementProperty) -> CfnWebACL.StatementPropert
 
 
 def _all(*statements: CfnWebACL.StatementProperty) -> CfnWebACL.StatementProperty:
+    if len(statements) == 1:
+        return statements[0]
     return CfnWebACL.StatementProperty(
         and_statement=CfnWebACL.AndStatementProperty(statements=[*statements])
     )

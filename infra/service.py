@@ -18,6 +18,7 @@ from infra.functions import Functions
 from infra.mails import Mails
 from infra.observability import Observability
 from infra.queries import Queries
+from infra.servers import ServerCallers
 from infra.settings import Choices, Deployment, read_arguments
 from infra.table import Table
 
@@ -45,6 +46,8 @@ class Service(Construct):
         if settings.needs_configuration_set:
             mails = mails or Mails(self, "Mails")
             settings = settings.replace(mail_configuration_set=mails.configuration_set)
+        servers = ServerCallers(self, "ServerCallers", settings=settings)
+        settings = settings.replace(**servers.secrets)
         table = Table(self, "Table")
         self.event_bus = EventBus(self, "Events") if settings.events else None
         """Where events arrive, such as the one about a changed password."""

@@ -13,6 +13,8 @@ MAX_INTERVAL: Final = 5
 """Seconds. The gateway does not wait long, and Lambda bills each of them."""
 MAX_PAUSE: Final = 600
 """Seconds. Somebody whose first code is lost waits as long for the next one."""
+MAX_SERVER_CALLERS: Final = 2
+"""Secrets: the one in use, and the one that replaces it."""
 MAX_SIGN_IN_AGE: Final = 86_400
 """Seconds. Cognito's access tokens are valid for a day at most."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
@@ -64,13 +66,15 @@ class Choices(TypedDict, total=False):
     allowed_client_ids: Sequence[str]
     """Further app clients whose access tokens `update_password` accepts."""
     allowed_origins: Sequence[str]
-    """The origins whose scripts may call the API."""
+    """The origins of the pages and apps whose scripts may call the API."""
     domain_name: str
     """A custom domain name for the API, in lower case."""
     certificate_arn: str
     """The ACM certificate of the domain name, in the API's own region."""
     hosted_zone_id: str
     """The Route 53 zone for the domain's records. Without one, create them yourself."""
+    server_callers: Sequence[str]
+    """Names of secrets for servers of yours that call for their users: one, or two meanwhile."""
     firewall: Firewall
     """What happens to a request that matches a firewall rule; `off` deploys no firewall."""
     reveal_user_existence: bool
@@ -145,7 +149,11 @@ STAGES: Final[Mapping[str, StageChoices]] = {
         "mail_from": "no-reply@example.com",
         "mail_name": "Acme",
         "resend_invitations": True,
-        "allowed_origins": ("http://localhost:3000", "http://127.0.0.1:3000"),
+        "allowed_origins": (
+            "http://localhost:3000",
+            "http://127.0.0.1:3000",
+            "capacitor://localhost",
+        ),
         "firewall": "off",  # the emulator cannot associate a web ACL
         "response_interval": 0.05,
         "code_pause": 3,
@@ -170,6 +178,7 @@ class Deployment(Runtime):
     domain_name: str = ""
     certificate_arn: str = ""
     hosted_zone_id: str = ""
+    server_callers: tuple[str, ...] = ()
     firewall: Firewall = "block"
     events: bool = True
     code_mails: bool = True
@@ -232,12 +241,14 @@ def _number(least: int, most: int, kind: type[float] = int) -> Rule:
     return Rule(f"a {'whole ' if kind is int else ''}number from {least} to {most}", read)
 
 
-def _names(pattern: str = ".*", example: str = "a,b", kind: str = "names") -> Rule:
+def _names(
+    pattern: str = ".*", example: str = "a,b", kind: str = "names", most: int = MAX_NAMES
+) -> Rule:
     def read(value: object) -> tuple[str, ...]:
         names = value.split(",") if isinstance(value, str) else value
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             stripped = tuple(name.strip() for name in names if name.strip())
-            fits = len(",".join(stripped)) <= MAX_NAMES
+            fits = len(",".join(stripped)) <= MAX_NAMES and len(stripped) <= most
             if fits and all(_matches(pattern, name) for name in stripped):
                 return stripped
         raise ValueError
@@ -274,10 +285,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "support_url": _text(r"https://[^\s\"'<>]+", "https://example.com/help"),
     "code_url": _text(r"https://[^\s\"'<>#]+", "https://example.com/reset"),
     "allowed_client_ids": _names(),
-    # A browser sends neither a path nor a final slash, and no pattern matches what it sends.
-    "allowed_origins": _names(r"https?://[^/*\s]+", "https://example.com"),
+    # A browser sends neither a path nor a final slash, and no pattern matches what it sends. An app
+    # has a scheme of its own, such as Capacitor's, and every sandboxed page has the origin `null`.
+    "allowed_origins": _names(
+        r"[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+",
+        "https://example.com,capacitor://localhost",
+        "origins",
+    ),
     "sign_in_attributes": _names("email|phone_number", "email,phone_number"),
     "max_sign_in_age": _number(0, MAX_SIGN_IN_AGE),
+    "server_callers": _names("[A-Za-z][A-Za-z0-9]{0,31}", "web", "names", MAX_SERVER_CALLERS),
     "domain_name": _text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
     "certificate_arn": _text(
         r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",

@@ -3,12 +3,12 @@
 from email.utils import quote
 from typing import Final, cast
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.acknowledgments import acknowledge
+from infra.acknowledgments import acknowledge, acknowledge_type
 from infra.mails import Mails
 from infra.settings import Deployment
 
@@ -33,6 +33,8 @@ WRITABLE: Final = (
 """The standard attributes that users can change with their token: all but `email`, which they sign
 in with and which gets their codes. A stolen token could otherwise take the account."""
 
+MAX_SESSIONS: Final = 100
+"""Sessions of one user, the most that Cognito allows: a limit is another policy than tracking."""
 HISTORY: Final = 5
 """Earlier passwords that Cognito refuses, in the plans Essentials and Plus. PCI DSS 8.3.7 asks for
 four. NIST and OWASP ask for none, since nobody has to change a password regularly: it is enough
@@ -97,6 +99,18 @@ class UserPool(Construct):
             # A protected pool cannot be deleted, even if the stack's creation fails.
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
+        # Tracked sessions can be ended one by one. This CDK has no construct for it yet.
+        sessions = CfnResource(
+            self,
+            "Sessions",
+            type="AWS::Cognito::UserPoolSessionConfigurationAttachment",
+            properties={
+                "UserPoolId": self.pool.user_pool_id,
+                "UserSessionTracking": "ENABLED",
+                "TokenSession": {"MaxPerUser": MAX_SESSIONS},
+            },
+        )
+        acknowledge_type(sessions, "CloudFormation has the type since November 2026")
         acknowledge(
             self.pool,
             {

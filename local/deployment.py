@@ -35,9 +35,10 @@ def local_stack(
     """Deploy the stack to an emulator of its own, and stop and remove both in the end.
 
     `say` gets a line before each slow step, `functions` is added to the environment of the Lambda
-    functions, and `origins` and `code_pause` replace those of the stage. The list of breached
-    passwords is a small one of its own, or that of the `breach_endpoint`.
+    functions, `origins` are added to those of the stage, and `code_pause` replaces its own. The
+    list of breached passwords is a small one of its own, or that of the `breach_endpoint`.
     """
+    allowed = [*dict.fromkeys((*origins, *Deployment.of_stage("local").allowed_origins))]
     with (
         hold(port, "PORT", say) as folder,
         Processes(folder) as processes,
@@ -53,7 +54,7 @@ def local_stack(
             port=port,
             folder=folder,
             key=key,
-            origins=origins or Deployment.of_stage("local").allowed_origins,
+            origins=allowed,
             functions=functions,
         )
 
@@ -76,7 +77,7 @@ def local_stack(
             *("--quiet", "--no-staging", "--output", assembly),
             *("--context", "stage=local", "--context", f"breachEndpoint={breaches}"),
             *("--context", f"codePause={code_pause}"),
-            *(("--context", f"allowedOrigins={','.join(origins)}") if origins else ()),
+            *("--context", f"allowedOrigins={','.join(allowed)}"),
             directory=ROOT,
         )
         emulator.wait(endpoint, key, child)

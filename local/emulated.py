@@ -23,6 +23,8 @@ class EmulatedStack(PasswordServiceStack):
             self.service.node.try_remove_child(name)
         access_logs = self.service.node.find_child("Api").node.find_child("AccessLogs")
         access_logs.node.try_remove_child("TooManyRequests")
+        # It does not know the resource, and tracks no sessions.
+        self.user_pool.node.try_remove_child("Sessions")
         # It speaks no TLS.
         for queue in (self.service.queue, self.service.dead_letters):
             queue.node.try_remove_child("Policy")

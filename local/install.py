@@ -64,6 +64,12 @@ PARTS: Final = {
         "Python packages that build the wheel", 40, "release/requirements.txt", ".venv/.package"
     ),
     "tests": Part("Python packages of the tests", 700, "tests/requirements.txt", ".venv/.tests"),
+    "generators": Part(
+        "generators of clients, and Java for one of them",
+        150,
+        "tests/e2e/requirements.txt",
+        ".venv/.generators",
+    ),
     "emulator": Part(
         "the emulator of AWS", 60, "local/requirements.txt", ".local/emulator/.installed"
     ),

@@ -141,9 +141,8 @@ type Routes = dict[tuple[str, str], Callable[[Any], Answer]]
 
 
 def origins(port: int) -> list[str]:
-    """Return those of the pages, and of an application of the user's own on the usual port."""
-    ports = dict.fromkeys((port, PORT))
-    return [f"http://{host}:{each}" for each in ports for host in _HOSTS]
+    """Return those of the pages."""
+    return [f"http://{host}:{port}" for host in _HOSTS]
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 DIST: Final = ROOT / "dist"
 CLIENT: Final = ("password-service.js", "password-service.d.ts", "languages")
-"""What of `web/` is for other people's pages."""
+"""The parts of `web/` that are for other people's pages."""
+COMMON_JS: Final = "commonjs"
+"""The folder of the package that `require` loads: its own manifest makes `.js` files CommonJS."""
 
 
 def build_wheel(folder: Path) -> None:
@@ -39,10 +41,33 @@ def pack_client(folder: Path) -> None:
         draft = Path(name)
         for path in (ROOT / "web" / name for name in CLIENT):
             (shutil.copytree if path.is_dir() else shutil.copy)(path, draft / path.name)
+        _add_common_js(draft)
         shutil.copy(ROOT / "LICENSE", draft)
         shutil.copy(ROOT / "release" / "npm.md", draft / "README.md")
         (draft / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
         run("npm", "pack", "--silent", "--pack-destination", str(folder), str(draft))
+
+
+def _add_common_js(draft: Path) -> None:
+    script, types, _ = CLIENT
+    folder = draft / COMMON_JS
+    folder.mkdir()
+    (folder / script).write_text(to_common_js((draft / script).read_text()))
+    shutil.copy(draft / types, folder)
+    (folder / "package.json").write_text('{ "type": "commonjs" }\n')
+
+
+def to_common_js(source: str) -> str:
+    """Return a module for `require`: the same declarations, exported at the end.
+
+    The source imports nothing, and each `export` in it begins the declaration of one name.
+    """
+    exported = re.compile(r"^export (?=(?:async )?(?:function|class) (\w+))", re.MULTILINE)
+    names = ", ".join(one[1] for one in exported.finditer(source))
+    declarations = exported.sub("", source)
+    if left := re.search(r"^(?:import|export)\b.*", declarations, re.MULTILINE):
+        raise SystemExit(f"This line has no form in CommonJS: {left[0]}")
+    return f"'use strict';\n\n{declarations}\nmodule.exports = {{ {names} }};\n"
 
 
 def release(version: str) -> None:

@@ -16,11 +16,12 @@ from typing import Final
 
 AT_A_TIME: Final = 2
 PYTEST: Final = ("pytest", "--durations=5", "-p", "no:schemathesis")
-# The browser, generated requests, packaging, `make verify`, and the load.
+# The browser, generated requests and clients, packaging, `make verify`, and the load.
 REACH: Final = (
     "tests/e2e/test_amplify_ui.py",
     "tests/e2e/test_bursts.py",
     "tests/e2e/test_deployment.py",
+    "tests/e2e/test_generators.py",
     "tests/e2e/test_javascript.py",
     "tests/e2e/test_openapi.py",
     "tests/e2e/test_page.py",

@@ -5,6 +5,8 @@ import secrets
 from contextlib import suppress
 from typing import Final
 
+from botocore.exceptions import ClientError
+
 from functions.operations import Operation
 from functions.records import Degradation
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
@@ -107,12 +109,9 @@ def old_session(target: Target) -> Finding:
     guest = target.guest
     if not guest.code or not guest.token:
         raise NotObservedError("There was no confirmed reset.")
-    cognito = target.cognito
-    try:
-        cognito.get_user(AccessToken=guest.token)
-    except cognito.exceptions.NotAuthorizedException:
-        return holds("Cognito refuses the old access token.")
-    return weakness("Cognito still accepts the old access token.")
+    if target.is_live(guest.token):
+        return weakness("Cognito still accepts the old access token.")
+    return holds("Cognito refuses the old access token.")
 
 
 @check(CHECKS, remedy=FAILURES)
@@ -120,12 +119,30 @@ def update(target: Target) -> Finding:
     """A signed-in user changes the password, and the old one no longer works."""
     guest, chosen = target.guest, target.make_password()
     passwords = {"oldPassword": guest.password, "newPassword": chosen}
-    reply = target.post(UPDATE, passwords, token=target.sign_in(guest.password))
+    guest.other, guest.own = target.sign_in(guest.password), target.sign_in(guest.password)
+    reply = target.post(UPDATE, passwords, token=guest.own)
     if reply.status != UPDATE.status:
         return weakness(f"{reply}.")
     former, guest.password = guest.password, chosen
     works = target.accepts(chosen) and not target.accepts(former)
     return judge(f"{reply}.", good=works)
+
+
+@check(CHECKS, remedy="Read docs/security-features.md#sessions, and look at the query `worker`.")
+def other_sessions(target: Target) -> Finding:
+    """An update ends the user's other sessions, and keeps the caller signed in."""
+    guest, cognito = target.guest, target.cognito
+    if not guest.own:
+        raise NotObservedError("There was no update.")
+    try:
+        cognito.list_user_sessions(AccessToken=guest.own)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return not_observed(f"The pool lists no sessions: {code}. Turn session tracking on.")
+    ended = target.wait_for(lambda: not target.is_live(guest.other))
+    kept = target.is_live(guest.own)
+    other, own = "ended" if ended else "lives", "lives" if kept else "ended"
+    return judge(f"The other session {other}, and the caller's own {own}.", good=ended and kept)
 
 
 @check(CHECKS, remedy="Look at the query `worker`: is mailFrom a verified identity of SES?")

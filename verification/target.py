@@ -68,6 +68,9 @@ class Guest:
     code: str = ""
     token: str = ""
     """An access token of a session that was opened before the password changed."""
+    own: str = ""
+    other: str = ""
+    """Access tokens of the session that updated the password, and of another one."""
 
 
 @dataclass
@@ -272,6 +275,14 @@ class Target:
         """Return whether the throw-away user can sign in with a password."""
         try:
             self.sign_in(password)
+        except self.cognito.exceptions.NotAuthorizedException:
+            return False
+        return True
+
+    def is_live(self, token: str) -> bool:
+        """Return whether Cognito still accepts an access token."""
+        try:
+            self.cognito.get_user(AccessToken=token)
         except self.cognito.exceptions.NotAuthorizedException:
             return False
         return True

@@ -10,9 +10,15 @@ export interface Configuration {
   timeout?: number;
 }
 
+/**
+ * What the triggers of the user pool get: at most 10 entries, with names of at most 64 characters and
+ * values of at most 200, without control characters such as a newline.
+ */
+export type ClientMetadata = Record<string, string>;
+
 export type ResetPasswordInput = {
   username: string;
-  options?: { clientMetadata?: Record<string, string> };
+  options?: { clientMetadata?: ClientMetadata };
 };
 
 export type ResetPasswordOutput = {
@@ -31,7 +37,7 @@ export type ConfirmResetPasswordInput = {
   username: string;
   newPassword: string;
   confirmationCode: string;
-  options?: { clientMetadata?: Record<string, string> };
+  options?: { clientMetadata?: ClientMetadata };
 };
 
 export type UpdatePasswordInput = {
@@ -119,6 +125,8 @@ export declare class AuthError extends Error {
   readonly status?: number;
   readonly errors?: FieldError[];
   readonly requestId?: string;
+  /** `status` and `requestId` again, where Amplify's errors have them. */
+  readonly metadata?: { httpStatusCode?: number; requestId?: string };
   readonly retryAfter?: number;
   readonly unansweredChange?: boolean;
 }
@@ -131,11 +139,36 @@ export interface Catalogue {
   rules: Record<string, string>;
 }
 
-/** Return what an error says, in the language of the catalogue; what that lacks stays English. */
-export declare function localize(error: AuthError, catalogue: Catalogue): AuthErrorParams;
+/** What any error says. One that is no `AuthError` has no `type`, and stays as it is. */
+export type Localized = Partial<AuthErrorParams> & Pick<AuthErrorParams, 'name' | 'message'>;
 
-/** Call this once, before any other function. Throws an `AuthError` if a value is wrong. */
+/**
+ * Returns what an error says, in the language of the catalogue; what that lacks stays English. It takes
+ * anything that can be caught, and never throws.
+ */
+export declare function localize(error: AuthError, catalogue: Catalogue): AuthErrorParams;
+export declare function localize(error: unknown, catalogue: Catalogue): Localized;
+
+/**
+ * Call this once, before any other function. Throws an `AuthError` if a value is wrong, or if the
+ * JavaScript engine lacks what this client needs.
+ */
 export declare function configure(configuration: Configuration): void;
+
+/** The functions that need a configuration, with one of their own. */
+export interface Client {
+  resetPassword(input: ResetPasswordInput): Promise<ResetPasswordOutput>;
+  confirmResetPassword(input: ConfirmResetPasswordInput): Promise<void>;
+  updatePassword(input: UpdatePasswordInput): Promise<void>;
+  getPasswordPolicy(): Promise<PasswordPolicy>;
+}
+
+/**
+ * Returns the functions of a client with a configuration of its own, next to that of `configure`: for
+ * a server that renders pages for many users, one for each request, so that no user gets the token of
+ * another. Throws as `configure` does.
+ */
+export declare function createClient(configuration: Configuration): Client;
 
 /** Calls with the same input while one is in flight get its outcome, because one code is sent. */
 export declare function resetPassword(input: ResetPasswordInput): Promise<ResetPasswordOutput>;

@@ -1,5 +1,6 @@
 // The password functions of Amplify's `aws-amplify/auth`, carried out by this service.
-// One module without dependencies, for browsers and Node 20 or later. Its types are in the `.d.ts`.
+// One module without dependencies, for browsers, React Native and Node 20 or later. Its types are in
+// the `.d.ts`. `make package` makes its CommonJS version: `export` may only begin a declaration.
 
 /**
  * The beginning of every error's `type`. The end is the slug of one of the service's problems, or
@@ -28,8 +29,14 @@ const PAUSES = {
 /** Seconds. If the wait is longer than this, the user decides. */
 const SHORT = 5;
 
+/** A web address without a name, a password, a query or a fragment: its scheme and its host. */
+const ADDRESS = /^(https?:)\/\/(\[[\da-f:.]+\]|[^\s\\/?#@:[\]%]+)(?::\d+)?(?:\/[^\s\\?#]*)?$/i;
+
+/** A path of the page's own host. */
+const PATH = /^\/(?:[^\s\\/?#][^\s\\?#]*)?$/;
+
 /** The hosts whose connections stay on this machine. */
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){1,3}|\[::1\])$/i;
 
 /** Milliseconds. Longer timers fire at once. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -37,10 +44,10 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 // BEGIN: `make docs` writes this part.
 
 /** Characters that usernames and codes lose. */
-const INVISIBLE = /[\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Cc}]/gu;
+const INVISIBLE = '[\\p{Cf}\\p{Zs}\\p{Zl}\\p{Zp}\\p{Cc}]';
 
 /** Characters that a code of digits loses as well. */
-const DASHES = /\p{Pd}/gu;
+const DASHES = '[\\p{Pd}\\u2043\\u2053\\u207b\\u208b\\u2212\\u30fc\\uff70]';
 
 /** Characters that nobody could type again, by the rule that refuses them in a new password. */
 const UNREPEATABLE = {
@@ -96,18 +103,18 @@ const WORDS = {
 
 // END
 
-/** @type {Required<import('./password-service.d.ts').Configuration> | undefined} */
-let configuration;
-
-/** The calls in flight, by their input. @type {Map<string, Promise<any>>} */
-const calls = new Map();
-
 /**
- * The keys of calls whose outcome is not known, by a hash of the input.
+ * A configuration and the calls that were made with it.
  *
- * @type {Map<string, { key: string, start: number }>}
+ * @typedef {object} Client
+ * @property {Required<import('./password-service.d.ts').Configuration>} [configuration]
+ * @property {Map<string, Promise<any>>} calls those in flight, by their input
+ * @property {Map<string, { key: string, start: number }>} attempts the keys of calls whose outcome is
+ *   not known, by a hash of the input
  */
-const attempts = new Map();
+
+/** The client of `configure` and of the functions that this module exports. @type {Client} */
+const shared = { calls: new Map(), attempts: new Map() };
 
 /** A failure with the name that Amplify gives it, and what the service adds. */
 export class AuthError extends Error {
@@ -123,33 +130,78 @@ export class AuthError extends Error {
     this.requestId = params.requestId;
     this.retryAfter = params.retryAfter;
     this.unansweredChange = params.unansweredChange;
+    // Where Amplify's errors have them.
+    const { status: httpStatusCode, requestId } = params;
+    this.metadata = httpStatusCode ? { httpStatusCode, requestId } : undefined;
   }
 }
 
-/** @type {typeof import('./password-service.d.ts').localize} */
-export function localize(error, { problems, rules }) {
-  const slug = error.type.slice(URN.length);
-  const ofChange = error.unansweredChange && own(problems, slug + OF_CHANGE);
-  const words = ofChange || own(problems, slug);
-  return {
-    ...error,
-    message: words?.detail ?? error.message,
-    recoverySuggestion: words?.recoverySuggestion ?? error.recoverySuggestion,
-    errors: error.errors?.map((one) => ({ ...one, detail: fill(own(rules, one.rule), one) })),
-  };
+/**
+ * Return what an error says in the language of a catalogue, and never throw: this runs where an error
+ * is handled, and anything can be thrown. The `.d.ts` has the types.
+ *
+ * @param {any} error
+ * @param {any} catalogue
+ */
+export function localize(error, catalogue) {
+  try {
+    const { problems, rules } = Object(catalogue);
+    const slug = String(error?.type).slice(URN.length);
+    const ofChange = error?.unansweredChange && own(problems, slug + OF_CHANGE);
+    const words = Object(ofChange || own(problems, slug));
+    const isObject = typeof error === 'object';
+    const said = isObject ? error?.message : error;
+    return {
+      ...(isObject && error),
+      name: String(error?.name ?? 'Unknown'),
+      message: String(words.detail ?? (said || sayUnknown(problems))),
+      recoverySuggestion: words.recoverySuggestion ?? error?.recoverySuggestion,
+      errors: readErrors(error?.errors)?.map((one) => ({
+        ...one,
+        detail: fill(own(rules, one.rule), one),
+      })),
+    };
+  } catch {
+    return { name: 'Unknown', message: WORDS['unexpected-response'].detail };
+  }
+}
+
+/** @param {any} problems the sentences of a catalogue */
+function sayUnknown(problems) {
+  return (own(problems, 'unexpected-response') ?? WORDS['unexpected-response']).detail;
 }
 
 /** @type {typeof import('./password-service.d.ts').configure} */
 export function configure(options) {
+  shared.configuration = readConfiguration(options);
+}
+
+/** @type {typeof import('./password-service.d.ts').createClient} */
+export function createClient(options) {
+  const client = {
+    configuration: readConfiguration(options),
+    calls: new Map(),
+    attempts: new Map(),
+  };
+  return {
+    resetPassword: (input) => reset(client, input),
+    confirmResetPassword: (input) => confirm(client, input),
+    updatePassword: (input) => update(client, input),
+    getPasswordPolicy: () => readPolicy(client),
+  };
+}
+
+/** @param {import('./password-service.d.ts').Configuration} options */
+function readConfiguration(options) {
   const { endpoint, accessToken = () => undefined, timeout = 30_000 } = options;
-  const url = readEndpoint(endpoint);
-  if (!url) {
+  const address = readEndpoint(endpoint);
+  if (!address) {
     throw misconfigured(
       'The endpoint is not a web address.',
       "Set endpoint to the stack's output ApiUrl, which begins with https://.",
     );
   }
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+  if (address.protocol === 'http:' && !LOOPBACK.test(address.hostname)) {
     throw misconfigured(
       'The endpoint would send passwords without encryption.',
       'Set endpoint to an address that begins with https://; only localhost may do without.',
@@ -167,23 +219,50 @@ export function configure(options) {
       `Set timeout to a whole number from 1 to ${MAX_TIMEOUT}, or leave it out.`,
     );
   }
-  configuration = { endpoint, accessToken, timeout };
+  unicode(INVISIBLE); // if the engine cannot read it, say so now instead of at the first call
+  return { endpoint, accessToken, timeout };
 }
 
 /** @type {typeof import('./password-service.d.ts').resetPassword} */
-export async function resetPassword({ username, options }) {
+export function resetPassword(input) {
+  return reset(shared, input);
+}
+
+/** @type {typeof import('./password-service.d.ts').confirmResetPassword} */
+export function confirmResetPassword(input) {
+  return confirm(shared, input);
+}
+
+/** @type {typeof import('./password-service.d.ts').updatePassword} */
+export function updatePassword(input) {
+  return update(shared, input);
+}
+
+/** @type {typeof import('./password-service.d.ts').getPasswordPolicy} */
+export function getPasswordPolicy() {
+  return readPolicy(shared);
+}
+
+/**
+ * @param {Client} client
+ * @param {import('./password-service.d.ts').ResetPasswordInput} input
+ */
+async function reset(client, { username, options }) {
   const path = '/reset-password';
   const body = {
     username: foldUsername(username),
     options: options && { clientMetadata: options.clientMetadata },
   };
-  const output = await once([path, body], () => retry('POST', path, 200, body));
+  const output = await once(client, [path, body], () => retry(client, 'POST', path, 200, body));
   // Amplify always has this member; the service leaves it out if it would be empty.
   return { ...output, nextStep: { codeDeliveryDetails: {}, ...output.nextStep } };
 }
 
-/** @type {typeof import('./password-service.d.ts').confirmResetPassword} */
-export async function confirmResetPassword({ username, newPassword, confirmationCode, options }) {
+/**
+ * @param {Client} client
+ * @param {import('./password-service.d.ts').ConfirmResetPasswordInput} input
+ */
+async function confirm(client, { username, newPassword, confirmationCode, options }) {
   const path = '/confirm-reset-password';
   const body = {
     username: foldUsername(username),
@@ -191,12 +270,17 @@ export async function confirmResetPassword({ username, newPassword, confirmation
     confirmationCode: foldConfirmationCode(confirmationCode),
     options: options && { clientMetadata: options.clientMetadata },
   };
-  await once([path, body], (key) => retry('POST', path, 204, body, { 'Idempotency-Key': key }));
+  await once(client, [path, body], (key) =>
+    retry(client, 'POST', path, 204, body, { 'Idempotency-Key': key }),
+  );
 }
 
-/** @type {typeof import('./password-service.d.ts').updatePassword} */
-export async function updatePassword({ oldPassword, newPassword, options }) {
-  const token = await configured().accessToken();
+/**
+ * @param {Client} client
+ * @param {import('./password-service.d.ts').UpdatePasswordInput} input
+ */
+async function update(client, { oldPassword, newPassword, options }) {
+  const token = await configured(client).accessToken();
   if (!token && !(oldPassword && newPassword)) {
     throw new AuthError({
       type: `${URN}update-password-missing`,
@@ -243,14 +327,14 @@ export async function updatePassword({ oldPassword, newPassword, options }) {
   };
   const headers = { Authorization: `Bearer ${token}` };
   // A later call of the user may have a newer token.
-  await once([path, claims?.sub ?? token, body], (key) =>
-    retry('POST', path, 204, body, { ...headers, 'Idempotency-Key': key }),
+  await once(client, [path, claims?.sub ?? token, body], (key) =>
+    retry(client, 'POST', path, 204, body, { ...headers, 'Idempotency-Key': key }),
   );
 }
 
-/** @type {typeof import('./password-service.d.ts').getPasswordPolicy} */
-export async function getPasswordPolicy() {
-  return await retry('GET', '/password-policy', 200);
+/** @param {Client} client @returns {Promise<import('./password-service.d.ts').PasswordPolicy>} */
+async function readPolicy(client) {
+  return await retry(client, 'GET', '/password-policy', 200);
 }
 
 /** Characters. A shorter name is refused only as a word of its own, or never. */
@@ -265,14 +349,14 @@ const [MIN_NAME, MIN_PART] = [3, 5];
 const BROKEN = {
   minLength: (password, { minimum }) => [...password].length < minimum,
   maxLength: (password, { maximum }) => [...password].length > maximum,
-  pattern: (password) => /[\p{Cc}\p{Cs}]/u.test(password),
+  pattern: (password) => unicode('[\\p{Cc}\\p{Cs}]').test(password),
   replacementCharacter: (password) => UNREPEATABLE.replacementCharacter.test(password),
   invisibleCharacter: (password) => UNREPEATABLE.invisibleCharacter.test(password),
   requireLowercase: (password) => !/[a-z]/.test(password),
   requireUppercase: (password) => !/[A-Z]/.test(password),
   requireNumbers: (password) => !/[0-9]/.test(password),
   requireSymbols: (password) => !/[-^$*.[\]{}()?!@#%&/,><:;|_~`=+ "'\\]/.test(password),
-  edgeSpace: (password) => /^\p{Z}|\p{Z}$/u.test(password),
+  edgeSpace: (password) => unicode('^\\p{Z}|\\p{Z}$').test(password),
   containsUsername: (password, { username }) => {
     const parts = [username.replace(/@[^@]*$|^[^@]*$/, ''), username.replace(/^\++/, '')];
     const part = parts.find((one) => containsName(fold(password), fold(one)));
@@ -285,7 +369,10 @@ const BROKEN = {
 };
 
 /** Characters of a password that show nothing, as in the service. */
-const IGNORABLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+const IGNORABLE = '[\\p{Cf}\\p{Default_Ignorable_Code_Point}]';
+
+/** A digit of any script. */
+const DIGIT = '\\p{Decimal_Number}';
 
 /** @type {typeof import('./password-service.d.ts').validatePassword} */
 export function validatePassword({ rules }, password, { username = '', oldPassword } = {}) {
@@ -300,14 +387,14 @@ export function validatePassword({ rules }, password, { username = '', oldPasswo
 /** @type {typeof import('./password-service.d.ts').foldUsername} */
 export function foldUsername(username) {
   // The service says what is wrong with anything else.
-  return typeof username === 'string' ? username.replace(INVISIBLE, '') : username;
+  return typeof username === 'string' ? username.replace(unicode(INVISIBLE), '') : username;
 }
 
 /** @type {typeof import('./password-service.d.ts').foldConfirmationCode} */
 export function foldConfirmationCode(code) {
   const folded = foldUsername(code);
-  const digits = typeof folded === 'string' ? folded.replace(DASHES, '') : '';
-  return /^\p{Decimal_Number}+$/u.test(digits) ? Array.from(digits, readDigit).join('') : folded;
+  const digits = typeof folded === 'string' ? folded.replace(unicode(DASHES), '') : '';
+  return unicode(`^${DIGIT}+$`).test(digits) ? Array.from(digits, readDigit).join('') : folded;
 }
 
 /**
@@ -318,7 +405,7 @@ export function foldConfirmationCode(code) {
 function readDigit(digit) {
   const point = /** @type {number} */ (digit.codePointAt(0));
   let zero = point;
-  while (/\p{Decimal_Number}/u.test(String.fromCodePoint(zero - 1))) zero--;
+  while (unicode(DIGIT).test(String.fromCodePoint(zero - 1))) zero--;
   return (point - zero) % 10; // mathematical digits are five rows without a gap
 }
 
@@ -328,7 +415,7 @@ function readDigit(digit) {
  * @param {string} text
  */
 function fold(text) {
-  const upper = text.replace(IGNORABLE, '').normalize('NFKC').toUpperCase();
+  const upper = text.replace(unicode(IGNORABLE), '').normalize('NFKC').toUpperCase();
   // Letter by letter, because a sigma at the end of a word would become another letter.
   return Array.from(upper, (one) => one.toLowerCase()).join('');
 }
@@ -346,7 +433,24 @@ function containsName(text, name) {
   const letter = '\\p{L}\\p{Nl}\\p{No}';
   const escaped = name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   // Older browsers cannot look behind, and fail at a pattern that does.
-  return new RegExp(`(^|[^${letter}])${escaped}(?![${letter}])`, 'u').test(text);
+  return unicode(`(^|[^${letter}])${escaped}(?![${letter}])`).test(text);
+}
+
+/**
+ * Return a regular expression with Unicode's properties. A literal would stop an engine that has none
+ * from loading this module.
+ *
+ * @param {string} pattern
+ */
+function unicode(pattern) {
+  try {
+    return new RegExp(pattern, 'gu');
+  } catch {
+    throw misconfigured(
+      'This JavaScript engine lacks the Unicode properties of regular expressions (\\p{…}).',
+      'Use a newer engine: Hermes has them since React Native 0.75.',
+    );
+  }
 }
 
 /** @param {string} text */
@@ -354,7 +458,8 @@ function reveal(text) {
   return Array.from(fold(text), (one) => LOOK_ALIKES[one] ?? one).join('');
 }
 
-function configured() {
+/** @param {Client} client */
+function configured({ configuration }) {
   if (configuration) return configuration;
   throw misconfigured(
     'The password service is not configured.',
@@ -379,28 +484,31 @@ function misconfigured(message, recoverySuggestion) {
   return misused('not-configured', message, recoverySuggestion);
 }
 
-/** Return nothing for what is not a web address. @param {unknown} endpoint */
+/**
+ * Return nothing for what is not a web address. React Native has no whole `URL` class.
+ *
+ * @param {unknown} endpoint
+ * @returns {{ protocol: string, hostname: string } | undefined}
+ */
 function readEndpoint(endpoint) {
-  try {
-    // In a browser, it may be a path of the page's own host.
-    const url = new URL(/** @type {string} */ (endpoint), globalThis.location?.href);
-    // `fetch` refuses an address that holds a password.
-    const isOpen = typeof endpoint === 'string' && !url.username && !url.password;
-    return isOpen && /^https?:$/.test(url.protocol) ? url : undefined;
-  } catch {
-    return undefined;
-  }
+  if (typeof endpoint !== 'string') return undefined;
+  const { location } = globalThis;
+  if (PATH.test(endpoint)) return /^https?:$/.test(location?.protocol) ? location : undefined;
+  const [, protocol, hostname] = ADDRESS.exec(endpoint) ?? [];
+  return hostname ? { protocol: protocol.toLowerCase(), hostname } : undefined;
 }
 
 /**
  * Return what a call returns. If the same call is in flight, wait for it instead.
  *
+ * @param {Client} client
  * @param {unknown[]} input all that makes two calls the same
  * @param {(key: string) => Promise<any>} send
  */
-function once(input, send) {
-  const text = JSON.stringify([configured().endpoint, ...input]);
-  const call = calls.get(text) ?? attempt(text, send).finally(() => calls.delete(text));
+function once(client, input, send) {
+  const text = JSON.stringify([configured(client).endpoint, ...input]);
+  const { calls, attempts } = client;
+  const call = calls.get(text) ?? attempt(attempts, text, send).finally(() => calls.delete(text));
   calls.set(text, call);
   return call;
 }
@@ -409,10 +517,11 @@ function once(input, send) {
  * Return what a call returns. If the outcome of an earlier one is unknown, use its key again, so that
  * the service responds with that outcome.
  *
+ * @param {Client['attempts']} attempts
  * @param {string} text the input
  * @param {(key: string) => Promise<any>} send
  */
-async function attempt(text, send) {
+async function attempt(attempts, text, send) {
   const id = await hash(text);
   for (const [other, { start }] of attempts) {
     if (Date.now() - start > LIFETIME) attempts.delete(other);
@@ -451,7 +560,7 @@ function isDefinite({ type, status = 0 }) {
  */
 async function hash(text) {
   const { subtle } = globalThis.crypto ?? {};
-  if (!subtle) return text;
+  if (!subtle || typeof TextEncoder !== 'function') return text;
   return String(new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(text))));
 }
 
@@ -481,6 +590,7 @@ function readClaims(token) {
 /**
  * Return the body of a success. Retry the request, with the same headers, as long as that is safe.
  *
+ * @param {Client} client
  * @param {'GET' | 'POST'} method
  * @param {string} path
  * @param {number} success
@@ -488,12 +598,12 @@ function readClaims(token) {
  * @param {Record<string, string>} headers
  * @returns {Promise<any>}
  */
-async function retry(method, path, success, body, headers = {}) {
+async function retry(client, method, path, success, body, headers = {}) {
   const repeatable = method === 'GET' || 'Idempotency-Key' in headers;
   const retries = { refused: 0, lost: 0, inProgress: 0 };
   for (;;) {
     try {
-      return await send(method, path, success, body, headers);
+      return await send(client, method, path, success, body, headers);
     } catch (error) {
       const pause = error instanceof AuthError ? pauseAfter(error, retries, repeatable) : undefined;
       if (pause === undefined) throw error;
@@ -535,10 +645,18 @@ function isLost(type, status) {
 }
 
 /** @type {typeof retry} */
-async function send(method, path, success, body, headers) {
-  const { endpoint, timeout } = configured();
+async function send(client, method, path, success, body, headers) {
+  const { endpoint, timeout } = configured(client);
+  const lacking = ['fetch', 'AbortController'].find((name) => !(name in globalThis));
+  if (lacking) {
+    throw misconfigured(
+      `This environment lacks ${lacking}.`,
+      `Load a polyfill of ${lacking} before you call this function.`,
+    );
+  }
   const unansweredChange = Boolean(headers?.['Idempotency-Key']);
-  const signal = AbortSignal.timeout(timeout);
+  const controller = new AbortController(); // React Native has no `AbortSignal.timeout`
+  const timer = setTimeout(() => controller.abort(), timeout);
   let response;
   let text;
   try {
@@ -549,17 +667,19 @@ async function send(method, path, success, body, headers) {
       body: body && JSON.stringify(body),
       credentials: 'omit',
       redirect: 'error', // otherwise it could take the passwords elsewhere
-      signal,
+      signal: controller.signal,
     });
     text = await response.text();
   } catch (underlyingError) {
     const lost = { unansweredChange, underlyingError };
-    throw signal.aborted
+    throw controller.signal.aborted
       ? unanswered('outcome-unknown', 'TimeoutError', {
           ...lost,
           message: `Request timeout after ${timeout}ms`,
         })
       : unanswered('network-error', 'NetworkError', lost);
+  } finally {
+    clearTimeout(timer);
   }
   const { status } = response;
   const document = parse(text);
@@ -628,9 +748,10 @@ function parse(text) {
 /**
  * Return a member of an object, and nothing that every object has, such as `constructor`.
  *
- * @type {<T>(object: Record<string, T>, name: string) => T | undefined}
+ * @type {<T>(object: Record<string, T> | undefined, name: string) => T | undefined}
  */
-const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+const own = (object, name) =>
+  object && Object.prototype.hasOwnProperty.call(object, name) ? object[name] : undefined;
 
 /**
  * Return a rule's sentence with the params of an error, or else the error's own.
@@ -639,7 +760,7 @@ const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : unde
  * @param {import('./password-service.d.ts').FieldError} error
  */
 function fill(sentence, { detail, params = {} }) {
-  const pieces = sentence?.split(/\{(\w+)\}/) ?? []; // every second one is a name
+  const pieces = String(sentence ?? '').split(/\{(\w+)\}/); // every second one is a name
   const filled = pieces.map((piece, index) => (index % 2 ? own(params, piece) : piece));
   return filled.includes(undefined) ? detail : filled.join('') || detail;
 }

@@ -1,15 +1,16 @@
 """Who sent a request: what the gateway and its authorizer report, and what the headers say."""
 
+import hmac
 import json
 import math
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from functions import outcomes, problems
-from functions.operations import SCOPE, Operation
+from functions.operations import ADDRESS_HEADER, SCOPE, SERVER_HEADER, Operation
 from functions.problems import REQUEST_RULES, Failure, FieldError
-from functions.records import MAX_USER_AGENT
+from functions.records import MAX_USER_AGENT, Degradation, Record
 from functions.requests import Caller
 from functions.settings import Runtime
 
@@ -40,6 +41,31 @@ def read_caller(event: dict[str, Any], context: "LambdaContext") -> Caller:
     )
 
 
+def name_user(caller: Caller, event: dict[str, Any], settings: Runtime, record: Record) -> Caller:
+    """Return the caller with the address of the user for whom a server of the operator calls.
+
+    A server proves with a secret that it may name an address. Without the right one, the address of
+    the connection counts.
+    """
+    sent = _values(event, SERVER_HEADER)
+    secrets = [one for one in (settings.server_secret, settings.next_server_secret) if one]
+    if not (secrets and sent):
+        return caller
+    # Each is compared, so that the time tells nothing.
+    fits = [hmac.compare_digest(sent[0].encode(), own.encode()) for own in secrets]
+    if len(sent) > 1 or not any(fits):
+        record.degrade(Degradation.WRONG_SERVER)
+        return caller
+    try:
+        (address,) = _values(event, ADDRESS_HEADER)
+        record.by_server = True
+        return caller._replace(source_ip=str(ip_address(address)), by_server=True)
+    except ValueError:
+        detail = REQUEST_RULES["ipAddress"].format(field=ADDRESS_HEADER)
+        error = FieldError(ADDRESS_HEADER, "ipAddress", detail)
+    raise Failure(problems.INVALID_REQUEST, [error])
+
+
 def identify(
     caller: Caller,
     event: dict[str, Any],
@@ -61,7 +87,7 @@ def identify(
     if not operation.signed_in:
         return caller
     claims = ((event.get("requestContext") or {}).get("authorizer") or {}).get("claims") or {}
-    if len(_authorizations(event)) > 1:
+    if len(_values(event, "Authorization")) > 1:
         raise outcomes.ANOTHER_TOKEN.failure()
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()
@@ -91,21 +117,18 @@ def identify(
 def _read_time(claim: object) -> float:
     """Return the seconds of a claim. The authorizer passes claims on as text."""
     try:
-        return int(str(claim))
+        return float(str(claim))
     except ValueError:
         return math.nan
 
 
-def _authorizations(event: dict[str, Any]) -> list[str]:
-    """Return the values of the header; `multiValueHeaders` has one for each time it was sent."""
-    single = _values({name: [value] for name, value in (event.get("headers") or {}).items()})
-    repeated = _values(event.get("multiValueHeaders") or {})
-    return repeated if len(repeated) > 1 else sorted({*single, *repeated})
-
-
-def _values(headers: Mapping[str, Sequence[str]]) -> list[str]:
-    named = [values for name, values in headers.items() if name.lower() == "authorization"]
-    return [value for values in named for value in values]
+def _values(event: dict[str, Any], header: str) -> list[str]:
+    """Return a header's values; `multiValueHeaders` has one for each time it was sent."""
+    single, repeated = event.get("headers") or {}, event.get("multiValueHeaders") or {}
+    once = {value for name, value in single.items() if name.lower() == header.lower()}
+    lists = [values for name, values in repeated.items() if name.lower() == header.lower()]
+    each = [value for values in lists for value in values]
+    return each if len(each) > 1 else sorted({*once, *each})
 
 
 def read_claims(token: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """What follows a password change: its sessions end, and it is announced."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from functions import times
-from functions.aws.cognito import User
-from functions.aws.queue import Task
+from functions.aws.cognito import Session, User
+from functions.aws.queue import LIST_LAG, Task
 from functions.problems import Failure
 from functions.records import Degradation
 from functions.threads import run_all
@@ -33,6 +33,7 @@ class Change:
         *,
         signs_out: bool = True,
         is_reset: bool = False,
+        sessions: Sequence[Session] | None = None,
     ) -> None:
         self._scope = scope
         self._detail_type = detail_type
@@ -40,6 +41,9 @@ class Change:
         self._owner = owner
         self._find = find
         self._signs_out = signs_out
+        self._is_reset = is_reset
+        self._sessions = sessions
+        self._since = times.now()
         pool = scope.cognito.describe_pool() if is_reset else None
         self._forgets_devices = pool is not None and pool.remembers_devices
 
@@ -54,7 +58,7 @@ class Change:
         Nobody is signed out or told on the word of a request whose outcome is unknown. Each thing
         that follows has a message of its own, so that none is repeated when another one fails.
         """
-        since = int(times.now())
+        self._since = times.now()
         try:
             yield
         except Failure as failure:
@@ -64,7 +68,7 @@ class Change:
                     self._scope.queue.follow_up(
                         Task.CHECK_CHANGE,
                         username=self._username,
-                        since=since,
+                        since=int(self._since),
                         # One of the messages reports an owner who is gone.
                         existed=self._owner is not None and not number,
                         task=task,
@@ -74,10 +78,34 @@ class Change:
 
     def complete(self) -> None:
         """End the sessions, tell the user and the event bus, and forgive the attempt."""
+        self._since = times.now()
         with suppress(Failure):
             self._owner = self._owner or self._find()
         works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
+        works += [partial(self._revoke, one) for one in self._others()]
         run_all([*works, self._scope.limits.forgive])
+
+    def _kept(self) -> list[str]:
+        """Return the caller's own session, and the SSO session that it came from."""
+        own = (one for one in self._sessions or () if one.is_current)
+        return [id_ for session in own for id_ in (session.id, session.origin) if id_]
+
+    def _others(self) -> list[Session]:
+        """Return the sessions to revoke before the response; the worker looks for others later."""
+        sessions, kept = self._sessions or (), self._kept()
+        if self._is_reset:  # which ends those with tokens at once
+            return [one for one in sessions if one.is_sso]
+        if self._signs_out:  # which ends the caller's own token, too
+            return []
+        # While the list does not have the caller's own session, nobody knows its SSO session.
+        return [one for one in sessions if one.id not in kept and (kept or not one.is_sso)]
+
+    def _revoke(self, session: Session) -> None:
+        try:
+            username = self._username if self._is_reset else ""
+            self._scope.cognito.revoke_session(session, username)
+        except Failure:
+            self._scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
 
     def _follow(self, task: Task, parameters: dict[str, Any]) -> None:
         if task is Task.END_SESSIONS:
@@ -90,6 +118,12 @@ class Change:
     def _tasks(self) -> Iterator[tuple[Task, dict[str, Any]]]:
         if self._signs_out:
             yield Task.END_SESSIONS, {"username": self._username}
+        kept = [] if self._signs_out else self._kept()
+        if self._sessions is not None and (kept or self._signs_out):
+            given = {"username": self._username, "before": self._since, "kept": kept}
+            by_worker = self._signs_out and not self._is_reset
+            more = {"passes": 2} if by_worker else {"passes": 1, "delay": LIST_LAG}
+            yield Task.END_OTHER_SESSIONS, given | more
         if self._forgets_devices:
             yield Task.FORGET_DEVICES, {"username": self._username}
         if self._scope.settings.event_bus_name:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions import outcomes, problems, times
 from functions.api.body import read_body
-from functions.api.caller import NO_ADDRESS, identify, read_caller
+from functions.api.caller import NO_ADDRESS, identify, name_user, read_caller
 from functions.aws import actions
 from functions.aws.actions import Action
 from functions.languages import choose_language
@@ -120,6 +120,7 @@ class Endpoint[R: Request](LambdaHandler):
     ) -> Response:
         caller = read_caller(event, context)
         record.request_id = caller.request_id
+        caller = name_user(caller, event, self.settings, record)
         record.source_ip, record.user_agent = caller.source_ip, caller.user_agent
         if not caller.source_ip:
             raise outcomes.NO_CALLER_ADDRESS.failure(NO_ADDRESS)

@@ -3,6 +3,7 @@
 import hmac
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ POLICY_LIFETIME: Final = 300
 """Seconds."""
 POLICY_PAUSE: Final = 3
 """Seconds after a failure during which the policy is not read, so that throttling can end."""
+MAX_PAGES: Final = 10
+"""The most pages of users with one address. AWS may return several in a row that are empty."""
 INVITED: Final = "FORCE_CHANGE_PASSWORD"
 FEDERATED: Final = "EXTERNAL_PROVIDER"
 UNCONFIRMED: Final = "UNCONFIRMED"
@@ -69,6 +72,19 @@ class User(NamedTuple):
         """Every name that the user may sign in by."""
         values = map(self.attributes.get, _ALIASES)
         return [self.username, *(value for value in values if value)]
+
+
+class Session(NamedTuple):
+    """A session of a user, which the pool tracks."""
+
+    id: str
+    is_sso: bool
+    """A session of managed login, which gives tokens to apps. The others have the tokens."""
+    began_at: float
+    is_current: bool
+    """The caller's own."""
+    origin: str
+    """The SSO session that it came from, if any."""
 
 
 class Cache[V]:
@@ -158,13 +174,53 @@ class Cognito:
         else:
             self._call_for("AdminUserGlobalSignOut", username)
 
+    def list_sessions(self, username: str = "") -> list[Session] | None:
+        """Return the sessions of a user, or else of the caller; None if the pool tracks none.
+
+        New ones are in the list a few seconds later.
+        """
+        if username:
+            ask = partial(self._call_for, "AdminListUserSessions", username)
+        else:
+            ask = partial(self._ask, "ListUserSessions", AccessToken=self._caller.access_token)
+        try:
+            return [_read_session(one) for one in _read_pages(ask, "NextToken", "Sessions")]
+        except Failure as failure:
+            # A place that does not know the action may refuse it by any name.
+            if failure.outcome not in outcomes.NOT_OFFERED and failure.outcome.is_known:
+                raise
+            return None
+
+    def find_sessions(self, username: str = "") -> list[Session] | None:
+        """Return the same before a change, or None as well if Cognito fails."""
+        try:
+            return self.list_sessions(username)
+        except Failure as failure:
+            if not failure.outcome.final:  # the action itself reports the others
+                self._record.degrade(Degradation.SESSIONS_UNREADABLE)
+            return None
+
+    def revoke_session(self, session: Session, username: str = "") -> None:
+        """Revoke a session of a user, or else of the caller, and the tokens that it gave to apps.
+
+        Cognito never revokes the caller's own one by the caller's token.
+        """
+        given = {"SessionId": session.id}
+        if session.is_sso:
+            given["RevokeAssociatedSessions"] = "LINKED"
+        try:
+            if username:
+                self._call_for("AdminRevokeUserSession", username, **given)
+            else:
+                self._ask("RevokeUserSession", AccessToken=self._caller.access_token, **given)
+        except Failure as failure:
+            if failure.outcome is not outcomes.NOT_FOUND:  # it has ended meanwhile
+                raise
+
     def forget_devices(self, username: str) -> None:
         """Forget the devices of a user, so that each needs the second factor again."""
-        pages = [self._call_for("AdminListDevices", username, Limit=60)]
-        while token := pages[-1].get("PaginationToken"):
-            page = self._call_for("AdminListDevices", username, Limit=60, PaginationToken=token)
-            pages.append(page)
-        for device in (one for page in pages for one in page.get("Devices", ())):
+        ask = partial(self._call_for, "AdminListDevices", username, Limit=60)
+        for device in _read_pages(ask, "PaginationToken", "Devices"):
             self._call_for("AdminForgetDevice", username, DeviceKey=device["DeviceKey"])
 
     def find_user(self, username: str) -> User | None:
@@ -182,13 +238,16 @@ class Cognito:
 
         The address must be a plain one, because it becomes part of a filter.
         """
-        found = call(
-            "ListUsers",
-            UserPoolId=self._settings.user_pool_id,
-            Filter=f'email = "{self._spell(email)}"',
-            Limit=10,
-        )
-        return [_read_user(user, user.get("Attributes", ())) for user in found["Users"]]
+        pool, filter_ = self._settings.user_pool_id, f'email = "{self._spell(email)}"'
+        search = {"UserPoolId": pool, "Filter": filter_}
+        found: list[User] = []
+        for _ in range(MAX_PAGES):
+            page = call("ListUsers", **search)
+            found += (_read_user(user, user.get("Attributes", ())) for user in page["Users"])
+            if not (token := page.get("PaginationToken")):
+                break
+            search["PaginationToken"] = token
+        return found
 
     def invite(self, user: User, username: str) -> None:
         """Resend a user's invitation, with a new temporary password.
@@ -285,6 +344,24 @@ def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) ->
         user.get("Enabled", True),
         changed.timestamp() if changed else 0.0,
         {one["Name"]: one["Value"] for one in attributes},
+    )
+
+
+def _read_pages(ask: Callable[..., dict[str, Any]], token: str, members: str) -> list[Any]:
+    """Return the members of every page. What is done with one must not change the next one."""
+    pages = [ask()]
+    while more := pages[-1].get(token):
+        pages.append(ask(**{token: more}))
+    return [member for page in pages for member in page.get(members, ())]
+
+
+def _read_session(session: Mapping[str, Any]) -> Session:
+    return Session(
+        session["SessionId"],
+        session.get("SessionType") == "SSO",
+        session["CreateDate"].timestamp(),
+        session.get("IsCurrentSession", False),
+        session.get("OriginSessionId") or "",
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from functions import times
 from functions.aws.calls import call
@@ -12,12 +12,16 @@ from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Runtime
 
+LIST_LAG: Final = 30
+"""Seconds after which Cognito's list has every session that began before."""
+
 
 class Task(StrEnum):
     """The task that a message asks the worker to do."""
 
     SEND_CODE = "send_code"
     END_SESSIONS = "end_sessions"
+    END_OTHER_SESSIONS = "end_other_sessions"
     FORGET_DEVICES = "forget_devices"
     CHECK_CHANGE = "check_change"
     PUT_EVENT = "put_event"
@@ -59,8 +63,8 @@ class Queue:
         self._record = record
         self._caller = caller
 
-    def send(self, task: Task, /, **parameters: object) -> None:
-        """Queue a task, or raise a `Failure` that tells the caller when to try again."""
+    def send(self, task: Task, /, delay: int = 0, **parameters: object) -> None:
+        """Queue a task for in `delay` seconds, or raise a `Failure` that says when to try again."""
         caller, now = self._caller, round(times.now(), 3)
         origin = caller.request_id, caller.source_ip, self._record.user
         message = Message(task, *origin, parameters, now, caller.language)
@@ -68,12 +72,13 @@ class Queue:
             "SendMessage",
             QueueUrl=self._settings.queue_url,
             MessageBody=json.dumps(message._asdict()),
+            **({"DelaySeconds": delay} if delay else {}),
         )
 
-    def follow_up(self, task: Task, /, **parameters: object) -> bool:
+    def follow_up(self, task: Task, /, delay: int = 0, **parameters: object) -> bool:
         """Queue what must follow a change; a failure degrades the request but does not fail it."""
         try:
-            self.send(task, **parameters)
+            self.send(task, delay, **parameters)
         except Failure:
             self._record.degrade(Degradation.QUEUE_FAILED)
             return False

@@ -34,8 +34,10 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     username, password = request.username, request.new_password
     scope.cognito.read_client_secret()
     find = partial(scope.cognito.find_owner, username)
-    owner, _ = run_both(find, partial(scope.passwords.check_breaches, password))
-    change = Change(scope, "Password Reset Confirmed", username, owner, find, is_reset=True)
+    read = partial(run_both, find, partial(scope.cognito.find_sessions, username))
+    (owner, sessions), _ = run_both(read, partial(scope.passwords.check_breaches, password))
+    kind = "Password Reset Confirmed"
+    change = Change(scope, kind, username, owner, find, is_reset=True, sessions=sessions)
     with change.attempt():
         scope.cognito.call_as_client(
             request.operation.action,

@@ -1,6 +1,6 @@
 """List the rules for new passwords, so that a form can check them while the user types."""
 
-from typing import Annotated, NotRequired, TypedDict, cast
+from typing import Annotated, Final, NotRequired, TypedDict, cast
 
 from functions.api.endpoint import Endpoint
 from functions.operations import Operation
@@ -18,6 +18,9 @@ class PasswordPolicy(Request):
     operation = Operation.PASSWORD_POLICY
 
 
+_KNOWN: Final = ", ".join(f"`{rule.name}`" for rule in RULES)
+
+
 class PasswordRuleParams(TypedDict, total=False):
     """The numbers of a rule, and the words that none may contain."""
 
@@ -30,7 +33,7 @@ class PasswordRuleParams(TypedDict, total=False):
 class PasswordRule(TypedDict):
     """A rule, by its name in `errors`."""
 
-    rule: Annotated[str, {"enum": [rule.name for rule in RULES]}]
+    rule: Annotated[str, {"description": f"More may be added: {_KNOWN}."}]
     params: NotRequired[PasswordRuleParams]
 
 

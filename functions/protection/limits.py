@@ -31,6 +31,10 @@ FAILURES_BEFORE_EVENT: Final = 30
 """Failed attempts of one user in a window, from all addresses together, that cause an event. By
 default, one address may fail ten times."""
 
+ADDRESSES_BY_SERVERS: Final = 3
+"""The addresses from which a user may use up all attempts, if servers name the addresses: anyone
+who has stolen a server's secret can name any."""
+
 _NAT64: Final = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
 """The prefixes before a translated IPv4 address (RFC 6052, RFC 8215)."""
 
@@ -101,6 +105,9 @@ class Limits:
         address, *wider = self._networks()
         own = self._window(operation.id, user, address)
         yield _Limit(*own, most, problems.ATTEMPTS_EXCEEDED)
+        if self.caller.by_server:
+            every = self._window(operation.id, user, "servers")
+            yield _Limit(*every, ADDRESSES_BY_SERVERS * most, problems.ATTEMPTS_EXCEEDED)
         mosts = settings.attempts_per_address, settings.attempts_per_network
         for network, most_there in zip((address, *wider), mosts, strict=False):
             window = self._window(operation.id, network)

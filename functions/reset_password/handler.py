@@ -1,6 +1,6 @@
 """Send a code that lets the user choose a new password."""
 
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
 from functions.api.endpoint import Endpoint
 from functions.aws.queue import Task
@@ -25,8 +25,8 @@ class CodeDeliveryDetails(TypedDict, total=False):
     """Where the code goes. Left out if the username does not say."""
 
     destination: str
-    deliveryMedium: str
-    attributeName: str
+    deliveryMedium: Annotated[str, {"description": "`EMAIL` or `SMS`."}]
+    attributeName: Annotated[str, {"description": "`email` or `phone_number`."}]
 
 
 class NextStep(TypedDict):

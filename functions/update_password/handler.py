@@ -74,13 +74,19 @@ def check_names(scope: Scope, request: UpdatePassword) -> User | None:
 
 def update_password(scope: Scope, request: UpdatePassword) -> None:
     """Change the password, end the sessions if asked to, and announce the change."""
-    owner, _ = run_both(
-        partial(check_names, scope, request),
-        partial(scope.passwords.check_breaches, request.new_password),
-    )
     signs_out = request.global_sign_out or scope.settings.force_global_sign_out
-    find, username = scope.cognito.find_caller, scope.caller.username
-    change = Change(scope, "Password Updated", username, owner, find, signs_out=signs_out)
+    read = partial(run_both, partial(check_names, scope, request), scope.cognito.find_sessions)
+    check_breaches = partial(scope.passwords.check_breaches, request.new_password)
+    (owner, sessions), _ = run_both(read, check_breaches)
+    change = Change(
+        scope,
+        "Password Updated",
+        scope.caller.username,
+        owner,
+        scope.cognito.find_caller,
+        signs_out=signs_out,
+        sessions=sessions,
+    )
     with change.attempt():
         _change(scope, request)
     change.complete()
@@ -100,12 +106,12 @@ def _change(scope: Scope, request: UpdatePassword) -> None:
             **previous,
         )
     except Failure as failure:
-        # Cognito has no text for a user who has a password and left it out.
-        outcome, asked = failure.outcome, (outcomes.WRONG_PASSWORD, outcomes.INVALID_PARAMETER)
-        if old is not None or outcome not in asked:
+        # AWS does not say how Cognito refuses a user who has a password and left it out.
+        asked = outcomes.WRONG_PASSWORD.problem, outcomes.INVALID_PARAMETER.problem
+        if old is not None or (failure.outcome.is_known and failure.problem not in asked):
             raise
         missing = UpdatePassword.fields["#", "oldPassword"].error("required")
-        raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=outcome) from None
+        raise Failure(UPDATE_PASSWORD_MISSING, [missing], outcome=failure.outcome) from None
 
 
 def build(settings: Runtime, time_limits: Times = DEFAULT) -> Endpoint[UpdatePassword]:

@@ -126,12 +126,15 @@ def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) 
         found = found or ([] if ignores_case else scope.cognito.find_users(lower))
     # Anyone can claim an address, so the user who has verified it comes first.
     users = sorted((one for one in found if one.enabled), key=lambda one: not one.verified_email)
+    address = users[0].verified_email if users else ""
     names = [
         lower if other else one.username
         for one in users
-        if one.verified_email and (other or one.has_username) and not _classify(one)
+        if one.verified_email == address and (other or one.has_username) and not _classify(one)
     ]
-    if names:
+    if address and names:
+        if other:
+            scope.pauses.tell()
         _tell_names(scope, username, users[0], names)
     if users:
         # If nothing else keeps a code away, the user signs in with another name.

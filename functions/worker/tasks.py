@@ -5,7 +5,7 @@ from typing import Final
 
 from functions import times
 from functions.aws.actions import ACTIONS, CODES
-from functions.aws.queue import Message, Task
+from functions.aws.queue import LIST_LAG, Message, Task
 from functions.outcomes import (
     CODE_TIMED_OUT,
     MESSAGE_EXPIRED,
@@ -52,7 +52,7 @@ def send_code(scope: Scope, message: Message) -> None:
     """
     if times.now() - message.requested_at > CODE_LIFETIME:
         raise MESSAGE_EXPIRED.failure()
-    scope.pauses.take(scope.subject.key)
+    scope.pauses.take(scope.subject)
     started = times.monotonic()
     try:
         parameters = message.parameters
@@ -72,6 +72,25 @@ def send_code(scope: Scope, message: Message) -> None:
 def end_sessions(scope: Scope, message: Message) -> None:
     """Revoke every session that was opened with the old password."""
     _protect(scope, message, scope.cognito.end_sessions)
+
+
+def end_other_sessions(scope: Scope, message: Message) -> None:
+    """Revoke the sessions that began before a change, but for those that are kept.
+
+    Signing out ends no session of managed login, and the lists of sessions lag.
+    """
+    given = message.parameters
+
+    def revoke(username: str) -> None:
+        sessions = scope.cognito.list_sessions(username)
+        for session in sessions or ():
+            if session.began_at < given["before"] and session.id not in given["kept"]:
+                scope.cognito.revoke_session(session, username)
+        if sessions is not None and given["passes"] > 1:
+            again = given | {"passes": given["passes"] - 1}
+            scope.queue.send(message.task, LIST_LAG, **again)
+
+    _protect(scope, message, revoke)
 
 
 def forget_devices(scope: Scope, message: Message) -> None:
@@ -146,6 +165,7 @@ def mail_change(scope: Scope, message: Message) -> None:
 _TASKS: Final[Mapping[Task, Callable[[Scope, Message], None]]] = {
     Task.SEND_CODE: send_code,
     Task.END_SESSIONS: end_sessions,
+    Task.END_OTHER_SESSIONS: end_other_sessions,
     Task.FORGET_DEVICES: forget_devices,
     Task.CHECK_CHANGE: check_change,
     Task.PUT_EVENT: put_event,

@@ -33,7 +33,8 @@ def test_what_comes_after_a_pause_is_not_lost_on_a_dead_connection(
         # The list of breached passwords has a second.
         assert {SUCCESS} == client.seen(1).metrics - {Degradation.BREACH_CHECK_FAILED}
     changes = {"ConfirmForgotPassword", "ChangePassword", "GetUser", "GlobalSignOut"}
-    asked = {"ForgotPassword", "AdminUserGlobalSignOut", *changes}
+    lists = {"ListUserSessions", "AdminListUserSessions"}
+    asked = {"ForgotPassword", "AdminUserGlobalSignOut", *changes, *lists}
     assert sorted(acted(fronts.cognito)) == sorted(asked)
     assert [len(fronts.queue.requests), len(fronts.events.requests)] == [5, 2]
     assert clients[0].codes == 1

@@ -30,6 +30,7 @@ CHOSEN = {
     "breach_endpoint": "",
     "firewall": "off",
     "defaults": "dev",
+    "server_callers": ["web"],
 }  # which leaves nothing behind
 UNEMULATED = (
     "AWS::CloudWatch::Alarm",
@@ -133,7 +134,22 @@ def test_the_wheel_alone_adds_the_service_to_another_app(
 
     assert (updated.status, updated.text) == (204, "")
     assert stack.sign_in(User(user.username, THIRD))
+    # A request that names no address is refused only if the secret is the right one.
+    for secret, status in ((find_server_secret(stack), 400), ("another", 200)):
+        headers = {"Caller_Secret": secret, "Caller_Address": "nobody"}
+        assert api.post(RESET, {"username": user.username}, **headers).status == status
     check_from_wheel(embedded, tmp_path)
+
+
+def find_server_secret(stack: Stack) -> str:
+    secrets = stack.client("secretsmanager")
+    (arn,) = (
+        one["ARN"]
+        for one in secrets.list_secrets()["SecretList"]
+        if "Caller-Secret" in one.get("Description", "")
+    )
+    value: str = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    return value
 
 
 def check_from_wheel(embedded: Stack, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.operations import Operation
 from functions.problems import (
     ATTEMPTS_EXCEEDED,
     INVALID_REQUEST,
@@ -17,9 +18,10 @@ from functions.protection import limits
 from local.breaches import PASSWORDS
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, OLD, Api, acted
+from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.e2e.test_story import code_for, confirm
 from tests.support import wait_until
+from tests.support.contract import ids
 from tests.support.front import CognitoFront
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
@@ -69,6 +71,49 @@ def test_an_update_ends_other_sessions_if_the_caller_says_so(
             api.post(UPDATE, body, token=token).check(NOT_SIGNED_IN)
     else:
         refresh(stack, user, other)
+
+
+def tracked(id_: str, **more: object) -> dict[str, object]:
+    kind = "SSO" if id_.startswith("sso") else "TOKEN"
+    own = id_ == "tkn-own"
+    known = {"SessionType": kind, "CreateDate": 1.0, "IsCurrentSession": own}
+    return {"SessionId": id_} | known | more
+
+
+@pytest.mark.parametrize(
+    ("operation", "action", "ended"),
+    [
+        (UPDATE, "RevokeUserSession", {"tkn-other", "sso-other"}),
+        (CONFIRM, "AdminRevokeUserSession", {"sso-own", "sso-other"}),
+    ],
+    ids=ids,
+)
+def test_where_sessions_are_tracked_a_change_ends_those_that_it_should(
+    operation: Operation,
+    action: str,
+    ended: set[str],
+    api: Api,
+    stack: Stack,
+    fronts: Fronts,
+    user: User,
+) -> None:
+    own = tracked("tkn-own", OriginSessionId="sso-own")
+    sessions = {"Sessions": [own, *map(tracked, ("tkn-other", "sso-own", "sso-other"))]}
+    for reads in ("ListUserSessions", "AdminListUserSessions"):
+        fronts.cognito.answer(reads, body=sessions)
+    fronts.cognito.answer(action, body={})
+
+    if operation is UPDATE:
+        token = stack.sign_in(user)["AccessToken"]
+        reply = api.post(UPDATE, {"oldPassword": OLD, "newPassword": NEW}, token=token)
+    else:
+        reply = api.post(CONFIRM, confirm(user, code_for(user, api, stack), NEW))
+
+    assert reply.status == 204
+    asked = [one.body["SessionId"] for one in fronts.cognito.requests if one.action == action]
+    assert sorted(asked) == sorted(ended)
+    # The second pass comes half a minute later, which the tests of the worker do not wait for.
+    stack.client("sqs").purge_queue(QueueUrl=stack.queue)
 
 
 def test_the_limit_comes_before_cognito_and_before_anybody_looks_a_user_up(

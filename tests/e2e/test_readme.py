@@ -1,4 +1,4 @@
-"""The commands of the README and the program of docs/adopting.md, on the deployed stack."""
+"""The commands of the README and the programs of docs/adopting.md, on the deployed stack."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 
 from local.processes import ROOT
 from local.stack import Stack, User
-from tests.e2e.conftest import end_pauses
+from tests.e2e.conftest import NEW, OLD, end_pauses
 
 README = (ROOT / "README.md").read_text()
 ADOPTING = (ROOT / "docs/adopting.md").read_text()
@@ -38,18 +38,30 @@ def test_the_readmes_commands_do_what_it_says(stack: Stack) -> None:
     assert json.loads(run(failure)) | {"requestId": "…"} == problem
 
 
-def test_the_program_for_a_page_asks_for_a_code(stack: Stack) -> None:
-    (program,) = re.findall(r"```js\n(.*?)```", ADOPTING, re.DOTALL)
-
-    ran = subprocess.run(
+def run_program(program: str, *values: tuple[str, str]) -> str:
+    """Run a program of adopting.md with other values in it."""
+    for shown, value in values:
+        assert program.count(shown) == 1
+        program = program.replace(shown, value)
+    return subprocess.run(
         ["node", "--input-type=module"],
-        input=program.replace("https://passwords.example.com", stack.url),
+        input=program,
         cwd=ROOT / "web",
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=True,
-    )
+    ).stdout
 
-    assert stack.url not in program
-    assert ran.stdout == "CONFIRM_RESET_PASSWORD_WITH_CODE\n"
+
+def test_the_programs_for_a_page_and_a_server_do_their_work(stack: Stack, user: User) -> None:
+    page, server = re.findall(r"```js\n(.*?)```", ADOPTING, re.DOTALL)
+    there = ("https://passwords.example.com", stack.url)
+    token = stack.sign_in(user)["AccessToken"]
+
+    asked = run_program(page, there)
+    values = [("the token of the session of this request", token), ("the old one", OLD)]
+    run_program(server, there, *values, ("a new one", NEW))
+
+    assert asked == "CONFIRM_RESET_PASSWORD_WITH_CODE\n"
+    assert stack.sign_in(User(user.username, NEW))

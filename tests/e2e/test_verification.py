@@ -32,7 +32,7 @@ from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    *("unknown-user-throttle", "reset-mail"),
+    *("unknown-user-throttle", "reset-mail", "other-sessions"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"

@@ -45,7 +45,7 @@ OTHER_DEV = DOMAIN | read(
 """Development with other choices and without events, at a name whose zone is elsewhere."""
 MAILS = IMPORTED | read(
     "stage=dev mailFrom=no-reply@example.com mailConfigurationSet=passwords"
-    " allowedOrigins=https://app.example,https://b.example"
+    " allowedOrigins=https://app.example,https://b.example,capacitor://localhost"
     " breachEndpoint=https://range.example allowedClientIds=web,mobile"
 )
 """Development that sends mails, for a pool that exists."""

@@ -57,9 +57,9 @@ POSITIONS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def counts(rule: str, **request: Any) -> bool:
-    """Whether the rate of a rule counts a request, where pages of two origins may call."""
-    (found,) = find_in(synthesize(**MAILS), "AWS::WAFv2::WebACL")
+def counts(rule: str, servers: str = "", **request: Any) -> bool:
+    """Whether the rate of a rule counts a request, where two pages and an app may call."""
+    (found,) = find_in(synthesize(**MAILS, serverCallers=servers), "AWS::WAFv2::WebACL")
     (rate,) = (
         one["Statement"]["RateBasedStatement"] for one in found["Rules"] if one["Name"] == rule
     )
@@ -93,7 +93,9 @@ def matches(statement: Mapping[str, Any], *, path: str = "", body: int = 0, **he
             ((field, detail),) = inner["FieldToMatch"].items()
             seen = path if field == "UriPath" else headers.get(detail["Name"].replace("-", "_"), "")
             seen = TRANSFORMATIONS[transformation["Type"]](seen)
-            return POSITIONS[inner["PositionalConstraint"]](seen, inner["SearchString"])
+            search = inner["SearchString"]
+            text = search if isinstance(search, str) else json.dumps(search)
+            return POSITIONS[inner["PositionalConstraint"]](seen, text)
         case "NotStatement":
             return not nested(inner["Statement"])
         case "OrStatement" | "AndStatement":
@@ -227,6 +229,7 @@ def test_public_paths_have_a_limit_of_their_own_however_they_are_written(
 
 FORM = "text/plain;a=application/json"
 OURS, FOREIGN = "https://b.example", "https://app.example.evil.example"
+APP = "capacitor://localhost"
 
 
 @pytest.mark.parametrize(
@@ -240,6 +243,8 @@ OURS, FOREIGN = "https://b.example", "https://app.example.evil.example"
         (False, {"content_type": "application/json"}),
         (False, {"content_type": "Application/JSON; charset=utf-8", "origin": OURS}),
         (False, {"origin": OURS}),
+        (False, {"origin": APP}),
+        (True, {"origin": f"{APP}.evil.example"}),
     ],
 )
 def test_no_website_can_use_up_the_rates_that_its_visitors_need(
@@ -263,7 +268,7 @@ def test_nothing_that_is_kept_holds_a_body_or_a_token(stage: str) -> None:
 
     assert hidden >= {("BODY", "every"), ("SINGLE_HEADER", "authorization")}
     assert hidden >= {("QUERY_STRING", "every"), ("SINGLE_HEADER", "cookie")}
-    assert ("SINGLE_HEADER", "idempotency-key") in hidden
+    assert hidden >= {("SINGLE_HEADER", "idempotency-key"), ("SINGLE_HEADER", "caller-secret")}
     assert {kind for kind, key in hidden if key != "every"} == {"SINGLE_HEADER"}
     assert {p["Action"] for p in protections} == {"SUBSTITUTION"}
     # An exception would show what a rule found, which is a piece of the body.
@@ -309,3 +314,73 @@ def test_each_rule_has_a_priority_of_its_own_and_one_action_of_its_kind(stage: s
     for rule in found:
         kind = "OverrideAction" if "ManagedRuleGroupStatement" in rule["Statement"] else "Action"
         assert {key for key in rule if key.endswith("Action")} == {kind}
+
+
+SERVERS = "web,next"
+
+
+def server_secrets() -> list[str]:
+    """What CloudFormation replaces with each secret."""
+    template = synthesize(**MAILS, serverCallers=SERVERS)
+    names = [
+        name
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::SecretsManager::Secret" and "ServerCallers" in name
+    ]
+    parts = [["{{resolve:secretsmanager:", {"Ref": name}, ":SecretString:::}}"] for name in names]
+    return [json.dumps({"Fn::Join": ["", part]}) for part in parts]
+
+
+def test_the_users_behind_a_server_are_counted_by_the_addresses_that_it_names() -> None:
+    (found,) = find_in(synthesize(**MAILS, serverCallers=SERVERS), "AWS::WAFv2::WebACL")
+    rates = {
+        one["Name"]: one["Statement"]["RateBasedStatement"]
+        for one in found["Rules"]
+        if "RateBasedStatement" in one["Statement"]
+    }
+    by_name = {name for name, rate in rates.items() if rate["AggregateKeyType"] == "CUSTOM_KEYS"}
+
+    assert by_name == {"RequestsPerUser", "PublicPerUser"}
+    for name in by_name:
+        (key,) = rates[name]["CustomKeys"]
+        assert key["Header"]["Name"] == "caller-address"
+        assert rates[name]["Limit"] == rates[name.replace("User", "Address")]["Limit"]
+    # Anyone who has stolen a secret can name any address, and still not fill a throttle.
+    throttle = 60 * min(operation.requests_per_second for operation in Operation)
+    assert rates["RequestsPerServer"]["Limit"] <= throttle / 2
+
+
+def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> None:
+    first, second = server_secrets()
+    json_ = {"content_type": "application/json"}
+    for operation in Operation:
+        path = f"/v1{operation.path}"
+        is_public = bool(operation.attempts_per_hour) and not operation.signed_in
+        for secret in (first, second):
+            for headers in (json_, {}):
+                sent = {"path": path, "caller_secret": secret, **headers}
+                for name in ("RequestsPerAddress", "PublicPerAddress", "ForcedPerAddress"):
+                    assert not counts(name, SERVERS, **sent)
+                assert counts("RequestsPerUser", SERVERS, **sent)
+                assert counts("RequestsPerServer", SERVERS, **sent)
+                assert counts("PublicPerUser", SERVERS, **sent) == is_public
+        for other in ({}, {"caller_secret": first.lower()}, {"caller_address": "192.0.2.1"}):
+            assert counts("RequestsPerAddress", SERVERS, path=path, **json_, **other)
+            assert not counts("RequestsPerUser", SERVERS, path=path, **json_, **other)
+
+
+def test_the_secrets_of_servers_reach_the_functions_that_callers_call_and_no_browser() -> None:
+    template = synthesize(**MAILS, serverCallers=SERVERS)
+    given = {
+        function["Handler"]: json.dumps(function["Environment"]["Variables"])
+        for function in find_in(template, "AWS::Lambda::Function")
+        if function["Handler"].startswith("functions.")
+    }
+    refs = [json.loads(one)["Fn::Join"][1][1] for one in server_secrets()]
+
+    for handler, secrets in given.items():
+        is_worker = ".worker." in handler
+        assert all(json.dumps(ref) in secrets for ref in refs) != is_worker
+    preflights = json.dumps(find_in(template, "AWS::ApiGateway::Method"))
+    assert "Access-Control-Allow-Headers" in preflights
+    assert "caller-" not in preflights.lower()

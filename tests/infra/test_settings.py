@@ -17,6 +17,12 @@ from infra.settings import (
     read_context,
 )
 
+NO_ORIGINS = [
+    *("*", "null", "app.example", "//app.example", "https://", "file://", "capacitor:localhost"),
+    *("https://app.example/", "capacitor://localhost/", "https://app.example?a", "https://a/b"),
+    *("https://*.example", "capacitor://*", "*://app.example", "HTTPS://app.example"),
+    *("https://App.example", "https://me@app.example", "https://a b", "1ab://c", "https://a,null"),
+]
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
 
 
@@ -33,8 +39,10 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"userPoolId": 1, "userPoolClientId": "client"}, "userPoolId must be text, not 1."),
         ({"forbiddenWords": "Acme,io"}, "forbiddenWords must be comma-separated words of 3 to 64"),
         ({"allowedClientIds": 1}, "allowedClientIds must be comma-separated names, such as"),
-        ({"allowedOrigins": "https://app.example/"}, "allowedOrigins must be comma-separated"),
-        ({"allowedOrigins": "*"}, "allowedOrigins must be comma-separated names, such as"),
+        *(
+            ({"allowedOrigins": one}, "allowedOrigins must be comma-separated origins, such as")
+            for one in NO_ORIGINS
+        ),
         ({"alarmEmail": "ops"}, "alarmEmail must be like ops@example.com, not 'ops'."),
         ({"resetsPerMinute": "0"}, "resetsPerMinute must be a whole number from 1 to 12000, not"),
         ({"resetsPerMinute": "12001"}, "resetsPerMinute must be a whole number from 1 to 12000, "),
@@ -85,7 +93,7 @@ def test_every_mistake_is_listed_at_once() -> None:
 
 
 def test_a_setting_in_cdk_json_may_have_its_json_type() -> None:
-    origins, clients = ["https://a.example", "https://b.example:8443"], ["web", "mobile"]
+    origins, clients = ["https://a.example:8443", "capacitor://localhost"], ["web", "mobile"]
 
     as_json = {"allowedOrigins": origins, "allowedClientIds": clients, "cloudWatchRole": False}
     as_text = {"allowedOrigins": ",".join(origins), "allowedClientIds": "web, mobile"}

@@ -199,7 +199,7 @@ def test_an_unsupported_method_is_told_the_supported_one(
 
 
 def test_a_preflight_allows_what_the_operations_read() -> None:
-    first, *others = origins = [f"https://{name}.example" for name in ("app", "shop", "admin")]
+    first, *others = origins = ["https://app.example", "capacitor://localhost", "ionic://localhost"]
     template = synthesize(**{**OTHER_DEV, "allowedOrigins": ",".join(origins)})
     preflights = [
         m for m in find_in(template, "AWS::ApiGateway::Method") if m["HttpMethod"] == "OPTIONS"
@@ -252,12 +252,29 @@ def test_a_policy_grants_of_cognito_only_what_iam_governs_on_this_pool(stage: st
         "DescribeUserPoolClient",
         "AdminGetUser",
         "AdminUserGlobalSignOut",
+        "AdminListUserSessions",
+        "AdminRevokeUserSession",
         "AdminListDevices",
         "AdminForgetDevice",
         "ListUsers",
         *(["AdminCreateUser"] if stage == "local" else []),
     }
     assert {resource for _, resource in granted} == {json.dumps({"Fn::GetAtt": [pool, "Arn"]})}
+
+
+@pytest.mark.parametrize(("stage", "tracks"), [("dev", 1), ("prod", 1), ("local", 0)])
+def test_the_stacks_own_pool_tracks_sessions_where_it_can(stage: str, tracks: int) -> None:
+    template = synthesize_stage(stage)
+    kind = "AWS::Cognito::UserPoolSessionConfigurationAttachment"
+    pool = {"Ref": name_of(template, "AWS::Cognito::UserPool")}
+
+    found = find_in(template, kind)
+    expected = {
+        "UserPoolId": pool,
+        "UserSessionTracking": "ENABLED",
+        "TokenSession": {"MaxPerUser": 100},
+    }
+    assert found == [expected] * tracks
 
 
 def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
@@ -324,9 +341,10 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
 ) -> None:
     template = synthesize(**settings)
     queue = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
-    queue |= {"GetQueueAttributes", "GetQueueUrl"}
+    queue |= {"GetQueueAttributes", "GetQueueUrl", "SendMessage"}
     cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
     cognito_actions |= {"AdminListDevices", "AdminForgetDevice", "ListUsers"}
+    cognito_actions |= {"AdminListUserSessions", "AdminRevokeUserSession"}
 
     assert role_actions(template, "worker") == more | {
         *LOG_AND_TRACE,
@@ -479,8 +497,7 @@ def test_the_names_that_users_sign_in_with_are_those_of_the_pool(
     read = {name: variables(template, name).get("SIGN_IN_ATTRIBUTES") for name in FUNCTIONS}
 
     assert read == dict.fromkeys(FUNCTIONS) | {
-        "reset_password": attributes,
-        "confirm_reset_password": attributes,
+        one.id: attributes for one in Operation if one.uses_client_secret
     }
 
 

@@ -55,7 +55,8 @@ def check(operation: Operation, status: int, headers: Mapping[str, str], text: s
     body, media_type = json.loads(text), headers["Content-Type"]
     _validator(operation, status, media_type).validate(body)
     if media_type == JSON:
-        body.pop("errors", None)
+        params = {name for error in body.pop("errors", []) for name in error.get("params", {})}
+        assert params <= {*_document()["components"]["schemas"]["FieldErrorParams"]["properties"]}
         examples = answer["content"][JSON]["examples"].values()
         assert body in [shown["value"] | {"requestId": body["requestId"]} for shown in examples]
 

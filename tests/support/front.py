@@ -49,6 +49,8 @@ def make_user(
     }
 
 
+_OFF_BY_DEFAULT: Final = {"ListUserSessions", "AdminListUserSessions"}
+"""A pool tracks no sessions until somebody turns that on."""
 _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     "DescribeUserPool": {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 15}}}},
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
@@ -306,6 +308,8 @@ class CognitoFront(Front):
         if call.action == "DescribeUserPoolClient":
             client = json.loads(call.body) | {"ClientSecret": CLIENT_SECRET}
             return _Answer(200, _JSON, json.dumps({"UserPoolClient": client}).encode())
+        if call.action in _OFF_BY_DEFAULT:
+            return _refuse(Refusal("OperationNotEnabledException", "Session tracking is off."))
         return _Answer(200, _JSON, json.dumps(_SUCCESSES.get(call.action, {})).encode())
 
 

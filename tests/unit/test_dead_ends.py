@@ -298,6 +298,38 @@ def test_the_names_of_local_users_are_mailed_to_the_verified_address_that_is_sto
         assert work.log["cause"] == "NotASignInName"
 
 
+def test_a_user_is_found_behind_pages_of_others_who_claim_the_address(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    claimed = [named(f"eve{n}", email_verified="false") for n in range(60)]
+    for users in ([], claimed):
+        page = found(*users) | {"PaginationToken": f"after {len(users)}"}
+        service.cognito.answer("ListUsers", body=page, times=1)
+    service.cognito.answer("ListUsers", body=found(named("ann")))
+    service.finish(RESET)
+
+    asked = [one.body for one in service.cognito.requests if one.action == "ListUsers"]
+    assert [one.get("PaginationToken") for one in asked] == [None, "after 0", "after 60"]
+    (mail,) = mails(service.cognito)
+    assert "different name or spelling: ann\n" in text(mail)
+
+
+def test_a_search_without_an_end_is_given_up(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.cognito.answer("ListUsers", body=found() | {"PaginationToken": "more"})
+    assert service.finish(RESET).body["batchItemFailures"] == []
+
+
+def test_an_address_is_not_told_the_names_of_another(service: Service) -> None:
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    users = named("ann", email="ann@example.com"), named("eve", email="Ann@example.com")
+    service.cognito.answer("ListUsers", body=found(*users))
+    service.finish(RESET)
+
+    (mail,) = mails(service.cognito)
+    assert recipient(mail) == "ann@example.com"
+    assert "different name or spelling: ann\n" in text(mail)
+
+
 @pytest.mark.parametrize("mail_from", [FROM, ""])
 @pytest.mark.parametrize("typed", ["Ann", "Ann@Example.com"])
 def test_a_pool_that_minds_the_case_is_asked_as_typed_and_then_in_lower_case(
@@ -314,6 +346,34 @@ def test_a_pool_that_minds_the_case_is_asked_as_typed_and_then_in_lower_case(
     for mail in mails(service.cognito):
         assert recipient(mail) == "ann@example.com"
         assert f"different name or spelling: {typed.lower()}\n" in text(mail)
+
+
+def test_a_user_who_is_told_another_spelling_can_use_it_at_once_and_once(service: Service) -> None:
+    service.configure(**ON | {"lower_case_usernames": False, "code_pause": 60})
+    only(service, "ann", make_user(email="ann@example.com") | {"Username": "ann"})
+    typed = ("Ann", "Ann", "ann", "ann", "ANN")
+    causes = [service.finish(RESET, {"username": name}).log.get("cause") for name in typed]
+
+    repeated = "ResetRepeated"
+    assert causes == ["NotASignInName", repeated, None, repeated, repeated]
+
+
+def test_a_name_in_one_spelling_is_not_reset_at_once_in_another(service: Service) -> None:
+    service.configure(**ON | {"lower_case_usernames": False, "code_pause": 60})
+    causes = [service.finish(RESET, {"username": one}).log.get("cause") for one in ("Ann", "ann")]
+
+    assert causes == [None, "ResetRepeated"]
+
+
+def test_an_address_that_is_told_its_names_is_not_searched_for_again_at_once(
+    service: Service,
+) -> None:
+    service.configure(**ON | {"lower_case_usernames": False, "code_pause": 60})
+    service.cognito.answer("AdminGetUser", **NOBODY)
+    service.cognito.answer("ListUsers", body=found(named("ann")))
+    causes = [service.finish(RESET).log["cause"] for _ in range(2)]
+
+    assert causes == ["NotASignInName", "ResetRepeated"]
 
 
 def test_a_user_who_typed_other_letters_gets_the_help_of_the_right_ones(service: Service) -> None:

@@ -14,7 +14,9 @@ from tests.unit.conftest import Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 NOISE = st.text(st.characters(categories=INVISIBLE))
-DASHES = st.text(st.characters(categories=[*INVISIBLE, "Pd"]))
+DASHES = st.text(
+    st.characters(categories=[*INVISIBLE, "Pd"], include_characters="\u2212\u2043\u30fc\uff70")
+)
 DIGITS = {
     digit: [chr(n) for n in range(0x1FBFA) if chr(n).isdecimal() and int(chr(n)) == int(digit)]
     for digit in "0123456789"
@@ -138,6 +140,22 @@ ANN, NUMBER = "ann@example.com", "+441632960000"
                 "\u201cann@example.com\u201d",
                 "'ann@example.com'",
                 " ann@example.com. ",
+                "mailto://ann@example.com",
+                "mailto:%E2%80%8Bann%01@example.com%20",
+                "\u2018ann@example.com\u2019",
+                "\u2039ann@example.com\u203a",
+                "\u300cann@example.com\u300d",
+                "\uff1cann@example.com\uff1e",
+                "`ann@example.com`",
+                "**ann@example.com**",
+                "_'ann@example.com'_",
+                "{ann@example.com}",
+                "\u2022 ann@example.com",
+                "\u2709\ufe0f ann@example.com",
+                "\U0001f4e7ann@example.com",
+                "ann@example.com!?\u2026",
+                "ann@example.com\u3002",
+                "ann@example.com'/\\",
             )
         ),
         *(
@@ -152,9 +170,13 @@ ANN, NUMBER = "ann@example.com", "+441632960000"
                 "tel:+441632960000",
                 "\uff0b\uff14\uff14 1632/960000",
                 "+\u0664\u06641632960000",
+                "\uff0b\uff14\uff14\u30fc\uff11\uff16\uff13\uff12\u2212\uff19\uff16\uff10\uff10\uff10\uff10",
+                "\uff08+44\uff091632 960000",
+                "\u260e +44 1632 960000",
             )
         ),
         (ADDRESSES, "o'hara@example.com", "<o'hara@example.com>"),
+        (ADDRESSES, "_ann{1}@example.com", "_ann{1}@example.com"),
         (ADDRESSES, "Ann@example.com", "Ann@example.com"),
         (
             ADDRESSES,
@@ -179,7 +201,7 @@ def test_where_people_have_no_other_name_it_is_taken_out_of_what_surrounds_it(
     ("attributes", "names"),
     [
         (ADDRESSES, ["ann", "ann@", "@example.com", "ann@example", NUMBER, SUB]),
-        (ADDRESSES, ["a@b.com,c@d.com", "ann@example.com\\", "ann@192.0.2.1"]),
+        (ADDRESSES, ["a@b.com,c@d.com", "ann@example.com?subject=x", "ann@192.0.2.1"]),
         (NUMBERS, [ANN, "5550100123", "+1 555", "+0 555 010 0123", SUB]),
         (BOTH, ["ann", "5550100123", SUB]),
     ],

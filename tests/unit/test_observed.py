@@ -117,6 +117,12 @@ class World:
         self.cognito.answer(CONFIRM.action, error="CodeMismatchException")
         return [self.sends(CONFIRM) for _ in range(FAILURES_BEFORE_EVENT)][-1]
 
+    def by_a_server(self, secret: str) -> Reply:
+        self.service.configure(server_secret="the-secret")
+        return self.sends(
+            RESET, headers={"Caller-Secret": secret, "Caller-Address": "198.51.100.7"}
+        )
+
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)
@@ -189,10 +195,15 @@ SCENARIOS: dict[str, Scenario] = {
     Degradation.NAMES_UNREADABLE: lambda w: w.answer(
         UPDATE, "GetUser", error="TooManyRequestsException"
     ),
+    Degradation.SESSIONS_UNREADABLE: lambda w: w.answer(
+        UPDATE, "ListUserSessions", error="TooManyRequestsException"
+    ),
     Degradation.SIGN_OUT_DELAYED: World.signed_in_elsewhere,
     Degradation.QUEUE_FAILED: World.without_an_event,
     Degradation.EVENT_LOST: World.without_an_event,
     Degradation.UNKNOWN_EXCEPTION: lambda w: w.answer(CONFIRM, CONFIRM.action, error="New"),
+    Degradation.WRONG_SERVER: lambda w: w.by_a_server("another"),
+    "by a server": lambda w: w.by_a_server("the-secret"),
     "KeyError or TypeError": World.crash,
     "a malformed request": lambda w: w.sends(UPDATE, raw="{"),
     "a repeat": World.repeated,

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apidocs.openapi import handler_of
-from apidocs.schemas import schema_of_body
+from apidocs.schemas import refer, schemas_of_body
 from functions.operations import Operation
 from functions.problems import Failure
 from functions.settings import Runtime
@@ -45,8 +45,9 @@ def accepts(operation: Operation, body: object) -> bool:
 def test_the_schema_accepts_what_the_service_accepts(
     operation: Operation, changes: dict[str, Any], options: object, other: object
 ) -> None:
+    schemas = schemas_of_body(handler_of(operation).request_type)
     validator = jsonschema_rs.Draft202012Validator(
-        schema_of_body(handler_of(operation).request_type)
+        refer(f"{operation.type_name}Input") | {"components": {"schemas": schemas}}
     )
     valid = BODIES[operation]
     known = {name: value for name, value in changes.items() if name in valid}

@@ -230,6 +230,7 @@ def test_a_sample_message_is_one_of_sqs_and_is_carried_out(task: Task, service: 
         == {
             Task.SEND_CODE: "ForgotPassword",
             Task.END_SESSIONS: "AdminUserGlobalSignOut",
+            Task.END_OTHER_SESSIONS: "AdminListUserSessions",
             Task.FORGET_DEVICES: "AdminListDevices",
             Task.CHECK_CHANGE: "PutEvents",
             Task.PUT_EVENT: "PutEvents",

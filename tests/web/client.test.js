@@ -11,6 +11,7 @@ import {
   AuthError,
   configure,
   confirmResetPassword,
+  createClient,
   getPasswordPolicy,
   localize,
   resetPassword,
@@ -42,18 +43,14 @@ const CALLS = {
 };
 const KEYED = ['confirmResetPassword', 'updatePassword'];
 
-// The pauses between retries are a thousand times shorter.
+// The pauses between retries are a thousand times shorter. A request times out when the script says
+// so, not after a time that a slow machine needs itself.
+const TIMEOUT = 30_000;
 const realTimeout = globalThis.setTimeout;
-globalThis.setTimeout = (act, milliseconds, ...rest) =>
-  realTimeout(act, milliseconds / 1000, ...rest);
-
-// A request times out when the script says so, not after a time that a slow machine needs itself.
-const realSignal = AbortSignal.timeout;
 let timeOut;
-AbortSignal.timeout = () => {
-  const controller = new AbortController();
-  timeOut = () => controller.abort();
-  return controller.signal;
+globalThis.setTimeout = (act, milliseconds, ...rest) => {
+  if (milliseconds === TIMEOUT) timeOut = act;
+  return realTimeout(act, milliseconds === TIMEOUT ? 2 ** 31 - 1 : milliseconds / 1000, ...rest);
 };
 
 let script = [];
@@ -134,7 +131,12 @@ test('a call before configure() fails as with Amplify', async () => {
 });
 
 const WRONG = {
-  endpoint: [undefined, '', 'example.com', 'ftp://example.com', 'https://me:secret@example.com', 5],
+  endpoint: [
+    ...[undefined, null, 5, '', 'example.com', 'ftp://example.com', 'https://', 'https:///v1', '//a.example'],
+    ...['https://me:secret@example.com', 'https://me@example.com', 'https://a.example/?b', 'https://a/#b'],
+    ...['http://localhost:secret@a.example', 'http://localhost\\@a.example', 'https://a.example/b c'],
+    ...['https://a.example\n', ' https://a.example', 'https://a.example:port', '/v1'],
+  ],
   timeout: [0, -1, 1.5, NaN, Infinity, 2 ** 31, '30', null],
   accessToken: ['a-token', null],
 };
@@ -149,7 +151,7 @@ for (const host of ['example.com', '127.evil.example', '127.0.0.1.evil.example',
   });
 }
 
-for (const host of ['localhost', 'api.localhost:4566', '127.0.0.1:4566', '127.1', '[::1]:4566']) {
+for (const host of ['localhost', 'LOCALHOST', 'api.localhost:4566', '127.0.0.1:4566', '127.1', '[::1]:1']) {
   test(`configure() takes http://${host}, which does not leave this machine`, () => {
     configure({ endpoint: `http://${host}/v1` });
   });
@@ -278,6 +280,28 @@ test('a base URL may end with a slash', async () => {
   assert.equal(requests[0].url, '/v1/confirm-reset-password');
 });
 
+for (const [page, path, taken] of [
+  ['https://app.example.com/', '/', true],
+  ['https://app.example.com/', '/v1', true],
+  ['http://localhost:3000/', '/v1', true],
+  ['http://192.168.1.5/', '/v1', false],
+  ['capacitor://localhost/', '/v1', false],
+  ['https://app.example.com/', 'v1', false],
+  ['https://app.example.com/', '//evil.example/v1', false],
+  ['https://app.example.com/', '/\\evil.example/v1', false],
+  ['https://app.example.com/', '/v1?a', false],
+]) {
+  test(`configure() ${taken ? 'takes' : 'refuses'} the path ${path} on ${page}`, (context) => {
+    globalThis.location = new URL(page);
+    context.after(() => delete globalThis.location);
+
+    const wrong = { type: `${URN}not-configured` };
+    const call = () => configure({ endpoint: path });
+    if (taken) call();
+    else assert.throws(call, wrong);
+  });
+}
+
 test('each update asks for the token anew', async () => {
   script = [answer(204)];
   const tokens = ['first', 'second'];
@@ -290,6 +314,51 @@ test('each update asks for the token anew', async () => {
     requests.map(({ headers }) => headers.authorization),
     ['Bearer first', 'Bearer second'],
   );
+});
+
+test('clients with configurations of their own share nothing, not even at the same time', async () => {
+  script = [answer(204)];
+  const clients = ['ada', 'eve'].map((name) =>
+    createClient({ endpoint: `${endpoint}/${name}`, accessToken: () => name }),
+  );
+
+  await Promise.all([updatePassword, ...clients.map((one) => one.updatePassword)].map((f) => f(UPDATE)));
+
+  assert.deepEqual(
+    requests.map(({ url, headers }) => [url, headers.authorization]).sort(),
+    [
+      ['/v1/ada/update-password', 'Bearer ada'],
+      ['/v1/eve/update-password', 'Bearer eve'],
+      ['/v1/update-password', 'Bearer a-token'],
+    ],
+  );
+});
+
+test('a client of its own sends and gives what the functions of the module do', async () => {
+  const policy = { rules: [{ rule: 'edgeSpace' }] };
+  script = [answer(200, SENT), answer(204), answer(204), answer(200, policy), refuse('wrong-password')];
+  const client = createClient({ endpoint, accessToken: () => 'a-token' });
+
+  assert.deepEqual(await client.resetPassword(RESET), SENT);
+  assert.equal(await client.confirmResetPassword(CONFIRM), undefined);
+  assert.equal(await client.updatePassword(UPDATE), undefined);
+  assert.deepEqual(await client.getPasswordPolicy(), policy);
+  await assert.rejects(client.updatePassword(UPDATE), { type: `${URN}wrong-password` });
+
+  assert.deepEqual(
+    requests.map(({ body }) => body),
+    [RESET, CONFIRM, UPDATE, null, UPDATE],
+  );
+});
+
+test('createClient() refuses what configure() refuses, and leaves its configuration alone', async () => {
+  script = [answer(200, SENT)];
+  assert.throws(() => createClient({ endpoint: 'http://a.example' }), { type: `${URN}not-configured` });
+  createClient({ endpoint: 'https://a.example' });
+
+  await resetPassword(RESET);
+
+  assert.equal(requests[0].url, '/v1/reset-password');
 });
 
 test('an update by nobody fails as with Amplify, without a request', async () => {
@@ -458,10 +527,11 @@ for (const file of readdirSync(FOLDER)) {
 
     for (const { type } of PROBLEMS) {
       const error = new AuthError({ type, name: 'Name', message: '', status: 400, errors });
-      const { errors: told, ...rest } = localize(error, { problems, rules });
+      const { errors: told, metadata, ...rest } = localize(error, { problems, rules });
 
       const { detail, recoverySuggestion } = problems[type.slice(URN.length)];
       const { name, status } = error;
+      assert.deepEqual(metadata, error.metadata);
       assert.deepEqual(
         JSON.parse(JSON.stringify(rest)),
         { type, name, status, message: detail, recoverySuggestion },
@@ -544,6 +614,59 @@ test('what a catalogue lacks stays as it is', () => {
   );
 });
 
+test('an error has the status and the request ID where Amplify has them, too', async () => {
+  script = [refuse('wrong-password')];
+  const { metadata, status, requestId } = await outcome(CALLS.updatePassword);
+  assert.deepEqual(metadata, { httpStatusCode: status, requestId });
+  assert.ok(status && requestId);
+
+  script = [page(502)];
+  const { metadata: ofPage } = await outcome(CALLS.resetPassword);
+  assert.deepEqual(ofPage, { httpStatusCode: 502, requestId: undefined });
+
+  script = [hangUp];
+  assert.equal((await outcome(CALLS.resetPassword)).metadata, undefined);
+});
+
+test('whatever is caught, localize() returns what it says', () => {
+  const german = read('de.json');
+  const unknown = german.problems['unexpected-response'].detail;
+  const trap = { get message() { throw new Error('a trap'); } };
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  for (const [caught, message] of [
+    [new TypeError('Of a library.'), 'Of a library.'],
+    [{ message: 'No class.' }, 'No class.'],
+    [{ message: 5, type: 5, errors: [null, 5, { rule: Symbol('a') }] }, '5'],
+    ['a text', 'a text'],
+    [404, '404'],
+    [Symbol('a'), 'Symbol(a)'],
+    [new Error(''), unknown],
+    ...[undefined, null, '', {}, []].map((nothing) => [nothing, unknown]),
+  ]) {
+    const told = localize(caught, german);
+    assert.equal(told.message, message);
+    assert.equal(typeof told.name, 'string');
+  }
+  for (const caught of [trap, proxy, Object.create(null), { message: Object.create(null) }]) {
+    assert.ok(localize(caught, german).message);
+  }
+});
+
+test('whatever the catalogue is, localize() returns what it can', () => {
+  const detail = 'English.';
+  const errors = [{ pointer: '#/a', rule: 'minLength', detail, params: { minimum: 15 } }];
+  const error = new AuthError({ type: `${URN}code-refused`, name: 'A', message: detail, errors });
+  const parts = [undefined, null, 5, 'text', {}, [], { minLength: null }, { 'code-refused': null }];
+  const catalogues = [...parts, ...parts.map((rules) => ({ problems: rules, rules }))];
+
+  for (const catalogue of catalogues) {
+    const told = localize(error, catalogue);
+    assert.deepEqual([told.message, told.errors], [detail, errors]);
+    assert.equal(localize(undefined, catalogue).message, 'An unknown error has occurred.');
+  }
+});
+
 test('the English catalogue has the words of the client itself', async () => {
   for (const step of [hangUp, page(500)]) {
     script = [step];
@@ -588,7 +711,6 @@ test('resetPassword: a success without a body is unknown', async () => {
 });
 
 test('a request that is not answered within the timeout fails as with Amplify', async (context) => {
-  context.mock.method(AbortSignal, 'timeout', realSignal.bind(AbortSignal));
   // A server of its own, because the request may reach it after the test.
   const silent = createServer(() => {});
   await new Promise((resolve) => silent.listen(0, '127.0.0.1', resolve));

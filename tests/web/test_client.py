@@ -12,6 +12,7 @@ import pytest
 from functions.fields import ConfirmationCode, Username
 from functions.problems import PROBLEMS
 from functions.settings import Runtime
+from release.__main__ import to_common_js
 from tests.support import PATIENCE, ROOT
 
 HERE = Path(__file__).parent
@@ -37,7 +38,9 @@ def run(*command: str | Path, stdin: str = "", **variables: str) -> str:
 def test_a_program_under_node_finds_what_it_expects(program: Path) -> None:
     documents = [problem.document("a-request") for problem in PROBLEMS]
 
-    run("node", "--test", program, PROBLEMS=json.dumps(documents))
+    common_js = to_common_js((ROOT / "web" / "password-service.js").read_text())
+
+    run("node", "--test", program, PROBLEMS=json.dumps(documents), COMMON_JS=common_js)
 
 
 def test_the_types_are_those_of_amplify_and_of_the_code() -> None:

@@ -31,6 +31,18 @@ export const told = ({ type, errors }: ours.AuthError): [string, number | undefi
 ];
 export const translated = (error: ours.AuthError): ours.AuthErrorParams =>
   ours.localize(error, german);
+export const met = (error: ours.AuthError): [number?, string?] => [
+  error.metadata?.httpStatusCode,
+  error.metadata?.requestId,
+];
+export const instance: Functions & Pick<typeof ours, 'getPasswordPolicy'> = ours.createClient({
+  endpoint: '/v1',
+});
+// @ts-expect-error: what would pass if an instance were of any type
+instance.signIn();
+export const anything = (caught: unknown): string => ours.localize(caught, german).message;
+// @ts-expect-error: an error that is not of the service has no type
+export const typeless = (caught: unknown): string => ours.localize(caught, german).type;
 // @ts-expect-error: every error has a type
 export const untyped = new ours.AuthError({ name: '', message: '' });
 // @ts-expect-error: what would pass if a type were any string

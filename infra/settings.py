@@ -136,6 +136,8 @@ class StageChoices(Choices, total=False):
     """The user pool to use. Without one, the stack makes a test pool."""
     user_pool_client_id: str
     """The service's app client in that pool. It needs a secret."""
+    pool_firewall: Firewall
+    """What happens to a reset that goes to Cognito without this service; `off` adds no web ACL."""
 
 
 STAGES: Final[Mapping[str, StageChoices]] = {
@@ -170,6 +172,7 @@ class Deployment(Runtime):
     hosted_zone_id: str = ""
     server_callers: tuple[str, ...] = ()
     firewall: Firewall = "block"
+    pool_firewall: Firewall = "off"
     events: bool = True
     memory_size: int = 512
     reserved_concurrency: int = 0
@@ -284,6 +287,7 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "hosted_zone_id": _text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
     "firewall": _choice("off", "count", "block"),
+    "pool_firewall": _choice("off", "count", "block"),
     "response_interval": _number(0, MAX_INTERVAL, float),
     "code_pause": _number(0, MAX_PAUSE),
     "reset_password_attempts": _ATTEMPTS,

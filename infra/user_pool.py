@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import Acknowledgment, CfnResource, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infra.acknowledgments import acknowledge
+from infra.logs import removal_policy
 from infra.mails import Mails
 from infra.settings import Deployment
 
@@ -98,7 +99,7 @@ class UserPool(Construct):
             removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
         )
         # Tracked sessions can be ended one by one. This CDK has no construct for it yet.
-        CfnResource(
+        sessions = CfnResource(
             self,
             "Sessions",
             type="AWS::Cognito::UserPoolSessionConfigurationAttachment",
@@ -107,6 +108,12 @@ class UserPool(Construct):
                 "UserSessionTracking": "ENABLED",
                 "TokenSession": {"MaxPerUser": MAX_SESSIONS},
             },
+        )
+        Validations.of(sessions).acknowledge(
+            Acknowledgment(
+                id="CloudFormation-Validate::F3006",
+                reason="The list of types in this CDK is older than the type",
+            )
         )
         acknowledge(
             self.pool,
@@ -126,6 +133,8 @@ class UserPool(Construct):
             enable_propagate_additional_user_context_data=settings.threat_protection,
             write_attributes=writable(),
         )
+        # Nobody can make a client with the same ID and secret again.
+        self.client.apply_removal_policy(removal_policy(settings))
 
 
 def writable() -> cognito.ClientAttributes:

@@ -106,7 +106,7 @@ class Choices(TypedDict, total=False):
     reserved_concurrency: int
     """Concurrent executions that each API function has and cannot exceed; 0 reserves none."""
     snap_start: bool
-    """Restore Lambda snapshots instead of starting cold, in regions that have SnapStart."""
+    """Restore snapshots instead of starting cold. A function unused for 14 days then fails."""
     alarm_email: str
     """The address that alarms are mailed to. Without one, only the dashboard shows them."""
     resets_per_minute: int

@@ -26,6 +26,7 @@ from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify
+from verification.leaving import refuse_with_rules
 from verification.runner import Outcome
 from verification.stages import describe_local
 from verification.target import MARK, Target
@@ -142,6 +143,28 @@ def test_the_policy_names_the_stages_own_resources_and_says_what_it_allows(stack
     assert [sid for sid, named in resources.items() if "*" in named] == ["Account"]
     assert "set the password of every user" in told
     assert [arn for named in resources.values() for arn in named if arn not in told] == []
+
+
+def test_a_stage_is_not_destroyed_while_somebodys_rules_are_on_its_event_bus(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """EventBridge deletes no bus that has rules."""
+    events, name = stack.client("events"), "password-service-local"
+    (bus,) = (
+        one["Name"] for one in events.list_event_buses()["EventBuses"] if "password" in one["Name"]
+    )
+    assert refuse_with_rules(stack.client, name) == 0
+
+    events.put_rule(
+        Name="theirs", EventBusName=bus, EventPattern='{"source": ["password-service"]}'
+    )
+    refused = refuse_with_rules(stack.client, name)
+    events.delete_rule(Name="theirs", EventBusName=bus)
+
+    assert refused == 1
+    assert "theirs" in capsys.readouterr().err
+    # Nobody is kept from destroying what is not there.
+    assert refuse_with_rules(stack.client, "another-stack") == 0
 
 
 def logged(line: str) -> dict[str, Any]:

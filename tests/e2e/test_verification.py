@@ -33,7 +33,7 @@ from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    *("unknown-user-throttle", "other-sessions"),
+    *("unknown-user-throttle", "other-sessions", "quota-metric"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
@@ -190,7 +190,9 @@ REST = ""
 """The action of every request that does not name one in a header."""
 OAUTH = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthScopes": [SCOPE]}
 BLOCKED = dict.fromkeys(("ForgotPassword", "ConfirmForgotPassword"), "ForbiddenException")
-QUOTA = {"Quotas": [{"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0}]}
+RECOVERY = {"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0, "Adjustable": False}
+QUOTA = {"Quotas": [RECOVERY]}
+MEASURED = {"Quotas": [RECOVERY | {"UsageMetric": {"MetricDimensions": {"Service": "Cognito"}}}]}
 LOG = {"accessLogSettings": {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:a"}}
 WITH_LOG = {REST: LOG}
 STARTED = "REPORT RequestId: a\tDuration: 9.5 ms\tInit Duration: {}.00 ms"
@@ -217,6 +219,9 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
     # The local worker does not wait between two codes, so it may use any quota up.
     ("cognito-quota", {"ListServiceQuotas": QUOTA}, WEAKNESS),
     ("cognito-quota", {"ListServiceQuotas": {"Quotas": []}}, NOT_OBSERVED),
+    # The local stage has no alarm that could watch it.
+    ("quota-metric", {"ListServiceQuotas": MEASURED}, WEAKNESS),
+    ("quota-metric", {"ListServiceQuotas": QUOTA}, NOT_OBSERVED),
     ("concurrency", {REST: NO_EXECUTIONS}, WEAKNESS),
     ("cloudwatch-role", {REST: {}}, WEAKNESS),
     ("leftovers", {"ListUsers": {"Users": [{"Username": "left@example.com"}]}}, WEAKNESS),

@@ -73,8 +73,9 @@ deploy: install-cdk ## deploy to your AWS account: STAGE=dev CONTEXT='-c name=va
 	@node_modules/.bin/cdk deploy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(APPROVE),--require-approval "$(APPROVE)") $(CONTEXT)
 
-destroy: install-cdk ## remove a stage from your AWS account: STAGE=dev
+destroy: install-service install-cdk ## remove a stage from your AWS account: STAGE=dev
 	$(mention_approval)
+	@.venv/bin/python -m verification "$(STAGE)" --rules
 	@node_modules/.bin/cdk destroy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(filter never,$(APPROVE)),--force) $(CONTEXT)
 

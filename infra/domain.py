@@ -8,6 +8,7 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
+from infra.api import TLS
 from infra.settings import Deployment
 
 
@@ -27,8 +28,9 @@ class Domain(Construct):
                 self, "Certificate", settings.certificate_arn
             ),
             endpoint_type=apigateway.EndpointType.REGIONAL,
-            # 1.2 and 1.3.
-            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+            # AWS applies the policy of the API to requests for its domain, so both have the same.
+            security_policy=TLS,
+            endpoint_access_mode=apigateway.EndpointAccessMode.STRICT,
             mapping=api,
         )
         self.target: str = domain.domain_name_alias_domain_name

@@ -1,10 +1,11 @@
-"""The AWS WAF web ACL before the gateway."""
+"""The AWS WAF web ACLs: one before the gateway, and one before a user pool."""
 
 from typing import TYPE_CHECKING, Final, cast
 
 from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
+from aws_cdk.aws_cognito import IUserPool, IUserPoolClient
 from aws_cdk.aws_wafv2 import CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation
 from constructs import Construct
 
@@ -30,13 +31,20 @@ SERVER_REQUESTS: Final = 100 * WINDOW
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""
 
+_ACTION: Final = "x-amzn-cognito-operation-name"
+_CLIENT: Final = "x-amzn-cognito-client-id"
+"""The headers in which Cognito tells WAF of a request to its API."""
+_RESETS: Final = ("ForgotPassword", "ConfirmForgotPassword")
+"""The actions that need neither a password nor a token: a code is enough."""
+
 
 class Firewall(Construct):
     """A web ACL on the API's stage, and its log.
 
-    No rule that reads what a body says ever blocks: a good password may look like `<script>` or
-    `../`. There is no CAPTCHA: a client that posts JSON would get a puzzle that only AWS's browser
-    SDK can show.
+    No rule reads what a body says, because a good password may look like `<script>` or `../`. That
+    is why AWS's common rules and its rules about known attacks are missing: they look into bodies,
+    and into cookies, query strings and paths, which no function reads. There is no CAPTCHA: a
+    client that posts JSON would get a puzzle that only AWS's browser SDK can show.
     """
 
     def __init__(
@@ -91,9 +99,6 @@ class Firewall(Construct):
             *(by_servers if from_server else []),
             # Lambda bills the time that a function takes to read a body.
             ("BodySize", _too_large(), block),
-            # These read bodies, so they only count.
-            ("CommonRules", _managed("CommonRuleSet"), False),
-            ("KnownBadInputs", _managed("KnownBadInputsRuleSet"), False),
         )
         acl = CfnWebACL(
             self,
@@ -129,6 +134,53 @@ class Firewall(Construct):
             self, "Association", resource_arn=api_stage.stage_arn, web_acl_arn=acl.attr_arn
         )
         _log(self, settings, acl)
+
+
+class PoolFirewall(Construct):
+    """A web ACL on a user pool: only the service may reset passwords.
+
+    A client without a secret lets anyone call Cognito itself, and so avoid the service's limits and
+    checks. Cognito names the action and the client of each such request in a header. A pool takes
+    one web ACL. Managed login names no action: no rule here stops its own reset pages.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        user_pool: IUserPool,
+        user_pool_client: IUserPoolClient,
+        blocks: bool = False,
+    ) -> None:
+        """Add the web ACL, and put it on the pool.
+
+        :param user_pool: The pool.
+        :param user_pool_client: The service's own app client, which may still reset passwords.
+        :param blocks: Block what resets passwords without the service. At first, only count it, and
+            see which of your apps would stop working.
+        """
+        super().__init__(scope, id_)
+        own = user_pool_client.user_pool_client_id
+        around = _all(
+            _any(*(_header(_ACTION, one, "EXACTLY", "NONE") for one in _RESETS)),
+            _not(_header(_CLIENT, own, "EXACTLY", "NONE")),
+        )
+        acl = CfnWebACL(
+            self,
+            "WebAcl",
+            description="Only the password service may reset passwords",
+            scope="REGIONAL",
+            default_action=CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=_visibility("PoolWebAcl"),
+            rules=[_rule(0, "AroundTheService", around, block=blocks, sampled=True)],
+        )
+        CfnWebACLAssociation(
+            self,
+            "Association",
+            resource_arn=user_pool.user_pool_arn,
+            web_acl_arn=acl.attr_arn,
+        )
 
 
 def _log(scope: Construct, settings: Deployment, acl: CfnWebACL) -> None:
@@ -170,24 +222,30 @@ def _arn(stack: Stack, log_group_name: str) -> str:
 
 
 def _rule(
-    priority: int, name: str, statement: CfnWebACL.StatementProperty, *, block: bool
+    priority: int,
+    name: str,
+    statement: CfnWebACL.StatementProperty,
+    *,
+    block: bool,
+    sampled: bool = False,
 ) -> CfnWebACL.RuleProperty:
     group = statement.managed_rule_group_statement
     return CfnWebACL.RuleProperty(
         name=name,
         priority=priority,
         statement=statement,
-        visibility_config=_visibility(name),
+        visibility_config=_visibility(name, sampled=sampled),
         # The rules of a group have actions of their own.
         override_action={"none" if block else "count": {}} if group else None,
         action=None if group else {"block" if block else "count": {}},
     )
 
 
-def _visibility(metric: str) -> CfnWebACL.VisibilityConfigProperty:
-    # The log has every request: no second place needs to keep some.
+def _visibility(metric: str, *, sampled: bool = False) -> CfnWebACL.VisibilityConfigProperty:
+    # The log of the API has every request: no second place needs to keep some. The pool has no log,
+    # and what Cognito tells WAF names no user.
     return CfnWebACL.VisibilityConfigProperty(
-        cloud_watch_metrics_enabled=True, metric_name=metric, sampled_requests_enabled=False
+        cloud_watch_metrics_enabled=True, metric_name=metric, sampled_requests_enabled=sampled
     )
 
 

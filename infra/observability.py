@@ -41,6 +41,9 @@ CALLERS: Final = [name for name in FUNCTIONS if name != CUSTOM_MESSAGE]
 """The functions that call AWS. The trigger calls nothing, so that it can only crash."""
 SLOW: Final = 2500
 """Milliseconds that the trigger takes. Usually it is a few, and Cognito waits for 5,000."""
+QUOTA: Final = 30
+"""Calls a second that Cognito allows an account for resets, confirmations and updates."""
+
 OLD_MESSAGE: Final = 60
 """Seconds that a message waits for the worker. Usually it is less than one."""
 
@@ -115,13 +118,15 @@ class Observability(Construct):
             # With this setting, anyone can have a mail sent to an address that does not exist.
             lost = FAULT if settings.mail_unknown_addresses else 1
             queued["MailsLost"] = Watch(mails.lost, lost)
+        # Of all apps in the account, because they share the quota.
+        cognito = {"CognitoThrottles": Watch(_usage("ThrottleCount"), 1)}
         degradations = {
             str(one): Watch(self._count(one), 1)
             for one in Degradation
             # The worker retries it, and a dead letter raises its own alarm.
             if one is not Degradation.SIGN_OUT_DELAYED
         }
-        watches = failures | abuse | hidden | undelivered | queued | degradations
+        watches = failures | abuse | hidden | undelivered | queued | cognito | degradations
         self.alarms = {name: self._add_alarm(name, watch) for name, watch in watches.items()}
         """Every alarm by its name."""
         rolled_back = ("ServerErrors", "FunctionErrors", "Crashes")
@@ -150,6 +155,27 @@ class Observability(Construct):
                     _graph("Degradations", degradations),
                 ],
                 [_graph(name, {name: watch}) for name, watch in queued.items()],
+                [
+                    *(_graph(name, {name: watch}) for name, watch in cognito.items()),
+                    cloudwatch.GraphWidget(
+                        title="Cognito: calls a second for passwords, of the whole account",
+                        width=16,
+                        left=[
+                            cloudwatch.MathExpression(
+                                label="calls a second",
+                                expression=f"SUM([calls0, calls1]) / {PERIOD * 60}",
+                                using_metrics={
+                                    f"calls{n}": metric.with_(statistic=cloudwatch.Stats.SUM)
+                                    for n, metric in enumerate(_usage("CallCount"))
+                                },
+                                period=Duration.minutes(PERIOD),
+                            )
+                        ],
+                        left_annotations=[
+                            cloudwatch.HorizontalAnnotation(value=QUOTA, label="quota")
+                        ],
+                    ),
+                ],
             ],
         )
 
@@ -225,6 +251,19 @@ class Observability(Construct):
 
 def _metric(name: str, **dimensions: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions)
+
+
+def _usage(name: str) -> list[cloudwatch.Metric]:
+    """Return a metric about Cognito's quota, with and without the dimension `Class`.
+
+    Cognito's guide lists that dimension and says that Cognito does not use it. Only one of the two
+    exists, and `make verify` asks Service Quotas which.
+    """
+    common = {"Service": "Cognito user pool", "Type": "API", "Resource": "UserAccountRecovery"}
+    return [
+        cloudwatch.Metric(namespace="AWS/Usage", metric_name=name, dimensions_map=common | more)
+        for more in ({}, {"Class": "None"})
+    ]
 
 
 def _sum(name: str, watch: Watch) -> cloudwatch.IMetric:

@@ -29,7 +29,7 @@ QUERIES: Final = {
         | limit 20
     """,
     "worker": """
-        filter operation = "worker"
+        filter operation = "worker" and ispresent(attempt)
         | stats count(*) as messages, latest(note) as text, latest(request_id) as example
             by task, outcome, cause, attempt
         | sort messages desc

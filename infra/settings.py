@@ -112,7 +112,7 @@ class Choices(TypedDict, total=False):
     reserved_concurrency: int
     """Concurrent executions that each API function has and cannot exceed; 0 reserves none."""
     snap_start: bool
-    """Restore Lambda snapshots instead of starting cold, in regions that have SnapStart."""
+    """Restore snapshots instead of starting cold. A function unused for 14 days then fails."""
     alarm_email: str
     """The address that alarms are mailed to. Without one, only the dashboard shows them."""
     resets_per_minute: int
@@ -142,6 +142,8 @@ class StageChoices(Choices, total=False):
     """The user pool to use. Without one, the stack makes a test pool."""
     user_pool_client_id: str
     """The service's app client in that pool. It needs a secret."""
+    pool_firewall: Firewall
+    """What happens to a reset that goes to Cognito without this service; `off` adds no web ACL."""
 
 
 STAGES: Final[Mapping[str, StageChoices]] = {
@@ -180,6 +182,7 @@ class Deployment(Runtime):
     hosted_zone_id: str = ""
     server_callers: tuple[str, ...] = ()
     firewall: Firewall = "block"
+    pool_firewall: Firewall = "off"
     events: bool = True
     code_mails: bool = True
     memory_size: int = 512
@@ -302,6 +305,7 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "hosted_zone_id": _text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
     "firewall": _choice("off", "count", "block"),
+    "pool_firewall": _choice("off", "count", "block"),
     "response_interval": _number(0, MAX_INTERVAL, float),
     "code_pause": _number(0, MAX_PAUSE),
     "reset_password_attempts": _ATTEMPTS,

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from functions.operations import CUSTOM_MESSAGE
 from functions.records import SERVICE
+from infra.firewall import PoolFirewall
 from infra.mails import Mails
 from infra.service import Service
 from infra.settings import Deployment
@@ -19,12 +20,24 @@ class PasswordServiceStack(Stack):
     def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
         tags = {"service": SERVICE, "stage": settings.stage}
         super().__init__(
-            scope, id_, description=f"Password service, stage {settings.stage}", tags=tags
+            scope,
+            id_,
+            description=f"Password service, stage {settings.stage}",
+            tags=tags,
+            termination_protection=settings.retain_data,
         )
         for name, value in tags.items():  # of the resources, beside those of the stack itself
             Tags.of(self).add(name, value)
         mails = Mails(self, "Mails") if settings.needs_configuration_set else None
         self.user_pool = UserPool(self, "UserPool", settings=settings, mails=mails)
+        if settings.pool_firewall != "off":
+            PoolFirewall(
+                self,
+                "PoolFirewall",
+                user_pool=self.user_pool.pool,
+                user_pool_client=self.user_pool.client,
+                blocks=settings.pool_firewall == "block",
+            )
         self.service = Service(
             self,
             "Default",  # which logical ids leave out

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledgments import acknowledge, acknowledge_type
+from infra.logs import removal_policy
 from infra.mails import Mails
 from infra.settings import Deployment
 
@@ -129,6 +130,8 @@ class UserPool(Construct):
             enable_propagate_additional_user_context_data=settings.threat_protection,
             write_attributes=writable(),
         )
+        # Nobody can make a client with the same ID and secret again.
+        self.client.apply_removal_policy(removal_policy(settings))
 
     def call(self, custom_message: lambda_.IFunction) -> None:
         """Have a function write the messages with codes, which AWS allows if SES sends the mails.

@@ -15,9 +15,10 @@ from infra.packaging.bundle import find_code
 _PACKAGE = "cognito_password_service"
 _INIT = f'''"""Reset and change passwords of Amazon Cognito users behind an API of your own."""
 
+from {_PACKAGE}.infra.firewall import PoolFirewall
 from {_PACKAGE}.infra.service import PasswordService
 
-__all__ = ["PasswordService"]
+__all__ = ["PasswordService", "PoolFirewall"]
 '''
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Never
 
 from infra.settings import STAGES
-from verification import doctor, figures, permissions, runner, stages, story, unknowns
+from verification import doctor, figures, leaving, permissions, runner, stages, story, unknowns
 from verification.runner import Check, Outcome, Result
 from verification.target import Target
 
@@ -30,11 +30,17 @@ def main() -> None:
     parser.add_argument("--construct", default="", help="its path, if the stack has several")
     parser.add_argument("--mailbox", default="", help="an address where you can read mail")
     parser.add_argument("--policy", action="store_true", help="print the IAM policy that is needed")
+    parser.add_argument(
+        "--rules", action="store_true", help="only look for what stops the deletion of the stack"
+    )
     parser.add_argument("--port", type=int, default=4566, help="of the local stack; 4566")
     arguments = parser.parse_args()
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        if arguments.rules:
+            name = arguments.stack or f"password-service-{arguments.stage}"
+            sys.exit(leaving.refuse_with_rules(stages.client, name))
         if arguments.stage == "local" and not arguments.stack:
             target = stages.find_local(arguments.port)
         else:

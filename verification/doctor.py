@@ -200,24 +200,46 @@ def throttles(target: Target) -> Finding:
     return judge(f"Operations with another throttle: {_list(wrong)}.", good=not wrong)
 
 
+def _quota(target: Target) -> dict[str, Any]:
+    pages = target.client("service-quotas").get_paginator("list_service_quotas")
+    for page in pages.paginate(ServiceCode="cognito-idp"):
+        for one in page["Quotas"]:
+            if "UserAccountRecovery" in one["QuotaName"]:
+                return dict(one)
+    raise NotObservedError("Service Quotas does not list UserAccountRecovery.")
+
+
 @check(
     CHECKS, remedy="AWS raises this quota for nobody: lower CODES_PER_SECOND in infra/functions.py."
 )
 def cognito_quota(target: Target) -> Finding:
     """The worker leaves half of Cognito's quota to those who confirm and update."""
-    pages = target.client("service-quotas").get_paginator("list_service_quotas")
-    quotas = [
-        one["Value"]
-        for page in pages.paginate(ServiceCode="cognito-idp")
-        for one in page["Quotas"]
-        if "UserAccountRecovery" in one["QuotaName"]
-    ]
-    if not quotas:
-        return not_observed("Service Quotas does not list UserAccountRecovery.")
+    quota = _quota(target)
     interval = target.settings.code_interval
     rate = _workers(target) / interval if interval else float("inf")
     # The throttles of confirm and update are above it on purpose: docs/scale.md says why.
-    return judge(f"Quota {quotas[0]:g} a second, worker {rate:g}.", good=2 * rate <= quotas[0])
+    grows = "adjustable" if quota.get("Adjustable") else "not adjustable"
+    observed = f"Quota {quota['Value']:g} a second ({grows}), worker {rate:g}."
+    return judge(observed, good=2 * rate <= quota["Value"])
+
+
+@check(
+    CHECKS,
+    remedy="Change the dimensions in infra/observability.py to what Service Quotas says, and"
+    " report it: the alarm CognitoThrottles cannot ring.",
+)
+def quota_metric(target: Target) -> Finding:
+    """The alarm on Cognito's throttling watches the metric that Service Quotas names."""
+    wanted = _quota(target).get("UsageMetric", {}).get("MetricDimensions")
+    if not wanted:
+        return not_observed("Service Quotas names no metric of UserAccountRecovery.")
+    watched = [
+        {one["Name"]: one["Value"] for one in query["MetricStat"]["Metric"]["Dimensions"]}
+        for alarm in _alarms(target)
+        for query in alarm.get("Metrics", ())
+        if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/Usage"
+    ]
+    return judge(f"Service Quotas names {wanted}.", good=wanted in watched)
 
 
 @check(
@@ -286,18 +308,22 @@ def alarm_subscription(target: Target) -> Finding:
 )
 def alarms(target: Target) -> Finding:
     """The stage has alarms, and none of them rings."""
-    names = list(target.resources.get("AWS::CloudWatch::Alarm", ()))
-    if not names:
+    found = _alarms(target)
+    if not found:
         return weakness("The stage has no alarms.")
+    ringing = [one["AlarmName"] for one in found if one["StateValue"] == "ALARM"]
+    return judge(f"{len(found)} alarms; ringing: {_list(ringing)}.", good=not ringing)
+
+
+def _alarms(target: Target) -> list[dict[str, Any]]:
+    names = list(target.resources.get("AWS::CloudWatch::Alarm", ()))
     pages = target.client("cloudwatch").get_paginator("describe_alarms")
-    found: list[dict[str, Any]] = [
+    return [
         alarm
         for start in range(0, len(names), 100)
         for page in pages.paginate(AlarmNames=names[start : start + 100])
         for alarm in page["MetricAlarms"]
     ]
-    ringing = [one["AlarmName"] for one in found if one["StateValue"] == "ALARM"]
-    return judge(f"{len(found)} alarms; ringing: {_list(ringing)}.", good=not ringing)
 
 
 @check(

@@ -29,7 +29,7 @@ RUNS: Final = Path(__file__).parents[1] / ".local" / "runs"
 def find_deployed(stack: str, construct: str, mailbox: Mailbox | None) -> Target:
     """Return a deployment on AWS, or exit with what is missing."""
     try:
-        return describe(_client, stack, construct, mailbox=mailbox, patience=PATIENCE, pause=PAUSE)
+        return describe(client, stack, construct, mailbox=mailbox, patience=PATIENCE, pause=PAUSE)
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"{stack} cannot be read: {error}")
 
@@ -154,7 +154,8 @@ def _address(resources: Mapping[str, Sequence[str]], region: str) -> str:
 
 
 @cache
-def _client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+def client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Return a client of the account that the environment names."""
     retries = Config(retries={"mode": "standard", "total_max_attempts": 4})
     return boto3.client(service, config=retries)  # type: ignore[call-overload]
 

@@ -1,8 +1,10 @@
 """Call AWS: trace the call, and turn an error into the `Failure` that it stands for."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
+from aws_lambda_powertools.tracing.base import BaseSegment
 from botocore.exceptions import ClientError
 
 from functions import outcomes, problems
@@ -12,9 +14,15 @@ from functions.problems import Failure, Outcome
 from functions.telemetry.traces import tracer
 
 
+def trace(action: str) -> AbstractContextManager[BaseSegment]:
+    """Open a subsegment for a call of an action."""
+    service, operation = ACTIONS[action].client.service, {"operation": action}
+    return tracer().provider.in_subsegment(service, namespace="aws", aws=operation)
+
+
 def call(action: str, **parameters: Any) -> dict[str, Any]:
     """Return the response to an action, or raise a `Failure`."""
-    with tracer().provider.in_subsegment(name=action) as subsegment:
+    with trace(action) as subsegment:
         try:
             return clients.request(action, **parameters)
         except clients.ERRORS as error:

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from functions.aws import clients
+from functions.aws.calls import trace
 from functions.settings import Runtime
 
 
@@ -49,20 +50,23 @@ class Table:
 
     def delete(self, id_: str) -> None:
         """Delete an item."""
-        clients.request("DeleteItem", TableName=self._settings.table_name, Key={"id": {"S": id_}})
+        key = {"id": {"S": id_}}
+        with trace("DeleteItem"):
+            clients.request("DeleteItem", TableName=self._settings.table_name, Key=key)
 
     def _change(self, action: str, **parameters: Any) -> dict[str, Any]:
-        try:
-            return clients.request(
-                action,
-                TableName=self._settings.table_name,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **parameters,
-            )
-        except ClientError as error:
-            if clients.name(error) != "ConditionalCheckFailedException":
-                raise
-            item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+        with trace(action):
+            try:
+                return clients.request(
+                    action,
+                    TableName=self._settings.table_name,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **parameters,
+                )
+            except ClientError as error:
+                if clients.name(error) != "ConditionalCheckFailedException":
+                    raise
+                item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
         raise ConditionFailedError(item)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from functions import times
+from functions.telemetry.traces import tracer
 
 _PREFIX: Final = 5
 
@@ -23,7 +24,8 @@ _PREFIX: Final = 5
 def contain(endpoint: str, password: str) -> bool | None:
     """Return whether the password is known, or None if the API does not respond in time."""
     digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
-    body = _read(endpoint, digest[:_PREFIX])
+    with tracer().provider.in_subsegment(urlsplit(endpoint).netloc, namespace="remote"):
+        body = _read(endpoint, digest[:_PREFIX])
     if body is None:
         return None
     # Padding lines have a count of 0.

@@ -32,9 +32,10 @@ def tracer() -> Tracer:
 class Subsegment(BaseSegment):
     """A part of the work of one request, in X-Ray's format, with the parts inside it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **members: Any) -> None:
         id_ = os.urandom(8).hex()
         self.document: dict[str, Any] = {"name": name, "id": id_, "start_time": time.time()}
+        self.document |= members
 
     def put_annotation(self, key: str, value: Any) -> None:
         """Add a value that X-Ray indexes, so that traces can be found by it."""
@@ -81,11 +82,11 @@ class XRayProvider(BaseProvider):
     """Send sampled traces to Lambda's X-Ray daemon, in one packet per request."""
 
     @contextmanager
-    def in_subsegment(self, name: str = "", **_: Any) -> Iterator[BaseSegment]:
-        """Open a subsegment of the surrounding one, or of Lambda's own segment."""
+    def in_subsegment(self, name: str = "", **members: Any) -> Iterator[BaseSegment]:
+        """Open a subsegment of the surrounding one, or of Lambda's; a `namespace` marks a call."""
         outer, trace = _innermost.get(), read_trace()
         sampled = isinstance(outer, Subsegment) if outer else trace.get("Sampled") == "1"
-        subsegment = Subsegment(name) if sampled else _UNSAMPLED
+        subsegment = Subsegment(name, **members) if sampled else _UNSAMPLED
         if outer:
             outer.add_subsegment(subsegment)
         token = _innermost.set(subsegment)

@@ -93,7 +93,7 @@ def test_a_packaged_handler_answers_names_itself_traces_and_keeps_secrets(
 
     assert answer["statusCode"] in {200, 204}
     assert {request.headers["user-agent"] for request in front.requests} == {"password-service"}
-    calls = {call["name"] for call in trace.get("subsegments", [])}
+    calls = {call["aws"]["operation"] for call in trace.get("subsegments", [])}
     asked = {"SendMessage"} if operation.queued else {operation.action}
     assert calls <= asked | {one.name for one in of_operation(operation, SETTINGS)}
     assert calls >= asked or not operation.has_body  # a start has read the policy

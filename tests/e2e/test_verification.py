@@ -26,13 +26,14 @@ from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
 from verification import doctor, figures, permissions, runner, unknowns
 from verification.commands import CHECKS, verify
+from verification.leaving import refuse_with_rules
 from verification.runner import Outcome
 from verification.stages import describe_local
 from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    *("unknown-user-throttle", "reset-mail", "other-sessions"),
+    *("unknown-user-throttle", "reset-mail", "other-sessions", "quota-metric"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
@@ -144,6 +145,28 @@ def test_the_policy_names_the_stages_own_resources_and_says_what_it_allows(stack
     assert [arn for named in resources.values() for arn in named if arn not in told] == []
 
 
+def test_a_stage_is_not_destroyed_while_somebodys_rules_are_on_its_event_bus(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """EventBridge deletes no bus that has rules."""
+    events, name = stack.client("events"), "password-service-local"
+    (bus,) = (
+        one["Name"] for one in events.list_event_buses()["EventBuses"] if "password" in one["Name"]
+    )
+    assert refuse_with_rules(stack.client, name) == 0
+
+    events.put_rule(
+        Name="theirs", EventBusName=bus, EventPattern='{"source": ["password-service"]}'
+    )
+    refused = refuse_with_rules(stack.client, name)
+    events.delete_rule(Name="theirs", EventBusName=bus)
+
+    assert refused == 1
+    assert "theirs" in capsys.readouterr().err
+    # Nobody is kept from destroying what is not there.
+    assert refuse_with_rules(stack.client, "another-stack") == 0
+
+
 def logged(line: str) -> dict[str, Any]:
     return {"FilterLogEvents": {"events": [{"message": line}] * 30}}
 
@@ -167,7 +190,9 @@ REST = ""
 """The action of every request that does not name one in a header."""
 OAUTH = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthScopes": [SCOPE]}
 BLOCKED = dict.fromkeys(("ForgotPassword", "ConfirmForgotPassword"), "ForbiddenException")
-QUOTA = {"Quotas": [{"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0}]}
+RECOVERY = {"QuotaName": "Rate of UserAccountRecovery requests", "Value": 30.0, "Adjustable": False}
+QUOTA = {"Quotas": [RECOVERY]}
+MEASURED = {"Quotas": [RECOVERY | {"UsageMetric": {"MetricDimensions": {"Service": "Cognito"}}}]}
 LOG = {"accessLogSettings": {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:a"}}
 WITH_LOG = {REST: LOG}
 STARTED = "REPORT RequestId: a\tDuration: 9.5 ms\tInit Duration: {}.00 ms"
@@ -196,6 +221,9 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
     # The local worker does not wait between two codes, so it may use any quota up.
     ("cognito-quota", {"ListServiceQuotas": QUOTA}, WEAKNESS),
     ("cognito-quota", {"ListServiceQuotas": {"Quotas": []}}, NOT_OBSERVED),
+    # The local stage has no alarm that could watch it.
+    ("quota-metric", {"ListServiceQuotas": MEASURED}, WEAKNESS),
+    ("quota-metric", {"ListServiceQuotas": QUOTA}, NOT_OBSERVED),
     ("concurrency", {REST: NO_EXECUTIONS}, WEAKNESS),
     ("cloudwatch-role", {REST: {}}, WEAKNESS),
     ("leftovers", {"ListUsers": {"Users": [{"Username": "left@example.com"}]}}, WEAKNESS),

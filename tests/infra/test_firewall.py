@@ -15,6 +15,7 @@ from functions.operations import Operation
 from functions.settings import Runtime
 from infra.settings import STAGES
 from tests.infra.conftest import (
+    IMPORTED,
     MAILS,
     OTHER_DEV,
     OTHER_PROD,
@@ -135,24 +136,18 @@ def test_in_counting_mode_no_rule_blocks_and_none_is_missing() -> None:
 
 
 @deployed
-def test_attacks_in_bodies_are_counted_and_a_body_is_blocked_only_by_its_size(stage: str) -> None:
-    blocking = {name for name, rule in rules(stage).items() if blocks(rule)}
-    by_group = {
-        name
-        for name, rule in rules(stage).items()
-        if rule["Statement"].get("ManagedRuleGroupStatement", {"Name": None})["Name"] in NO_BODIES
+def test_every_rule_blocks_and_none_reads_what_a_body_says(stage: str) -> None:
+    """A rule that only counts costs as much as one that blocks, and stops nobody."""
+    groups = {
+        rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
+        for rule in rules(stage).values()
+        if "ManagedRuleGroupStatement" in rule["Statement"]
     }
 
-    rates = {"RequestsPerAddress", "PublicPerAddress", "ForcedPerAddress"}
-    assert blocking == by_group | rates | {"BodySize"}
-    assert len(by_group) == len(NO_BODIES)
-    assert {
-        rule["Statement"]["ManagedRuleGroupStatement"]["Name"]
-        for name, rule in rules(stage).items()
-        if name not in blocking
-    } == {"AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"}
-    for name in blocking - by_group:
-        fields = re.findall(r'"FieldToMatch": {"(\w+)"', json.dumps(rules(stage)[name]))
+    assert [name for name, rule in rules(stage).items() if not blocks(rule)] == []
+    assert groups == NO_BODIES
+    for name, rule in rules(stage).items():
+        fields = re.findall(r'"FieldToMatch": {"(\w+)"', json.dumps(rule))
         assert set(fields) <= {"UriPath", "SingleHeader", "Body"}
         assert ("Body" in fields) == (name == "BodySize")
 
@@ -384,3 +379,48 @@ def test_the_secrets_of_servers_reach_the_functions_that_callers_call_and_no_bro
     preflights = json.dumps(find_in(template, "AWS::ApiGateway::Method"))
     assert "Access-Control-Allow-Headers" in preflights
     assert "caller-" not in preflights.lower()
+
+
+def pool_acl(action: str, **settings: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The web ACL of the pool, and what it is put on."""
+    template = synthesize(**settings, firewall="off", poolFirewall=action)
+    (found,) = find_in(template, "AWS::WAFv2::WebACL")
+    (association,) = find_in(template, "AWS::WAFv2::WebACLAssociation")
+    return found, association
+
+
+RESETS = ("ForgotPassword", "ConfirmForgotPassword")
+
+
+@pytest.mark.parametrize("action", ["count", "block"])
+def test_a_pool_can_refuse_resets_that_do_not_come_from_the_service(action: str) -> None:
+    found, association = pool_acl(action, **MAILS)
+    (rule,) = found["Rules"]
+    own = IMPORTED["userPoolClientId"]
+
+    assert "userpool/eu-west-1_Imported0" in json.dumps(association["ResourceArn"])
+    assert found["DefaultAction"] == {"Allow": {}}
+    assert blocks(rule) == (action == "block")
+    for client, closed in (("web", RESETS), (own, ())):
+        for name in (*RESETS, "InitiateAuth", "GetUser", "ChangePassword", ""):
+            told = matches(
+                rule["Statement"],
+                x_amzn_cognito_operation_name=name,
+                x_amzn_cognito_client_id=client,
+            )
+            assert told == (name in closed)
+
+
+def test_a_pool_of_the_stack_can_have_a_web_acl_and_has_none_by_default() -> None:
+    found, association = pool_acl("count", stage="dev")
+
+    assert "UserPoolClient" in json.dumps(found["Rules"][0]["Statement"])
+    assert "UserPool" in json.dumps(association["ResourceArn"])
+    assert len(find_in(synthesize_stage("dev"), "AWS::WAFv2::WebACLAssociation")) == 1
+
+
+def test_what_a_pools_web_acl_counts_can_be_looked_at() -> None:
+    """It has no log, and Cognito tells WAF no names of users."""
+    found, _ = pool_acl("count", stage="dev")
+
+    assert found["Rules"][0]["VisibilityConfig"]["SampledRequestsEnabled"]

@@ -22,6 +22,10 @@ ALARMING = [one for one in Degradation if one is not Degradation.SIGN_OUT_DELAYE
 STRANGERS = {"stage": "prod", "mailUnknownAddresses": "true"}
 
 
+USAGE = {"Service": "Cognito user pool", "Type": "API", "Resource": "UserAccountRecovery"}
+"""From Cognito's guide: https://docs.aws.amazon.com/cognito/latest/developerguide/metrics-for-cognito-user-pools.html"""
+
+
 class Metric(NamedTuple):
     """A metric of an alarm or a graph; a reference in it is the name of the resource."""
 
@@ -211,12 +215,15 @@ def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
         ],
         "AWS/SES": [{"ses:configuration-set": name} for name in sets],
         "AWS/SQS": [{"QueueName": f"{name}.QueueName"} for name in queues],
+        # Of the account. Cognito's guide lists the dimension Class, and says that it is not used.
+        "AWS/Usage": [USAGE, USAGE | {"Class": "None"}],
     }
     emitted = {
         "AWS/ApiGateway": {"4XXError", "5XXError"},
         "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
         "AWS/SES": {"Bounce", "Complaint", "Reject"},
         "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
+        "AWS/Usage": {"CallCount", "ThrottleCount"},
     }
 
     for metric in named(template):
@@ -297,6 +304,29 @@ def test_a_mail_that_ses_accepts_and_nobody_gets_raises_an_alarm(
             threshold,
             {"Bounce", "Complaint", "Reject"},
         )
+
+
+@deployed
+def test_cognitos_own_throttling_raises_an_alarm_and_its_calls_are_shown_beside_the_quota(
+    stage: str,
+) -> None:
+    template = synthesize_stage(stage)
+    watching = watched(alarms(template)["CognitoThrottles"])
+    (calls,) = (
+        widget
+        for widget in widgets(template)
+        if "CallCount" in {metric.name for metric in shown(widget)}
+    )
+    expressions = [
+        one["expression"] for line in calls["metrics"] for one in line if "expression" in one
+    ]
+
+    assert {metric.name for metric in watching} == {"ThrottleCount"}
+    assert [metric.dimensions for metric in watching] == [USAGE, USAGE | {"Class": "None"}]
+    assert [line["value"] for line in calls["annotations"]["horizontal"]] == [30]
+    # The sum of a period, in calls a second. A graph without one has 300 seconds.
+    assert expressions == ["SUM([calls0, calls1]) / 300"]
+    assert "period" not in json.dumps(calls["metrics"])
 
 
 @deployed

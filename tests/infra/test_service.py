@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, Stack
+from aws_cdk import App, CfnParameter, Environment, Stack, aws_lambda
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_sns as sns
 
+from functions.aws.events import SOURCE
 from functions.operations import FUNCTIONS
 from infra.service import PasswordService
-from tests.infra.conftest import context, find_in, read_template, variables
+from tests.infra.conftest import context, find_in, name_of, read_template, variables
+from tests.support import ROOT
 
 PUBLIC = {
     "AWS::ApiGateway::RestApi",
@@ -206,6 +208,29 @@ def test_a_service_shows_what_others_build_upon_and_tells_a_topic_every_alarm() 
     assert plain.event_bus is None
     assert service.queue.node.path != service.dead_letters.node.path
     assert "ServerErrors" in service.alarms
+
+
+def test_the_rule_that_the_document_shows_is_deleted_before_the_bus() -> None:
+    """EventBridge deletes no bus that has rules. CloudFormation deletes what refers to it first."""
+    text = (ROOT / "docs/security-features.md").read_text()
+    codes = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = (one for one in codes if "Rule(" in one)
+    stack = make_stack()
+    passwords = add_service(stack)
+    mailer = aws_lambda.Function(
+        stack,
+        "Mailer",
+        runtime=aws_lambda.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=aws_lambda.Code.from_inline("def handler(event, context): ..."),
+    )
+
+    exec(code, {"stack": stack, "passwords": passwords, "mailer": mailer})
+
+    template = template_of(stack)
+    (rule,) = find_in(template, "AWS::Events::Rule")
+    assert rule["EventBusName"] == {"Ref": name_of(template, "AWS::Events::EventBus")}
+    assert rule["EventPattern"] == {"source": [SOURCE]}
 
 
 @pytest.mark.parametrize(

@@ -738,8 +738,10 @@ def test_only_production_leaves_something_behind_besides_the_accounts_own(stage:
     # Cognito refuses to delete a protected pool, also one whose stack could not be made.
     policies = {"AWS::Cognito::UserPool": "Retain", "AWS::Logs::LogGroup": "RetainExceptOnCreate"}
     policies["AWS::SecretsManager::Secret"] = "RetainExceptOnCreate"
+    # Its ID and its secret cannot be made again.
+    policies["AWS::Cognito::UserPoolClient"] = "RetainExceptOnCreate"
     kept = [
-        resource["DeletionPolicy"] == policies[resource["Type"]]
+        resource.get("DeletionPolicy", "Delete") == policies[resource["Type"]]
         for resource in template["Resources"].values()
         if resource["Type"] in policies
     ]
@@ -760,6 +762,15 @@ def test_only_production_leaves_something_behind_besides_the_accounts_own(stage:
 
     assert (left == of_the_account) == (stage != "prod")
     assert left >= of_the_account
+
+
+@pytest.mark.parametrize(("stage", "protected"), [("local", False), ("dev", False), ("prod", True)])
+def test_only_production_must_be_unprotected_before_it_can_be_deleted(
+    stage: str, protected: bool, tmp_path: Path
+) -> None:
+    stack = make_stack(make_app(str(tmp_path), stage=stage))
+
+    assert stack.termination_protection == protected
 
 
 def test_whatever_can_have_tags_tells_its_service_and_its_stage(tmp_path: Path) -> None:

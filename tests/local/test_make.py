@@ -23,7 +23,10 @@ STARTED = {
     "deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
         "cdk deploy password-service-prod --context stage=prod -c mailFrom=no-reply@example.com"
     ),
-    "destroy APPROVE=never": "cdk destroy password-service-dev --context stage=dev --force",
+    "destroy APPROVE=never": (
+        "python -m verification dev --rules\n"
+        "cdk destroy password-service-dev --context stage=dev --force"
+    ),
 }
 MAKE = str(shutil.which("make"))
 

@@ -28,7 +28,7 @@ from tests.infra.test_observability import named, searched
 from tests.support import ROOT
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES, Reply
+from tests.support.invocation import BODIES, REQUEST_ID, Reply
 from tests.unit.conftest import Service, after, mock_table
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -343,3 +343,50 @@ def test_a_field_that_a_saved_query_names_is_logged(lines: list[dict[str, Any]])
 @pytest.mark.parametrize("name", ACCESS_QUERIES)
 def test_a_field_that_a_query_of_the_access_log_names_is_in_it(name: str) -> None:
     assert set() < fields(ACCESS_QUERIES[name]) <= ACCESS_LOG.keys()
+
+
+def read(line: Mapping[str, Any], field: str) -> Any:
+    """A field as Logs Insights finds it in a line of JSON, or None."""
+    member, _, index = field.partition(".")
+    value = json.dumps(line) if field == "@message" else line.get(member)
+    return value if not index else next(iter((value or [])[int(index) :]), None)
+
+
+def selects(condition: str, line: Mapping[str, Any]) -> bool:
+    """Whether a line meets a condition, for the parts of the language that our queries use."""
+    for word, combine in ((" or ", any), (" and ", all)):
+        if len(parts := condition.split(word)) > 1:
+            return combine(selects(part, line) for part in parts)
+    if found := re.fullmatch(r"ispresent\(([\w.]+)\)", condition):
+        return read(line, found[1]) is not None
+    if found := re.fullmatch(r"(@?\w+) like /(.*)/", condition):
+        return re.search(found[2], read(line, found[1])) is not None
+    found = re.fullmatch(r"(\w+) (=|>=) (.+)", condition)
+    assert found, condition
+    value, wanted = read(line, found[1]), json.loads(found[3])
+    return value is not None and (value == wanted if found[2] == "=" else value >= wanted)
+
+
+def test_a_saved_query_counts_each_request_once_and_no_metric(lines: list[dict[str, Any]]) -> None:
+    """A function writes two lines for a request: the log line, and one that CloudWatch counts."""
+    logged = [line for line in lines if "level" in line]
+    user = next(line["user"] for line in logged if "user" in line)
+    counted: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "request": lambda line: line["request_id"] == REQUEST_ID,
+        "failures": lambda line: line.get("status", 0) >= 500,
+        "crashes": lambda line: "stack" in line,
+        "worker": lambda line: line["operation"] == "worker",
+        "hidden": lambda line: "hidden" in line,
+        "degradations": lambda line: bool(line.get("degradations")),
+        "attacked users": lambda line: "user" in line,
+        "attacking addresses": lambda line: "source_ip" in line,
+        "slowest requests": lambda line: "duration" in line,
+        "user": lambda line: line.get("user") == user,
+    }
+    assert len(logged) < len(lines)
+
+    for name, query in QUERIES.items():
+        filled = query.replace("the requestId", REQUEST_ID).replace("the user reference", user)
+        (condition,) = re.findall(r"\bfilter ((?:/[^/]*/|[^|])+)", filled)
+        found = [line for line in lines if selects(" ".join(condition.split()), line)]
+        assert found == [line for line in logged if counted[name](line)] != [], name

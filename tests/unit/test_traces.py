@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from functions.operations import Operation
 from functions.telemetry.traces import Subsegment, XRayProvider
 from functions.threads import run_all
 from tests.support import PATIENCE
+from tests.unit.conftest import Service, mock_table
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
@@ -22,7 +24,7 @@ PARENT = "53995c3f42cd8ad8"
 # which is sent by itself.
 REQUIRED = {"name", "id", "start_time", "end_time"}
 INDEPENDENT = {"type", "trace_id", "parent_id"}
-OPTIONAL = {"annotations", "metadata", "fault", "cause", "subsegments"}
+OPTIONAL = {"annotations", "metadata", "fault", "cause", "subsegments", "namespace", "aws"}
 
 
 @pytest.fixture
@@ -89,6 +91,62 @@ def test_subsegments_are_sent_once_with_those_within_and_belong_to_the_trace_of_
     assert first["annotations"] == {"cause": "Throttled"}
     assert first["metadata"] == {"tests": {"attempt": 1}}
     assert_nothing_more(daemon)
+
+
+def flatten(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield document
+    for inner in document.get("subsegments", []):
+        yield from flatten(inner)
+
+
+def test_every_call_of_a_confirmation_is_a_call_to_another_service(
+    daemon: socket.socket, service: Service
+) -> None:
+    """X-Ray draws a service for each subsegment that has a namespace."""
+    service.configure(
+        limits=True,
+        event_bus_name="the-bus",
+        mail_from="no-reply@example.com",
+        breach_endpoint="http://127.0.0.1:9/range",
+    )
+    with mock_table():
+        service.invoke(Operation.CONFIRM_RESET_PASSWORD, headers={"Idempotency-Key": "key"})
+        front = receive(daemon)
+        service.work()
+    parts = [*flatten(front), *flatten(receive(daemon))]
+
+    calls = {
+        (one["namespace"], one["name"], one.get("aws", {}).get("operation"))
+        for one in parts
+        if "namespace" in one
+    }
+    assert calls >= {
+        ("aws", "cognito-idp", "AdminGetUser"),
+        ("aws", "cognito-idp", "ConfirmForgotPassword"),
+        ("aws", "cognito-idp", "AdminUserGlobalSignOut"),
+        ("aws", "dynamodb", "PutItem"),
+        ("aws", "dynamodb", "UpdateItem"),
+        ("aws", "events", "PutEvents"),
+        ("aws", "sesv2", "SendEmail"),
+        ("aws", "sqs", "SendMessage"),
+        ("remote", "127.0.0.1:9", None),
+    }
+    assert [
+        one["name"] for one in parts if "namespace" not in one and one["name"][:2] != "##"
+    ] == []
+
+
+def test_an_attempt_above_a_limit_is_no_fault_of_the_table(
+    daemon: socket.socket, service: Service
+) -> None:
+    service.configure(limits=True, reset_password_attempts=1)
+    with mock_table():
+        for _ in range(2):
+            service.invoke(Operation.RESET_PASSWORD)
+    parts = [one for _ in range(2) for one in flatten(receive(daemon))]
+
+    assert "ConditionalCheckFailedException" not in json.dumps(parts)
+    assert [one["name"] for one in parts if one.get("fault")] == []
 
 
 def test_what_runs_at_the_same_time_is_inside_the_same_subsegment(daemon: socket.socket) -> None:

@@ -1,0 +1,115 @@
+"""What `docs/scale.md` says about prices is counted: by the handlers, and in the template."""
+
+import socket
+from collections import Counter
+from math import isclose
+
+import pytest
+
+from functions.operations import Operation
+from tests.infra.conftest import find_in, synthesize
+from tests.infra.test_observability import alarms, watched
+from tests.support import ROOT
+from tests.support.contract import WITH_BODY, ids
+from tests.unit.conftest import Service, mock_table
+from tests.unit.test_sessions import TRACKED, track
+from tests.unit.test_traces import daemon, flatten, receive
+
+__all__ = ["daemon"]  # a fixture
+
+CHAPTER = (ROOT / "docs/scale.md").read_text().partition("\n## What it costs\n")[2]
+SHARES = dict(zip(WITH_BODY, (0.4, 0.4, 0.2), strict=True))
+SECONDS = dict(zip(WITH_BODY, ([0.1, 1.0], [0.3, 0.05], [0.3, 0.05]), strict=True))
+"""The document's assumptions: a reset and its code, or a change and a read of the policy."""
+MESSAGE = 0.1
+"""Seconds for another message."""
+
+
+def table(first: str) -> dict[str, list[str]]:
+    """The cells of each row of a table, by the row's first cell."""
+    text = CHAPTER.partition(f"| {first} |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[2:]]
+    return {name: cells for name, *cells in rows}
+
+
+USED = table("what one operation uses")
+FIXED = table("what a month costs by itself")
+
+
+def told(operation: Operation, row: str) -> float:
+    (found,) = (cells for name, cells in USED.items() if name.startswith(row))
+    return float(found[WITH_BODY.index(operation)])
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
+def test_the_document_counts_what_an_operation_uses(
+    operation: Operation, service: Service, daemon: socket.socket
+) -> None:
+    service.configure(
+        limits=True, event_bus_name="the-bus", mail_from="no-reply@example.com", code_pause=60
+    )
+    track(service, *TRACKED)
+    headers = {"Idempotency-Key": "key"} if operation.repeatable else {}
+    with mock_table():
+        printed = service.invoke(operation, headers=headers).printed
+        runs = [receive(daemon)]
+        while any(one.action == "SendMessage" for one in service.cognito.requests):
+            printed += service.work().printed
+            runs.append(receive(daemon))
+    calls = Counter(
+        (one["name"], one["aws"]["operation"])
+        for run in runs
+        for one in flatten(run)
+        if "aws" in one
+    )
+    messages = calls["sqs", "SendMessage"]
+    # A page of another origin asks for leave, and before a new password for the policy.
+    reads = int(operation.changes_password)
+    # Cognito mails the code.
+    mails = calls["sesv2", "SendEmail"] + operation.queued
+    seconds = [*SECONDS[operation], *[MESSAGE] * (messages - operation.queued)]
+
+    assert told(operation, "API Gateway") == told(operation, "WAF") == 2 + reads
+    assert told(operation, "Lambda: requests") == 1 + reads + messages
+    assert told(operation, "X-Ray") == 1 + reads + messages
+    assert told(operation, "SQS") == 3 * messages
+    assert told(operation, "EventBridge") == calls["events", "PutEvents"]
+    assert told(operation, "SES") == mails
+    # The lines of the handlers, of the gateway and the firewall, and Lambda's own.
+    kilobytes = len(printed) / 1024 + 2 * (2 + reads) + 0.4 * (1 + reads + messages)
+    assert kilobytes <= told(operation, "CloudWatch: KB") <= kilobytes + 2
+    writes = sum(n for (name, _), n in calls.items() if name == "dynamodb")
+    assert told(operation, "DynamoDB") == writes
+    assert isclose(told(operation, "Lambda: GB-seconds"), 0.5 * sum(seconds))
+
+
+def test_the_document_counts_what_a_stage_has() -> None:
+    template = synthesize(stage="prod", alarmEmail="ops@example.com")
+    (acl,) = find_in(template, "AWS::WAFv2::WebACL")
+    counts = {
+        "WAF: web ACL": 1,
+        "WAF: rules and rule groups": len(acl["Rules"]),
+        "CloudWatch: metrics that alarms watch": sum(
+            len(watched(alarm)) for alarm in alarms(template).values()
+        ),
+        "CloudWatch: dashboard": len(find_in(template, "AWS::CloudWatch::Dashboard")),
+        "Secrets Manager: secrets": len(find_in(template, "AWS::SecretsManager::Secret")),
+        "KMS: the topic's key, with `alarmEmail`": len(find_in(template, "AWS::KMS::Key")),
+    }
+
+    assert {name: int(FIXED[name][0]) for name in counts} == counts
+
+
+def test_the_sums_of_the_document_are_right() -> None:
+    *rows, (_, total) = USED.items()
+    for name, (*used, price, cost) in rows:
+        share = sum(SHARES[o] * float(n) for o, n in zip(WITH_BODY, used, strict=True))
+        assert isclose(share * float(price), float(cost), abs_tol=0.0051), name
+    assert isclose(sum(float(cells[-1]) for _, cells in rows), float(total[-1]), abs_tol=0.001)
+    *parts, (_, all_) = FIXED.items()
+    for name, (number, price, cost) in parts:
+        assert isclose(float(number) * float(price), float(cost), abs_tol=0.0051), name
+    assert isclose(sum(float(cells[-1]) for _, cells in parts), float(all_[-1]), abs_tol=0.001)
+    assert f"0.416667 * {total[-1]} + {all_[-1]} = " in CHAPTER
+    million = 0.416667 * float(total[-1]) + float(all_[-1])
+    assert f" = ${million:.2f}." in CHAPTER

@@ -4,6 +4,7 @@ import hmac
 import json
 import math
 from base64 import urlsafe_b64decode
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,14 +57,14 @@ def name_user(caller: Caller, event: dict[str, Any], settings: Runtime, record: 
     if len(sent) > 1 or not any(fits):
         record.degrade(Degradation.WRONG_SERVER)
         return caller
-    try:
-        (address,) = _values(event, ADDRESS_HEADER)
-        record.by_server = True
-        return caller._replace(source_ip=str(ip_address(address)), by_server=True)
-    except ValueError:
-        detail = REQUEST_RULES["ipAddress"].format(field=ADDRESS_HEADER)
-        error = FieldError(ADDRESS_HEADER, "ipAddress", detail)
-    raise Failure(problems.INVALID_REQUEST, [error])
+    named = _values(event, ADDRESS_HEADER)
+    with suppress(ValueError):
+        if len(named) == 1 and "%" not in named[0]:  # after which an address may have any text
+            caller = caller._replace(source_ip=str(ip_address(named[0])), by_server=True)
+            record.source_ip, record.by_server = caller.source_ip, True
+            return caller
+    detail = REQUEST_RULES["ipAddress"].format(field=ADDRESS_HEADER)
+    raise Failure(problems.INVALID_REQUEST, [FieldError(ADDRESS_HEADER, "ipAddress", detail)])
 
 
 def identify(

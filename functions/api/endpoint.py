@@ -119,9 +119,9 @@ class Endpoint[R: Request](LambdaHandler):
         self, event: Event, context: "LambdaContext", sent: dict[str, str], record: Record
     ) -> Response:
         caller = read_caller(event, context)
-        record.request_id = caller.request_id
+        record.request_id, record.source_ip = caller.request_id, caller.source_ip
+        record.user_agent = caller.user_agent
         caller = name_user(caller, event, self.settings, record)
-        record.source_ip, record.user_agent = caller.source_ip, caller.user_agent
         if not caller.source_ip:
             raise outcomes.NO_CALLER_ADDRESS.failure(NO_ADDRESS)
         content = read_body(event, sent) if self.operation.has_body else {}

@@ -83,13 +83,30 @@ def test_a_secret_that_was_sent_twice_names_nobody(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "example.com", f"{USER}, 192.0.2.1", f"{USER}:443", "198.51.100.0/24", "1"]
+    "address",
+    [
+        *("", "example.com", f"{USER}, 192.0.2.1", f"{USER}:443", "198.51.100.0/24", "1"),
+        *(f" {USER}", f"{USER}\n", "2001:db8::7%eth0", "2001:db8::7%<b>any text", "[2001:db8::7]"),
+    ],
 )
 def test_a_server_names_exactly_one_literal_address(address: str, service: Service) -> None:
+    connection = service.invoke(RESET).log["source_ip"]
     for headers in (named(address), {"Caller-Secret": SECRETS[0]}):
         reply = service.invoke(RESET, headers=headers)
 
         assert_is_problem(reply, 400, "InvalidParameterException")
+        assert reply.rules == {("Caller-Address", "ipAddress")}
+        # The operator finds the server that has the mistake.
+        assert reply.log["source_ip"] == connection
+
+
+def test_a_server_does_not_name_two_addresses(service: Service) -> None:
+    secret = {"Caller-Secret": [SECRETS[0]]}
+    for addresses in ([USER, "2001:db8::7%a"], [USER, USER]):
+        sent = secret | {"Caller-Address": addresses}
+
+        reply = service.invoke(RESET, multiValueHeaders=sent)
+
         assert reply.rules == {("Caller-Address", "ipAddress")}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,42 +15,34 @@ from functions.threads import run_all
 from functions.work.scope import Scope
 
 
+@dataclass
 class Change:
     """A password change, and what follows whether or not Cognito confirms it.
 
     The `owner` was read before the change. Someone who has changed a password can change the
     address and the names of the account next, so the messages hold the address from before, and
     the username that nobody can change. An owner whom Cognito did not tell in time is read again
-    by `find`, right after the change. Without an owner, messages hold the `username` given.
+    by `find`, right after the change. Without an owner, messages hold the `typed_name`.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        detail_type: str,
-        username: str,
-        owner: User | None,
-        find: Callable[[], User | None],
-        *,
-        signs_out: bool = True,
-        is_reset: bool = False,
-        sessions: Sequence[Session] | None = None,
-    ) -> None:
-        self._scope = scope
-        self._detail_type = detail_type
-        self._typed_name = username
-        self._owner = owner
-        self._find = find
-        self._signs_out = signs_out
-        self._is_reset = is_reset
-        self._sessions = sessions
-        self._since = times.now()
-        pool = scope.cognito.describe_pool() if is_reset else None
+    scope: Scope
+    detail_type: str
+    typed_name: str
+    owner: User | None
+    find: Callable[[], User | None]
+    signs_out: bool = True
+    is_reset: bool = False
+    sessions: Sequence[Session] | None = None
+    _since: float = 0.0
+    _forgets_devices: bool = False
+
+    def __post_init__(self) -> None:
+        pool = self.scope.cognito.describe_pool() if self.is_reset else None
         self._forgets_devices = pool is not None and pool.remembers_devices
 
     @property
     def _username(self) -> str:
-        return self._owner.username if self._owner else self._typed_name
+        return self.owner.username if self.owner else self.typed_name
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -62,15 +55,17 @@ class Change:
         try:
             yield
         except Failure as failure:
-            failure.errors = failure.errors or self._scope.passwords.explain(failure.problem)
+            failure.errors = failure.errors or self.scope.passwords.explain(failure.problem)
             if failure.outcome.may_have_acted:
+                # Cognito may have acted until now, and nobody has signed in with the new one yet.
+                since, self._since = int(self._since), times.now()
                 for number, (task, parameters) in enumerate(self._tasks()):
-                    self._scope.queue.follow_up(
+                    self.scope.queue.follow_up(
                         Task.CHECK_CHANGE,
                         username=self._username,
-                        since=int(self._since),
+                        since=since,
                         # One of the messages reports an owner who is gone.
-                        existed=self._owner is not None and not number,
+                        existed=self.owner is not None and not number,
                         task=task,
                         parameters=parameters,
                     )
@@ -80,57 +75,61 @@ class Change:
         """End the sessions, tell the user and the event bus, and forgive the attempt."""
         self._since = times.now()
         with suppress(Failure):
-            self._owner = self._owner or self._find()
+            self.owner = self.owner or self.find()
+        if self.sessions is not None and not (self.signs_out or self._kept()):
+            # The caller has just signed in, or the list failed.
+            self.sessions = self.scope.cognito.find_sessions()
         works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
         works += [partial(self._revoke, one) for one in self._others()]
-        run_all([*works, self._scope.limits.forgive])
+        run_all([*works, self.scope.limits.forgive])
 
     def _kept(self) -> list[str]:
         """Return the caller's own session, and the SSO session that it came from."""
-        own = (one for one in self._sessions or () if one.is_current)
+        own = (one for one in self.sessions or () if one.is_current)
         return [id_ for session in own for id_ in (session.id, session.origin) if id_]
 
     def _others(self) -> list[Session]:
         """Return the sessions to revoke before the response; the worker looks for others later."""
-        sessions, kept = self._sessions or (), self._kept()
-        if self._is_reset:  # which ends those with tokens at once
+        sessions, kept = self.sessions or (), self._kept()
+        if self.is_reset:  # which ends those with tokens at once
             return [one for one in sessions if one.is_sso]
-        if self._signs_out:  # which ends the caller's own token, too
+        if self.signs_out:  # which ends the caller's own token, too
             return []
         # While the list does not have the caller's own session, nobody knows its SSO session.
         return [one for one in sessions if one.id not in kept and (kept or not one.is_sso)]
 
     def _revoke(self, session: Session) -> None:
-        try:
-            username = self._username if self._is_reset else ""
-            self._scope.cognito.revoke_session(session, username)
-        except Failure:
-            self._scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
+        with suppress(Failure):
+            if not times.is_over():
+                username = self._username if self.is_reset else ""
+                self.scope.cognito.revoke_session(session, username)
+                return
+        self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
 
     def _follow(self, task: Task, parameters: dict[str, Any]) -> None:
         if task is Task.END_SESSIONS:
             self._end_sessions()
         elif task is Task.PUT_EVENT:
-            self._scope.events.announce(**parameters)
+            self.scope.events.announce(**parameters)
         else:
-            self._scope.queue.follow_up(task, **parameters)
+            self.scope.queue.follow_up(task, **parameters)
 
     def _tasks(self) -> Iterator[tuple[Task, dict[str, Any]]]:
-        if self._signs_out:
+        if self.signs_out:
             yield Task.END_SESSIONS, {"username": self._username}
-        kept = [] if self._signs_out else self._kept()
-        if self._sessions is not None and (kept or self._signs_out):
+        kept = [] if self.signs_out else self._kept()
+        if self.sessions is not None and (kept or self.signs_out):
             given = {"username": self._username, "before": self._since, "kept": kept}
-            by_worker = self._signs_out and not self._is_reset
+            by_worker = self.signs_out and not self.is_reset
             more = {"passes": 2} if by_worker else {"passes": 1, "delay": LIST_LAG}
             yield Task.END_OTHER_SESSIONS, given | more
         if self._forgets_devices:
             yield Task.FORGET_DEVICES, {"username": self._username}
-        if self._scope.settings.event_bus_name:
-            detail = self._scope.events.describe(**self._scope.subject.members)
-            yield Task.PUT_EVENT, {"detail_type": self._detail_type, "detail": detail}
-        if self._scope.settings.mail_from:
-            owner = self._owner
+        if self.scope.settings.event_bus_name:
+            detail = self.scope.events.describe(**self.scope.subject.members)
+            yield Task.PUT_EVENT, {"detail_type": self.detail_type, "detail": detail}
+        if self.scope.settings.mail_from:
+            owner = self.owner
             # A client of the pool may not be allowed to read the address: the worker is.
             recipient = {}
             if owner and "email_verified" in owner.attributes:
@@ -139,7 +138,7 @@ class Change:
 
     def _end_sessions(self) -> None:
         try:
-            self._scope.cognito.end_sessions(self._username)
+            self.scope.cognito.end_sessions(self._username)
         except Failure:
-            self._scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
-            self._scope.queue.follow_up(Task.END_SESSIONS, username=self._username)
+            self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
+            self.scope.queue.follow_up(Task.END_SESSIONS, username=self._username)

@@ -186,19 +186,20 @@ class Cognito:
         try:
             return [_read_session(one) for one in _read_pages(ask, "NextToken", "Sessions")]
         except Failure as failure:
-            # A place that does not know the action may refuse it by any name.
-            if failure.outcome not in outcomes.NOT_OFFERED and failure.outcome.is_known:
+            # A place that does not know an unsigned action may refuse it by any name.
+            is_known = failure.outcome.is_known or username
+            if failure.outcome not in outcomes.NOT_OFFERED and is_known:
                 raise
             return None
 
     def find_sessions(self, username: str = "") -> list[Session] | None:
-        """Return the same before a change, or None as well if Cognito fails."""
+        """Return the same for a change, or nothing yet if Cognito fails."""
         try:
             return self.list_sessions(username)
         except Failure as failure:
             if not failure.outcome.final:  # the action itself reports the others
                 self._record.degrade(Degradation.SESSIONS_UNREADABLE)
-            return None
+            return []
 
     def revoke_session(self, session: Session, username: str = "") -> None:
         """Revoke a session of a user, or else of the caller, and the tokens that it gave to apps.
@@ -316,7 +317,8 @@ class Cognito:
         try:
             answer = call(action, **parameters)
         except Failure as failure:
-            self.was_reached |= failure.problem is not problems.SERVICE_UNAVAILABLE
+            if failure.problem is not problems.SERVICE_UNAVAILABLE:
+                self.was_reached = True  # and never unset, because others ask at the same time
             raise
         self.was_reached = True
         return answer
@@ -356,10 +358,11 @@ def _read_pages(ask: Callable[..., dict[str, Any]], token: str, members: str) ->
 
 
 def _read_session(session: Mapping[str, Any]) -> Session:
+    began = session.get("CreateDate")
     return Session(
         session["SessionId"],
         session.get("SessionType") == "SSO",
-        session["CreateDate"].timestamp(),
+        began.timestamp() if began else 0.0,
         session.get("IsCurrentSession", False),
         session.get("OriginSessionId") or "",
     )

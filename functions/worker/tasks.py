@@ -84,11 +84,13 @@ def end_other_sessions(scope: Scope, message: Message) -> None:
     def revoke(username: str) -> None:
         sessions = scope.cognito.list_sessions(username)
         for session in sessions or ():
-            if session.began_at < given["before"] and session.id not in given["kept"]:
+            # In a list of whole seconds, one that began right after the change is no older one.
+            before = given["before"] if session.began_at % 1 else int(given["before"])
+            if session.began_at < before and session.id not in given["kept"]:
                 scope.cognito.revoke_session(session, username)
         if sessions is not None and given["passes"] > 1:
-            again = given | {"passes": given["passes"] - 1}
-            scope.queue.send(message.task, LIST_LAG, **again)
+            again = given | {"passes": given["passes"] - 1, "delay": LIST_LAG}
+            scope.queue.send(message.task, **again)
 
     _protect(scope, message, revoke)
 
@@ -124,8 +126,9 @@ def check_change(scope: Scope, message: Message) -> None:
     given = message.parameters
     user, since = scope.cognito.find_user(given["username"]), given["since"]
     if user and user.changed_at >= since:
-        task = Task(given["task"])
-        carry_out(scope, message._replace(task=task, parameters=given["parameters"]))
+        # Nothing was done at once, so two passes end the sessions.
+        parameters = given["parameters"] | {"passes": 2}
+        carry_out(scope, message._replace(task=Task(given["task"]), parameters=parameters))
     elif user and times.now() - since < CHANGE_LIFETIME:
         raise NOT_CHANGED_YET.failure()
     elif given.get("existed") and not user:

@@ -8,8 +8,8 @@ import pytest
 from functions.aws.queue import LIST_LAG
 from functions.operations import Operation
 from tests.support.contract import ids
-from tests.support.invocation import BODIES, NOW
-from tests.unit.conftest import Service
+from tests.support.invocation import BODIES, NOW, TIMES
+from tests.unit.conftest import Service, after
 
 CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 EVERYWHERE = BODIES[UPDATE] | {"options": {"globalSignOut": True}}
@@ -140,12 +140,17 @@ def test_signing_out_everywhere_leaves_managed_login_to_the_worker_which_looks_t
     assert (second["delay"], second["passes"]) == (LIST_LAG, 1)
 
 
-@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 @pytest.mark.parametrize(
-    "error",
+    ("operation", "error"),
     [
-        *("OperationNotEnabledException", "UnknownOperationException", "InvalidAction"),
-        "AccessDeniedException",  # an unsigned action that its receiver does not know
+        (CONFIRM, "OperationNotEnabledException"),
+        (UPDATE, "OperationNotEnabledException"),
+        (CONFIRM, "UnknownOperationException"),
+        (UPDATE, "UnknownOperationException"),
+        (CONFIRM, "InvalidAction"),
+        (UPDATE, "InvalidAction"),
+        # An unsigned action that its receiver does not know. A signed one is not granted.
+        (UPDATE, "AccessDeniedException"),
     ],
 )
 def test_where_sessions_are_not_tracked_nothing_changes(
@@ -175,6 +180,72 @@ def test_a_list_that_fails_stops_no_change(
         service.cognito.answer(action, error=error)
 
     assert service.invoke(operation).metrics == metrics
+
+
+@pytest.mark.parametrize(
+    ("error", "metrics"),
+    [
+        ("TooManyRequestsException", {"Success", "SessionsUnreadable"}),
+        ("AccessDeniedException", {"Success", "SessionsUnreadable"}),
+        # AWS does not say that this action knows users by their other names.
+        ("UserNotFoundException", {"Success"}),
+    ],
+)
+def test_the_worker_ends_the_sessions_that_could_not_be_listed_before_a_reset(
+    error: str, metrics: set[str], service: Service
+) -> None:
+    service.cognito.answer("AdminListUserSessions", error=error)
+
+    assert service.invoke(CONFIRM).metrics == metrics
+    track(service, *TRACKED)
+    service.work()
+
+    ended = {one["SessionId"] for one in TRACKED}
+    assert revoked(service, "AdminRevokeUserSession").keys() == ended
+
+
+@pytest.mark.parametrize("first", [{"error": "TooManyRequestsException"}, {"body": {}}])
+def test_an_update_looks_again_if_the_first_list_has_not_the_callers_own_session(
+    first: dict[str, Any], service: Service
+) -> None:
+    # botocore repeats what was throttled.
+    service.cognito.answer("ListUserSessions", **first, times=3 if "error" in first else 1)
+    track(service, *TRACKED)
+
+    assert service.invoke(UPDATE).status == 204
+
+    ended = {one["SessionId"] for one in TRACKED} - {OWN, OWN_SSO}
+    assert revoked(service, "RevokeUserSession").keys() == ended
+    assert [one["kept"] for one in queued(service)] == [[OWN, OWN_SSO]]
+
+
+def test_when_cognito_is_slow_the_worker_ends_the_sessions(service: Service) -> None:
+    """A hundred of them could otherwise take longer than the gateway waits."""
+    track(service, *TRACKED)
+    service.cognito.respond = after(service.clock, TIMES.retries + 1, None)
+
+    assert service.invoke(CONFIRM).metrics == {"Success", "SignOutDelayed"}
+
+    assert revoked(service, "AdminRevokeUserSession") == {}
+    service.work()
+    ended = {one["SessionId"] for one in TRACKED}
+    assert revoked(service, "AdminRevokeUserSession").keys() == ended
+
+
+@pytest.mark.parametrize("created", [NOW, NOW + 0.6])
+def test_a_sign_in_right_after_a_change_stays_even_in_a_list_of_whole_seconds(
+    created: float, service: Service
+) -> None:
+    new = session("tkn-new") | {"CreateDate": created}
+    undated = session("tkn-undated") | {"CreateDate": None}
+    service.clock.sleep(0.5)
+    track(service, new, undated, session("tkn-just-before", age=-0.4), session("tkn-old", age=1))
+
+    service.invoke(CONFIRM)
+    service.work()
+
+    ended = {"tkn-undated", "tkn-just-before", "tkn-old"}
+    assert revoked(service, "AdminRevokeUserSession").keys() == ended
 
 
 @pytest.mark.parametrize(
@@ -220,3 +291,19 @@ def test_an_unknown_outcome_ends_the_other_sessions_once_the_account_has_changed
     service.work()
     ended = revoked(service, "AdminRevokeUserSession").keys()
     assert ended == {one["SessionId"] for one in TRACKED} - {OWN, OWN_SSO}
+
+
+def test_an_unknown_outcome_ends_sessions_up_to_its_answer_and_looks_twice(
+    service: Service,
+) -> None:
+    track(service, session("tkn-meanwhile", age=-2), session("tkn-new", age=-5))
+    changed = {"Username": "a", "UserLastModifiedDate": NOW + 4, "UserAttributes": []}
+    service.cognito.answer("AdminGetUser", body=changed)
+    service.cognito.respond = after(service.clock, 4, "UnexpectedLambdaException")
+
+    service.invoke(CONFIRM)
+    service.work()
+
+    assert revoked(service, "AdminRevokeUserSession") == {"tkn-meanwhile": None}
+    (later,) = queued(service)
+    assert (later["delay"], later["passes"]) == (LIST_LAG, 1)

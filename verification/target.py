@@ -181,7 +181,8 @@ class Target:
             )
         except KeyError as missing:
             raise NotObservedError(f"Another version is deployed, without {missing}.") from None
-        self.secret_values.add(read.pseudonym_key)
+        keys = read.pseudonym_key, read.server_secret, read.next_server_secret
+        self.secret_values |= {one for one in keys if one}
         return read
 
     @property

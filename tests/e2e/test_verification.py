@@ -24,7 +24,7 @@ from local.stack import Stack
 from tests.e2e.conftest import Fronts
 from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
-from verification import doctor, figures, permissions, runner, unknowns
+from verification import doctor, figures, permissions, runner, story, unknowns
 from verification.commands import CHECKS, verify
 from verification.leaving import refuse_with_rules
 from verification.runner import Outcome
@@ -304,6 +304,31 @@ def test_a_subscription_that_nobody_confirmed_is_found(stack: Stack) -> None:
 
     sns.delete_topic(**topic)
     assert outcomes == [HOLDS, EXPECTED]
+
+
+def test_an_update_waits_until_cognito_lists_the_session_that_it_keeps(
+    stack: Stack, fronts: Fronts
+) -> None:
+    front = fronts.mail
+    listed = {"Sessions": [{"SessionId": "tkn-own", "IsCurrentSession": True}]}
+    front.answer("ListUserSessions", body={"Sessions": []}, times=1)
+    front.answer("ListUserSessions", body=listed)
+    found = find(stack, lambda service: emulator.client(front.url, stack.key, service))
+
+    with replace(found, patience=PATIENCE) as target:
+        assert judge(target, story.update) is HOLDS
+
+    assert [one.action for one in front.requests].count("ListUserSessions") == 2
+
+
+def test_no_report_has_the_secrets_of_servers(stack: Stack) -> None:
+    target = find(stack)
+    secrets = {"SERVER_SECRET": "the-secret", "NEXT_SERVER_SECRET": "the-next"}
+    for function in target.functions.values():
+        function["Environment"]["Variables"] |= secrets
+
+    assert target.settings.server_secret == "the-secret"
+    assert target.redact("the-secret, the-next") == "***, ***"
 
 
 def test_a_response_that_is_later_for_users_who_exist_is_seen(

@@ -1,6 +1,6 @@
 """The AWS WAF web ACLs: one before the gateway, and one before a user pool."""
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from aws_cdk import ArnFormat, Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -27,7 +27,8 @@ FORCED_REQUESTS_PER_ADDRESS: Final = 120
 """In a window, requests that any website can make a visitor's browser send, such as one for the
 password policy: enough for an office whose pages all ask for it."""
 SERVER_REQUESTS: Final = 100 * WINDOW
-"""In a window, requests of a server for all its users: half of what a method's throttle lets in."""
+"""In a window, requests with a server's secret, from all servers together: half of what a method's
+throttle lets in."""
 INSPECTED: Final = 64
 """KB of a body: the most that WAF looks at for API Gateway, and all that a valid request has."""
 
@@ -67,18 +68,18 @@ class Firewall(Construct):
         ]
         own = [_not(_any(*from_server))] if from_server else []
         by_servers = [
-            ("RequestsPerUser", _rate(REQUESTS_PER_ADDRESS, _any(*from_server), named=True), block),
+            ("RequestsPerUser", _rate(REQUESTS_PER_ADDRESS, _any(*from_server), by="name"), block),
             (
                 "PublicPerUser",
                 _rate(
                     PUBLIC_REQUESTS_PER_ADDRESS,
                     _all(_any(*attempts), _any(*from_server)),
-                    named=True,
+                    by="name",
                 ),
                 block,
             ),
-            # Anyone who has stolen the secret can name any address.
-            ("RequestsPerServer", _rate(SERVER_REQUESTS, _any(*from_server)), block),
+            # Anyone who has stolen the secret can name any address, and call from several.
+            ("RequestsOfServers", _rate(SERVER_REQUESTS, _any(*from_server), by="none"), block),
         ]
         rules = (
             # These addresses attack others, too.
@@ -258,17 +259,25 @@ def _managed(name: str) -> CfnWebACL.StatementProperty:
 
 
 def _rate(
-    limit: int, scope_down: CfnWebACL.StatementProperty, *, named: bool = False
+    limit: int,
+    scope_down: CfnWebACL.StatementProperty,
+    *,
+    by: Literal["connection", "name", "none"] = "connection",
 ) -> CfnWebACL.StatementProperty:
-    """Limit the requests of an address: the connection's, or the one that a server has named."""
+    """Limit the requests of an address: the connection's, or the one that a server has named.
+
+    With `none`, limit all requests together.
+    """
     header = CfnWebACL.RateLimitHeaderProperty(
         name=ADDRESS_HEADER.lower(), text_transformations=_transformed("NONE")
     )
     return CfnWebACL.StatementProperty(
         rate_based_statement=CfnWebACL.RateBasedStatementProperty(
-            aggregate_key_type="CUSTOM_KEYS" if named else "IP",
+            aggregate_key_type={"connection": "IP", "name": "CUSTOM_KEYS", "none": "CONSTANT"}[by],
             custom_keys=(
-                [CfnWebACL.RateBasedStatementCustomKeyProperty(header=header)] if named else None
+                [CfnWebACL.RateBasedStatementCustomKeyProperty(header=header)]
+                if by == "name"
+                else None
             ),
             evaluation_window_sec=WINDOW,
             limit=limit,

@@ -340,9 +340,11 @@ def test_the_users_behind_a_server_are_counted_by_the_addresses_that_it_names() 
         (key,) = rates[name]["CustomKeys"]
         assert key["Header"]["Name"] == "caller-address"
         assert rates[name]["Limit"] == rates[name.replace("User", "Address")]["Limit"]
-    # Anyone who has stolen a secret can name any address, and still not fill a throttle.
+    # Anyone who has stolen a secret can name any address, and call from many. They still fill no
+    # throttle.
     throttle = 60 * min(operation.requests_per_second for operation in Operation)
-    assert rates["RequestsPerServer"]["Limit"] <= throttle / 2
+    assert rates["RequestsOfServers"]["AggregateKeyType"] == "CONSTANT"
+    assert rates["RequestsOfServers"]["Limit"] <= throttle / 2
 
 
 def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> None:
@@ -357,7 +359,7 @@ def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> N
                 for name in ("RequestsPerAddress", "PublicPerAddress", "ForcedPerAddress"):
                     assert not counts(name, SERVERS, **sent)
                 assert counts("RequestsPerUser", SERVERS, **sent)
-                assert counts("RequestsPerServer", SERVERS, **sent)
+                assert counts("RequestsOfServers", SERVERS, **sent)
                 assert counts("PublicPerUser", SERVERS, **sent) == is_public
         for other in ({}, {"caller_secret": first.lower()}, {"caller_address": "192.0.2.1"}):
             assert counts("RequestsPerAddress", SERVERS, path=path, **json_, **other)

@@ -28,5 +28,5 @@ class ServerCallers(Construct):
             ),
         )
         acknowledge(secret, {"SMG4": "Replaced by adding another name, then removing this one"})
-        CfnOutput(self, f"{name}Arn", value=secret.secret_arn)
+        CfnOutput(secret, "Arn", value=secret.secret_arn)
         return secret.secret_value.unsafe_unwrap()

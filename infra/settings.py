@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack
+from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack, cast
 
 from functions.operations import Operation
 from functions.settings import Runtime
@@ -244,19 +244,29 @@ def _number(least: int, most: int, kind: type[float] = int) -> Rule:
     return Rule(f"a {'whole ' if kind is int else ''}number from {least} to {most}", read)
 
 
-def _names(
-    pattern: str = ".*", example: str = "a,b", kind: str = "names", most: int = MAX_NAMES
-) -> Rule:
+def _names(pattern: str = ".*", example: str = "a,b", kind: str = "names") -> Rule:
     def read(value: object) -> tuple[str, ...]:
         names = value.split(",") if isinstance(value, str) else value
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             stripped = tuple(name.strip() for name in names if name.strip())
-            fits = len(",".join(stripped)) <= MAX_NAMES and len(stripped) <= most
+            fits = len(",".join(stripped)) <= MAX_NAMES
             if fits and all(_matches(pattern, name) for name in stripped):
                 return stripped
         raise ValueError
 
     return Rule(f"comma-separated {kind}, such as {example}, at most {MAX_NAMES} characters", read)
+
+
+def _servers() -> Rule:
+    names = _names("[A-Za-z][A-Za-z0-9]{0,31}")
+
+    def read(value: object) -> object:
+        found = cast("tuple[str, ...]", names.read(value))
+        if len({name.lower() for name in found}) == len(found) <= MAX_SERVER_CALLERS:
+            return found
+        raise ValueError
+
+    return Rule("one or two different names of letters and digits, such as web", read)
 
 
 def _choice(*options: str) -> Rule:
@@ -297,7 +307,7 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "sign_in_attributes": _names("email|phone_number", "email,phone_number"),
     "max_sign_in_age": _number(0, MAX_SIGN_IN_AGE),
-    "server_callers": _names("[A-Za-z][A-Za-z0-9]{0,31}", "web", "names", MAX_SERVER_CALLERS),
+    "server_callers": _servers(),
     "domain_name": _text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
     "certificate_arn": _text(
         r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",

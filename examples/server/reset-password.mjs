@@ -16,6 +16,7 @@ export async function resetPassword(username, address) {
       'Caller-Address': address,
     },
     body: JSON.stringify({ username }),
+    signal: AbortSignal.timeout(30_000),
   });
   const answer = await response.json();
   if (!response.ok) throw Object.assign(new Error(answer.detail), answer);

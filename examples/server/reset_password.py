@@ -26,7 +26,7 @@ def reset_password(username: str, address: str) -> dict[str, Any]:
         },
     )
     try:
-        with urlopen(request) as response:  # noqa: S310
+        with urlopen(request, timeout=30) as response:  # noqa: S310
             answer: dict[str, Any] = json.load(response)
     except HTTPError as error:
         answer = json.load(error)

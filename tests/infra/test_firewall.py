@@ -366,6 +366,22 @@ def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> N
             assert not counts("RequestsPerUser", SERVERS, path=path, **json_, **other)
 
 
+@pytest.mark.parametrize("names", ["web,web2", "web2,web", "web,webArn"])
+def test_each_secret_of_a_server_has_an_output(names: str) -> None:
+    template = synthesize(**MAILS, serverCallers=names)
+    secrets = {
+        name
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::SecretsManager::Secret" and name.startswith("ServerCallers")
+    }
+    # Which the command in docs/security-features.md looks for.
+    arns = {one["Value"]["Ref"] for name, one in template["Outputs"].items() if "webArn" in name}
+
+    assert len(secrets) == 2
+    assert arns <= secrets
+    assert len(arns) == names.count("web") - ("web2" in names)
+
+
 def test_the_secrets_of_servers_reach_the_functions_that_callers_call_and_no_browser() -> None:
     template = synthesize(**MAILS, serverCallers=SERVERS)
     given = {

@@ -345,6 +345,16 @@ def test_what_never_reached_cognito_is_no_attempt(
     assert service.invoke(operation).status < 300
 
 
+def test_an_update_that_finds_no_connection_to_cognito_is_no_attempt(service: Service) -> None:
+    service.cognito.refuse()
+
+    statuses = {service.invoke(UPDATE).status for _ in range(UPDATE.attempts_per_hour + 1)}
+    service.cognito.reset()
+
+    assert statuses == {503}
+    assert service.invoke(UPDATE).status == 204
+
+
 @pytest.mark.parametrize("error", ["TooManyRequestsException", "ThrottlingException"])
 @pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 def test_what_cognito_throttles_is_an_attempt(

@@ -10,7 +10,7 @@ from functions.names import DASH, DASHES
 from functions.operations import SCOPE
 from functions.problems import OUTCOME_UNKNOWN
 from functions.protection.idempotency import LIFETIME
-from functions.protection.passwords import LOOK_ALIKES
+from functions.protection.passwords import LOOK_ALIKES, MIN_NAME, MIN_PART
 
 FILE: Final = "web/password-service.js"
 _BEGIN: Final = "// BEGIN: `make docs` writes this part.\n"
@@ -30,6 +30,9 @@ const UNREPEATABLE = {{
 
 /** Characters that people write instead of a letter. @type {{Record<string, string>}} */
 const LOOK_ALIKES = {look_alikes};
+
+/** Characters. A shorter name is refused only as a word of its own, or never. */
+const [MIN_NAME, MIN_PART] = [{min_name}, {min_part}];
 
 /** The scope that an access token must have. */
 const SCOPE = '{scope}';
@@ -57,6 +60,8 @@ def write_client() -> str:
         unrepeatable="\n".join(
             f"  {rule}: /[{characters}]/," for rule, characters in NewPassword.unrepeatable.items()
         ),
+        min_name=MIN_NAME,
+        min_part=MIN_PART,
         scope=SCOPE,
         look_alikes=_write({chr(one): chr(letter) for one, letter in LOOK_ALIKES.items()}),
         lifetime=1000 * LIFETIME,

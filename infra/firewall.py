@@ -1,5 +1,6 @@
 """The AWS WAF web ACLs: one before the gateway, and one before a user pool."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from aws_cdk import ArnFormat, Fn, Stack
@@ -60,79 +61,66 @@ class Firewall(Construct):
             _header("content-type", "application/json", "STARTS_WITH", "LOWERCASE"),
             *(_header("origin", one, "EXACTLY", "NONE") for one in settings.allowed_origins),
         )
-        # A server calls for many users, whose addresses it names.
-        from_server = [
-            _header(SERVER_HEADER.lower(), one, "EXACTLY", "NONE")
-            for one in (settings.server_secret, settings.next_server_secret)
-            if one
-        ]
-        own = [_not(_any(*from_server))] if from_server else []
-        by_servers = [
-            ("RequestsPerUser", _rate(REQUESTS_PER_ADDRESS, _any(*from_server), by="name"), block),
-            (
-                "PublicPerUser",
-                _rate(
-                    PUBLIC_REQUESTS_PER_ADDRESS,
-                    _all(_any(*attempts), _any(*from_server)),
-                    by="name",
-                ),
-                block,
-            ),
-            # Anyone who has stolen the secret can name any address, and call from several.
-            ("RequestsOfServers", _rate(SERVER_REQUESTS, _any(*from_server), by="none"), block),
-        ]
+        secrets = [one for one in (settings.server_secret, settings.next_server_secret) if one]
+        by_connection, by_servers = [], []
+        if secrets:
+            # A server calls for many users, whose addresses it names.
+            named = _any(
+                *(_header(SERVER_HEADER.lower(), one, "EXACTLY", "NONE") for one in secrets)
+            )
+            public = _all(_any(*attempts), named)
+            by_connection = [_not(named)]
+            by_servers = [
+                ("RequestsPerUser", _rate(REQUESTS_PER_ADDRESS, named, by="name"), block),
+                ("PublicPerUser", _rate(PUBLIC_REQUESTS_PER_ADDRESS, public, by="name"), block),
+                # Anyone who has stolen the secret can name any address, and call from several.
+                ("RequestsOfServers", _rate(SERVER_REQUESTS, named, by="none"), block),
+            ]
         rules = (
             # These addresses attack others, too.
             ("IpReputation", _managed("AmazonIpReputationList"), block),
             # All callers share the throttles, so one address must not use them up.
-            ("RequestsPerAddress", _rate(REQUESTS_PER_ADDRESS, _all(unforced, *own)), block),
+            (
+                "RequestsPerAddress",
+                _rate(REQUESTS_PER_ADDRESS, _all(unforced, *by_connection)),
+                block,
+            ),
             # Anyone can call these, and a malformed request is nowhere else counted.
             (
                 "PublicPerAddress",
-                _rate(PUBLIC_REQUESTS_PER_ADDRESS, _all(_any(*attempts), unforced, *own)),
+                _rate(PUBLIC_REQUESTS_PER_ADDRESS, _all(_any(*attempts), unforced, *by_connection)),
                 block,
             ),
             (
                 "ForcedPerAddress",
-                _rate(FORCED_REQUESTS_PER_ADDRESS, _all(_not(unforced), *own)),
+                _rate(FORCED_REQUESTS_PER_ADDRESS, _all(_not(unforced), *by_connection)),
                 block,
             ),
-            *(by_servers if from_server else []),
+            *by_servers,
             # Lambda bills the time that a function takes to read a body.
             ("BodySize", _too_large(), block),
         )
-        acl = CfnWebACL(
-            self,
-            "WebAcl",
-            description="In front of the password service",
-            scope="REGIONAL",
-            default_action=CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visibility("WebAcl"),
-            rules=[
-                _rule(priority, name, statement, block=blocks)
-                for priority, (name, statement, blocks) in enumerate(rules)
-            ],
-            association_config=CfnWebACL.AssociationConfigProperty(
-                request_body={
-                    "API_GATEWAY": CfnWebACL.RequestBodyAssociatedResourceTypeConfigProperty(
-                        default_size_inspection_limit=f"KB_{INSPECTED}"
-                    )
-                }
-            ),
-            # The redaction of a log cannot leave out bodies, nor what a rule found in them.
-            data_protection_config=CfnWebACL.DataProtectionConfigProperty(
-                data_protections=[
-                    _hidden("BODY"),
-                    _hidden("QUERY_STRING"),
-                    _hidden(
-                        "SINGLE_HEADER",
-                        *("authorization", "cookie", "idempotency-key", SERVER_HEADER.lower()),
-                    ),
-                ]
-            ),
+        numbered = [
+            _rule(priority, name, statement, block=blocks)
+            for priority, (name, statement, blocks) in enumerate(rules)
+        ]
+        description = "In front of the password service"
+        acl = _add_acl(self, api_stage.stage_arn, "WebAcl", description, numbered)
+        acl.association_config = CfnWebACL.AssociationConfigProperty(
+            request_body={
+                "API_GATEWAY": CfnWebACL.RequestBodyAssociatedResourceTypeConfigProperty(
+                    default_size_inspection_limit=f"KB_{INSPECTED}"
+                )
+            }
         )
-        CfnWebACLAssociation(
-            self, "Association", resource_arn=api_stage.stage_arn, web_acl_arn=acl.attr_arn
+        # The redaction of a log cannot leave out bodies, nor what a rule found in them.
+        headers = ("authorization", "cookie", "idempotency-key", SERVER_HEADER.lower())
+        acl.data_protection_config = CfnWebACL.DataProtectionConfigProperty(
+            data_protections=[
+                _hidden("BODY"),
+                _hidden("QUERY_STRING"),
+                _hidden("SINGLE_HEADER", *headers),
+            ]
         )
         _log(self, settings, acl)
 
@@ -167,21 +155,30 @@ class PoolFirewall(Construct):
             _any(*(_header(_ACTION, one, "EXACTLY", "NONE") for one in _RESETS)),
             _not(_header(_CLIENT, own, "EXACTLY", "NONE")),
         )
-        acl = CfnWebACL(
-            self,
-            "WebAcl",
-            description="Only the password service may reset passwords",
-            scope="REGIONAL",
-            default_action=CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_visibility("PoolWebAcl"),
-            rules=[_rule(0, "AroundTheService", around, block=blocks, sampled=True)],
-        )
-        CfnWebACLAssociation(
-            self,
-            "Association",
-            resource_arn=user_pool.user_pool_arn,
-            web_acl_arn=acl.attr_arn,
-        )
+        rule = _rule(0, "AroundTheService", around, block=blocks, sampled=True)
+        description = "Only the password service may reset passwords"
+        _add_acl(self, user_pool.user_pool_arn, "PoolWebAcl", description, [rule])
+
+
+def _add_acl(
+    scope: Construct,
+    resource_arn: str,
+    metric: str,
+    description: str,
+    rules: Sequence[CfnWebACL.RuleProperty],
+) -> CfnWebACL:
+    """Add a web ACL that allows what no rule blocks, and put it on a resource."""
+    acl = CfnWebACL(
+        scope,
+        "WebAcl",
+        description=description,
+        scope="REGIONAL",
+        default_action=CfnWebACL.DefaultActionProperty(allow={}),
+        visibility_config=_visibility(metric),
+        rules=rules,
+    )
+    CfnWebACLAssociation(scope, "Association", resource_arn=resource_arn, web_acl_arn=acl.attr_arn)
+    return acl
 
 
 def _log(scope: Construct, settings: Deployment, acl: CfnWebACL) -> None:

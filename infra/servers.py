@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from functions.operations import SERVER_HEADER
 from infra.acknowledgments import acknowledge
 from infra.settings import Deployment
 
@@ -22,7 +23,7 @@ class ServerCallers(Construct):
         secret = secretsmanager.Secret(
             self,
             name,
-            description="Send it in the header Caller-Secret, from your own server only",
+            description=f"Send it in the header {SERVER_HEADER}, from your own server only",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),

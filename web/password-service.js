@@ -71,6 +71,9 @@ const LOOK_ALIKES = {
   "8": "b"
 };
 
+/** Characters. A shorter name is refused only as a word of its own, or never. */
+const [MIN_NAME, MIN_PART] = [3, 5];
+
 /** The scope that an access token must have. */
 const SCOPE = 'aws.cognito.signin.user.admin';
 
@@ -336,9 +339,6 @@ async function update(client, { oldPassword, newPassword, options }) {
 async function readPolicy(client) {
   return await retry(client, 'GET', '/password-policy', 200);
 }
-
-/** Characters. A shorter name is refused only as a word of its own, or never. */
-const [MIN_NAME, MIN_PART] = [3, 5];
 
 /**
  * Whether a password breaks a rule, or the params that say how. The service has the same rules, and

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from functions import times
-from functions.aws.cognito import Session, User
-from functions.aws.queue import LIST_LAG, Task
+from functions.aws.cognito import LIST_LAG, Session, User
+from functions.aws.queue import Task
 from functions.problems import Failure
 from functions.records import Degradation
 from functions.threads import run_all

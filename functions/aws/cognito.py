@@ -20,6 +20,8 @@ POLICY_PAUSE: Final = 3
 """Seconds after a failure during which the policy is not read, so that throttling can end."""
 MAX_PAGES: Final = 10
 """The most pages of users with one address. AWS may return several in a row that are empty."""
+LIST_LAG: Final = 30
+"""Seconds after which the list of sessions has every one that began before."""
 INVITED: Final = "FORCE_CHANGE_PASSWORD"
 FEDERATED: Final = "EXTERNAL_PROVIDER"
 UNCONFIRMED: Final = "UNCONFIRMED"

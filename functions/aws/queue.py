@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from functions import times
 from functions.aws.calls import call
@@ -11,9 +11,6 @@ from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Runtime
-
-LIST_LAG: Final = 30
-"""Seconds after which Cognito's list has every session that began before."""
 
 
 class Task(StrEnum):

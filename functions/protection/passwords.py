@@ -23,8 +23,8 @@ type Params = Mapping[str, Any]
 type Policy = Mapping[str, Any]
 """A pool's policy in Cognito's terms."""
 
-_MIN_NAME: Final = 3
-_MIN_PART: Final = 5
+MIN_NAME: Final = 3
+MIN_PART: Final = 5
 """Characters. Too many good passwords contain a shorter name by chance: one of three or four
 characters is refused only as a word of its own, and a shorter one never."""
 _LETTER: Final = r"[^\W\d_]"
@@ -91,9 +91,9 @@ def _find_name(new: Candidate) -> str:
         for part in (name.rpartition("@")[0], name.lstrip("+")):
             folded = _fold(part)
             pattern = re.escape(folded)
-            if len(folded) < _MIN_PART:
+            if len(folded) < MIN_PART:
                 pattern = rf"(?<!{_LETTER}){pattern}(?!{_LETTER})"
-            if len(folded) >= _MIN_NAME and re.search(pattern, text):
+            if len(folded) >= MIN_NAME and re.search(pattern, text):
                 return part
     return ""
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from functions import times
 from functions.aws.actions import ACTIONS, CODES
-from functions.aws.queue import LIST_LAG, Message, Task
+from functions.aws.cognito import LIST_LAG
+from functions.aws.queue import Message, Task
 from functions.outcomes import (
     CODE_TIMED_OUT,
     MESSAGE_EXPIRED,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.aws.queue import LIST_LAG
+from functions.aws.cognito import LIST_LAG
 from functions.operations import Operation
 from tests.support.contract import ids
 from tests.support.invocation import BODIES, NOW, TIMES

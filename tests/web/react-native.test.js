@@ -65,9 +65,10 @@ test('each function does its work', async () => {
   const refused = { type: 'urn:password-service:code-refused', code: 'CodeMismatchException', message: 'No.' };
   script = [answer(200, sent), hangUp, answer(204), answer(204), answer(200, policy), answer(400, refused)];
   requests = [];
+  const timeout = 60_000;
   // The pauses between retries are shorter, and the time-out is not.
-  const client = load({ setTimeout: (act, pause) => setTimeout(act, pause < 30_000 ? 1 : pause) });
-  client.configure({ endpoint, accessToken: () => 'header.payload.signature' });
+  const client = load({ setTimeout: (act, pause) => setTimeout(act, pause === timeout ? pause : 1) });
+  client.configure({ endpoint, timeout, accessToken: () => 'header.payload.signature' });
 
   // As JSON, because the prototypes of another context differ.
   const plain = (value) => JSON.parse(JSON.stringify(value));

@@ -106,8 +106,8 @@ def measure(operation: Operation, interval: float, requests: int) -> Times:
             taken = []
             for name, seconds in zip(names, answers, strict=True):
                 taken.append((name, seconds))
-                for message in front.take("SendMessage"):
-                    workers.submit(work, message.body["MessageBody"])
+                for message in front.take_messages():
+                    workers.submit(work, message["MessageBody"])
             workers.shutdown(cancel_futures=True)
     return Times(
         known=[seconds for name, seconds in taken if name in model.users],

@@ -28,6 +28,8 @@ CRASH: Final = "Crash"
 """The metric of an exception that nobody expected."""
 RETRIED: Final = "Retried"
 """The metric of a message whose task failed and is tried again later."""
+DEGRADED: Final = "Degraded"
+"""The metric of any degradation but a delayed sign-out, which the worker makes up for."""
 REPEATED_FAILURES: Final = "RepeatedFailures"
 """The metric of a user for whom many attempts failed within an hour, from all addresses."""
 
@@ -123,7 +125,9 @@ class Record:
         causes = [self.outcome, *([self.cause] if self.cause else [])]
         if self.retry_after and (self.attempt or 0) > 1:
             causes = []  # which the first attempt counted
-        return {*causes, *hidden, *crash, *retried, *guessed, *(self.degradations or ())}
+        degradations = set(self.degradations or ())
+        degraded = [DEGRADED] if degradations - {Degradation.SIGN_OUT_DELAYED} else []
+        return {*causes, *hidden, *crash, *retried, *guessed, *degradations, *degraded}
 
     @property
     def level(self) -> int:

@@ -36,6 +36,10 @@ TIMEOUT: Final = 28
 TIMEOUTS: Final = {WORKER: WORKER_TIMEOUT, CUSTOM_MESSAGE: 5}
 """Seconds, of the other functions. Cognito waits for a trigger for five."""
 
+MEMORIES: Final = dict.fromkeys((WORKER, Operation.PASSWORD_POLICY.id), 256)
+"""MB, of the functions that nobody waits for or that only repeat what they read. A worker spends
+most of its time waiting, which costs by the MB."""
+
 ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
 """The number of workers at once. Each takes `code_interval` for a code: one second. Cognito allows
@@ -168,7 +172,7 @@ class Functions(Construct):
             handler=handler_name(name),
             environment=self._runtime.environment(names_read_by(name)),
             log_group=log_group,
-            memory_size=settings.memory_size,
+            memory_size=MEMORIES.get(name, settings.memory_size),
             reserved_concurrent_executions=most if settings.reserved_concurrency else None,
             role=role,
             current_version_options=lambda_.VersionOptions(removal_policy=versions),

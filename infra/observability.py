@@ -1,6 +1,6 @@
 """Alarms, alarm mails, and a dashboard."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -16,16 +16,15 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions import problems
-from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, Operation
+from functions.operations import CUSTOM_MESSAGE, Operation
 from functions.outcomes import ATTEMPTS_LIMIT, DAILY_MAIL_LIMIT, MESSAGE_EXPIRED, USER_GONE
 from functions.records import (
     CRASH,
+    DEGRADED,
     HIDDEN,
     NAMESPACE,
     REPEATED_FAILURES,
     SERVICE,
-    SUCCESS,
-    Degradation,
 )
 from infra.api import Api
 from infra.mails import Mails
@@ -37,8 +36,6 @@ FAULT: Final = 3
 PERIOD: Final = 5
 """Minutes. Long enough to notice a fault although few people reset a password."""
 
-CALLERS: Final = [name for name in FUNCTIONS if name != CUSTOM_MESSAGE]
-"""The functions that call AWS. The trigger calls nothing, so that it can only crash."""
 SLOW: Final = 2500
 """Milliseconds that the trigger takes. Usually it is a few, and Cognito waits for 5,000."""
 QUOTA: Final = 30
@@ -46,6 +43,9 @@ QUOTA: Final = 30
 
 OLD_MESSAGE: Final = 60
 """Seconds that a message waits for the worker. Usually it is less than one."""
+
+FEW: Final = ("ServerErrors", "FunctionErrors", "Crashes", "DeadLetters")
+"""The alarms of a stage that has not all of them: requests and tasks that nobody carried out."""
 
 
 class Watch(NamedTuple):
@@ -58,7 +58,11 @@ class Watch(NamedTuple):
 
 
 class Observability(Construct):
-    """An alarm for each kind of failure, abuse and degradation, and a dashboard that shows why."""
+    """An alarm for each kind of failure and abuse, and a dashboard that shows why.
+
+    CloudWatch bills each metric that an alarm watches. So the service counts what happens without
+    regard to the function, and one alarm watches all degradations; the log lines tell them apart.
+    """
 
     def __init__(
         self,
@@ -79,37 +83,34 @@ class Observability(Construct):
             # A handler never raises, so this one was killed, or could not start.
             "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
             # A version that crashes, although its function never raises.
-            "Crashes": Watch(self._count(CRASH, functions=functions), 1),
-            "Throttles": Watch([f.metric_throttles() for f in functions.values()], 1),
+            "Crashes": Watch(self._count(CRASH), 1),
         }
         # On an ordinary day fewer codes are wrong, and fewer requests are refused, than people ask
         # for a code.
         most = settings.resets_per_minute
-        public = [one.id for one in Operation if one.attempts_per_hour and not one.signed_in]
+        resets = functions[Operation.RESET_PASSWORD.id].metric_invocations()
         abuse = {
-            "Resets": Watch(self._count(SUCCESS, functions=[Operation.RESET_PASSWORD.id]), most, 1),
+            "Resets": Watch([resets], most, 1),
             "CodeMismatches": Watch(self._count(problems.CODE_MISMATCH.code), most, 1),
             "LimitsHit": Watch(self._count(ATTEMPTS_LIMIT.cause), most, 1),
-            "RepeatedFailures": Watch(self._count(REPEATED_FAILURES, functions=public), 1),
+            "RepeatedFailures": Watch(self._count(REPEATED_FAILURES), 1),
             "ClientErrors": Watch([api.rest_api.metric_client_error()], most, 1),
             "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }
         hidden = {HIDDEN: Watch(self._count(HIDDEN), most, 1)}
         triggers = problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code
-        # An alarm has ten metrics at most.
-        about_users = [*(one.id for one in Operation if one.about_user), WORKER]
         undelivered = {
             "DeliveryFailures": Watch(self._count(problems.CODE_NOT_DELIVERED.code), FAULT),
-            "TriggerFailures": Watch(self._count(*triggers, functions=about_users), FAULT),
+            "TriggerFailures": Watch(self._count(*triggers), FAULT),
         }
         dead = queue.dead_letters.metric_approximate_number_of_messages_visible()
         age = queue.queue.metric_approximate_age_of_oldest_message()
         queued = {
             "DeadLetters": Watch([dead], 1, statistic=cloudwatch.Stats.MAXIMUM),
             "OldestMessage": Watch([age], OLD_MESSAGE, statistic=cloudwatch.Stats.MAXIMUM),
-            "MessagesExpired": Watch(self._count(MESSAGE_EXPIRED.cause, functions=[WORKER]), 1),
+            "MessagesExpired": Watch(self._count(MESSAGE_EXPIRED.cause), 1),
             "DailyMailLimit": Watch(self._count(DAILY_MAIL_LIMIT.cause), 1),
-            "UserGone": Watch(self._count(USER_GONE.cause, functions=[WORKER]), 1),
+            "UserGone": Watch(self._count(USER_GONE.cause), 1),
         }
         if trigger := functions.get(CUSTOM_MESSAGE):
             slowest = cloudwatch.Stats.MAXIMUM
@@ -120,14 +121,10 @@ class Observability(Construct):
             queued["MailsLost"] = Watch(mails.lost, lost)
         # Of all apps in the account, because they share the quota.
         cognito = {"CognitoThrottles": Watch(_usage("ThrottleCount"), 1)}
-        degradations = {
-            str(one): Watch(self._count(one), 1)
-            for one in Degradation
-            # The worker retries it, and a dead letter raises its own alarm.
-            if one is not Degradation.SIGN_OUT_DELAYED
-        }
+        degradations = {"Degradations": Watch(self._count(DEGRADED), 1)}
         watches = failures | abuse | hidden | undelivered | queued | cognito | degradations
-        self.alarms = {name: self._add_alarm(name, watch) for name, watch in watches.items()}
+        kept = watches if settings.all_alarms else FEW
+        self.alarms = {name: self._add_alarm(name, watches[name]) for name in kept}
         """Every alarm by its name."""
         rolled_back = ("ServerErrors", "FunctionErrors", "Crashes")
         self.of_deployments = [self.alarms[name] for name in rolled_back]
@@ -146,6 +143,7 @@ class Observability(Construct):
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
                 [status],
+                [self._show_outcomes()],
                 *(self._row(name, alias) for name, alias in functions.items()),
                 [_graph(name, {name: watch}) for name, watch in failures.items()],
                 [_graph(name, {name: watch}) for name, watch in abuse.items()],
@@ -211,9 +209,8 @@ class Observability(Construct):
         topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
         return topic
 
-    def _count(self, *names: str, functions: Iterable[str] = CALLERS) -> list[cloudwatch.Metric]:
-        stage = {"service": SERVICE, "stage": self._stage}
-        return [_metric(name, **stage, operation=one) for name in names for one in functions]
+    def _count(self, *names: str) -> list[cloudwatch.Metric]:
+        return [_metric(name, service=SERVICE, stage=self._stage) for name in names]
 
     def _add_too_many_requests(self, access_log: logs.LogGroup) -> cloudwatch.Metric:
         """Count each 429, the gateway's own and the functions': API Gateway has no metric of it."""
@@ -227,24 +224,25 @@ class Observability(Construct):
         )
         return counted.metric(dimensions_map={"stage": self._stage})
 
+    def _show_outcomes(self) -> cloudwatch.IWidget:
+        # Whatever the functions count, also what is added later.
+        search = (
+            f"SEARCH('{{{NAMESPACE},service,stage}} stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
+        )
+        outcomes = cloudwatch.MathExpression(label="", expression=search)
+        return cloudwatch.GraphWidget(title="Outcomes and causes", width=24, left=[outcomes])
+
     def _row(self, name: str, alias: lambda_.Alias) -> list[cloudwatch.IWidget]:
         function = alias.lambda_.function_name
         cold_starts = _metric("ColdStart", function_name=function, service=SERVICE)
         calls = [alias.metric_invocations(), alias.metric_errors(), alias.metric_throttles()]
-        # Whatever the function counts, also what is added later.
-        search = (
-            f'SEARCH(\'{{{NAMESPACE},operation,service,stage}} operation="{name}"'
-            f" stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
-        )
-        outcomes = cloudwatch.MathExpression(label="", expression=search)
         durations = [
             alias.metric_duration(statistic=cloudwatch.Stats.percentile(number))
             for number in (50, 99)
         ]
-        graph = partial(cloudwatch.GraphWidget, width=8)
+        graph = partial(cloudwatch.GraphWidget, width=12)
         return [
             graph(title=f"{name}: requests", statistic="Sum", left=[*calls, cold_starts]),
-            graph(title=f"{name}: outcomes and causes", left=[outcomes]),
             graph(title=f"{name}: duration with the wait for the step", left=durations),
         ]
 

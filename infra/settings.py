@@ -115,6 +115,8 @@ class Choices(TypedDict, total=False):
     """Restore snapshots instead of starting cold. A function unused for 14 days then fails."""
     alarm_email: str
     """The address that alarms are mailed to. Without one, only the dashboard shows them."""
+    all_alarms: bool
+    """Watch every failure, abuse and degradation. Otherwise, only what stops the service."""
     resets_per_minute: int
     """Alarm threshold for resets, wrong codes and refused requests per minute."""
     canary: bool
@@ -162,7 +164,7 @@ STAGES: Final[Mapping[str, StageChoices]] = {
         "breach_endpoint": "",
         "forbidden_words": ("Acme",),
     },
-    "dev": {},
+    "dev": {"firewall": "off", "all_alarms": False},
     "prod": {
         "canary": True,
         "keep_versions": True,
@@ -189,6 +191,7 @@ class Deployment(Runtime):
     reserved_concurrency: int = 0
     snap_start: bool = False
     alarm_email: str = ""
+    all_alarms: bool = True
     resets_per_minute: int = 30
     canary: bool = False
     keep_versions: bool = False

@@ -8,6 +8,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from functions.operations import Operation
 from infra.settings import Deployment
 from infra.stack import PasswordServiceStack
 from infra.user_pool import writable
@@ -31,6 +32,9 @@ class EmulatedStack(PasswordServiceStack):
             Validations.of(queue).acknowledge(
                 Acknowledgment(id="AwsSolutions-SQS4", reason="The emulator speaks no TLS"),
             )
+        # It asks for a permission that IAM does not know: SendMessage allows a batch.
+        for name in (operation.id for operation in Operation if operation.changes_password):
+            self.service.queue.grant(self.service.functions[name], "sqs:SendMessageBatch")
         # It does not see which identity sends a mail.
         worker = self.service.functions["worker"]
         worker.add_to_role_policy(iam.PolicyStatement(actions=["ses:SendEmail"], resources=["*"]))

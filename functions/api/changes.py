@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from functions import times
 from functions.aws.cognito import LIST_LAG, Session, User
-from functions.aws.queue import Task
+from functions.aws.queue import Task, Work
 from functions.problems import Failure
 from functions.records import Degradation
 from functions.threads import run_all
@@ -58,17 +57,13 @@ class Change:
             failure.errors = failure.errors or self.scope.passwords.explain(failure.problem)
             if failure.outcome.may_have_acted:
                 # Cognito may have acted until now, and nobody has signed in with the new one yet.
-                since, self._since = int(self._since), times.now()
-                for number, (task, parameters) in enumerate(self._tasks()):
-                    self.scope.queue.follow_up(
-                        Task.CHECK_CHANGE,
-                        username=self._username,
-                        since=since,
-                        # One of the messages reports an owner who is gone.
-                        existed=self.owner is not None and not number,
-                        task=task,
-                        parameters=parameters,
-                    )
+                given = {"username": self._username, "since": int(self._since)}
+                self._since = times.now()
+                works = (*self._sign_outs(), *self._tasks())
+                checks = [given | {"task": task, "parameters": one} for task, one in works]
+                for check in checks[:1]:  # one of them reports an owner who is gone
+                    check["existed"] = self.owner is not None
+                self.scope.queue.follow_up(*((Task.CHECK_CHANGE, check) for check in checks))
             raise
 
     def complete(self) -> None:
@@ -79,8 +74,8 @@ class Change:
         if self.sessions is not None and not (self.signs_out or self._kept()):
             # The caller has just signed in, or the list failed.
             self.sessions = self.scope.cognito.find_sessions()
-        works: list[Callable[[], None]] = [partial(self._follow, *one) for one in self._tasks()]
-        works += [partial(self._revoke, one) for one in self._others()]
+        works: list[Callable[[], None]] = [partial(self._revoke, one) for one in self._others()]
+        works += [self._end_sessions, partial(self._queue, *self._tasks())]
         run_all([*works, self.scope.limits.forgive])
 
     def _kept(self) -> list[str]:
@@ -106,17 +101,15 @@ class Change:
                 return
         self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
 
-    def _follow(self, task: Task, parameters: dict[str, Any]) -> None:
-        if task is Task.END_SESSIONS:
-            self._end_sessions()
-        elif task is Task.PUT_EVENT:
-            self.scope.events.announce(**parameters)
-        else:
-            self.scope.queue.follow_up(task, **parameters)
+    def _queue(self, *works: Work) -> None:
+        for task, parameters in self.scope.queue.follow_up(*works):
+            if task is Task.PUT_EVENT:
+                self.scope.events.put_now(**parameters)
 
-    def _tasks(self) -> Iterator[tuple[Task, dict[str, Any]]]:
-        if self.signs_out:
-            yield Task.END_SESSIONS, {"username": self._username}
+    def _sign_outs(self) -> list[Work]:
+        return [(Task.END_SESSIONS, {"username": self._username})] if self.signs_out else []
+
+    def _tasks(self) -> Iterator[Work]:
         kept = [] if self.signs_out else self._kept()
         if self.sessions is not None and (kept or self.signs_out):
             given = {"username": self._username, "before": self._since, "kept": kept}
@@ -138,7 +131,8 @@ class Change:
 
     def _end_sessions(self) -> None:
         try:
-            self.scope.cognito.end_sessions(self._username)
+            if self.signs_out:
+                self.scope.cognito.end_sessions(self._username)
         except Failure:
             self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
-            self.scope.queue.follow_up(Task.END_SESSIONS, username=self._username)
+            self._queue(*self._sign_outs())

@@ -77,6 +77,7 @@ ACTIONS: Final = {
         Action("PutEvents", _EVENTBRIDGE, is_prepared=False),
         Action("SendEmail", _SES, is_prepared=False),
         Action("SendMessage", _SQS),
+        Action("SendMessageBatch", _SQS, is_granted=False),  # the grant of SendMessage allows it
         Action("ChangeMessageVisibility", _SQS, is_prepared=False),
     )
 }
@@ -92,7 +93,7 @@ def of_operation(operation: "Operation", settings: "Runtime") -> Iterator[Action
         (operation.changes_password, ("DescribeUserPool",)),
         (operation.repeatable, ("PutItem", "UpdateItem", "DeleteItem")),
         (counted and not operation.repeatable, ("UpdateItem",)),
-        (operation.uses_queue, ("SendMessage",)),
+        (operation.uses_queue, ("SendMessage", "SendMessageBatch")),
         (operation.uses_queue and settings.event_bus_name, ("PutEvents",)),
     )
     yield from (ACTIONS[name] for is_needed, names in needed if is_needed for name in names)

@@ -29,10 +29,12 @@ class Events:
 
     def announce(self, detail_type: str, detail: Mapping[str, str]) -> None:
         """Have the worker put an event; if the queue fails, put it here and now."""
-        if not self._settings.event_bus_name:
-            return
-        if self._queue.follow_up(Task.PUT_EVENT, detail_type=detail_type, detail=detail):
-            return
+        work = Task.PUT_EVENT, {"detail_type": detail_type, "detail": detail}
+        if self._settings.event_bus_name and self._queue.follow_up(work):
+            self.put_now(detail_type, detail)
+
+    def put_now(self, detail_type: str, detail: Mapping[str, str]) -> None:
+        """Put an event that the queue did not take; a failure degrades the request."""
         try:
             self.put(detail_type, detail)
         except Failure:

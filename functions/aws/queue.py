@@ -1,11 +1,13 @@
 """The queue of tasks that the worker carries out after the response."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from functions import times
+from functions.aws.actions import ACTIONS
 from functions.aws.calls import call
 from functions.problems import Failure
 from functions.records import Degradation, Record
@@ -52,6 +54,10 @@ class Message(NamedTuple):
         return cls(**known | {"task": Task(members["task"])})
 
 
+type Work = tuple[Task, Mapping[str, Any]]
+"""A task and its parameters, among them the `delay` in seconds, if it has one."""
+
+
 class Queue:
     """The queue, as one request or message uses it."""
 
@@ -62,24 +68,34 @@ class Queue:
 
     def send(self, task: Task, /, delay: int = 0, **parameters: object) -> None:
         """Queue a task for in `delay` seconds, or raise a `Failure` that says when to try again."""
+        entry = self._compose(task, delay, **parameters)
+        call("SendMessage", QueueUrl=self._settings.queue_url, **entry)
+
+    def follow_up(self, *works: Work) -> Sequence[Work]:
+        """Queue what must follow a change, and return what the queue did not take.
+
+        That degrades the request but does not fail it. The queue may take some messages of a batch
+        and not the others, which are sent again.
+        """
+        entries = {str(n): self._compose(task, **given) for n, (task, given) in enumerate(works)}
+        action = "SendMessageBatch"
+        with suppress(Failure):
+            for _ in range(ACTIONS[action].client.attempts):
+                if not entries:
+                    break
+                batch = [{"Id": id_, **entry} for id_, entry in entries.items()]
+                answer = call(action, QueueUrl=self._settings.queue_url, Entries=batch)
+                entries = {one["Id"]: entries[one["Id"]] for one in answer.get("Failed", ())}
+        if entries:
+            self._record.degrade(Degradation.QUEUE_FAILED)
+        return [works[int(id_)] for id_ in entries]
+
+    def _compose(self, task: Task, /, delay: int = 0, **parameters: object) -> dict[str, Any]:
         caller, now = self._caller, round(times.now(), 3)
         origin = caller.request_id, caller.source_ip, self._record.user
         message = Message(task, *origin, parameters, now, caller.language)
-        call(
-            "SendMessage",
-            QueueUrl=self._settings.queue_url,
-            MessageBody=json.dumps(message._asdict()),
-            **({"DelaySeconds": delay} if delay else {}),
-        )
-
-    def follow_up(self, task: Task, /, delay: int = 0, **parameters: object) -> bool:
-        """Queue what must follow a change; a failure degrades the request but does not fail it."""
-        try:
-            self.send(task, delay, **parameters)
-        except Failure:
-            self._record.degrade(Degradation.QUEUE_FAILED)
-            return False
-        return True
+        entry = {"MessageBody": json.dumps(message._asdict())}
+        return {**entry, "DelaySeconds": delay} if delay else {**entry}
 
 
 def postpone(url: str, receipt_handle: str, seconds: int) -> None:

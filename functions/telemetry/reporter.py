@@ -43,7 +43,7 @@ class Reporter:
         """
         with suppress(Exception):
             self._metrics.set_default_dimensions(stage=self._stage)
-        self._metrics.add_dimension(name="operation", value=record.operation)
+        self._metrics.add_metadata(key="operation", value=record.operation)
         for name in record.metrics:
             with suppress(Exception):  # a cause may be longer than a metric's name
                 self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

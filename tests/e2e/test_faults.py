@@ -163,7 +163,7 @@ ACTIONS = {
     "table": ("PutItem", "UpdateItem", "DeleteItem"),
     "events": ("PutEvents",),
     "mail": ("SendEmail",),
-    "queue": ("SendMessage",),
+    "queue": ("SendMessage", "SendMessageBatch"),
     "breaches": ("",),
 }
 TABLE = {Degradation.LIMITS_FAILED, Degradation.IDEMPOTENCY_FAILED}

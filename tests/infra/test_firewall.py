@@ -13,7 +13,7 @@ from functions.api.body import MAX_LENGTH
 from functions.fields import ClientMetadata, Field, Flag, Text
 from functions.operations import Operation
 from functions.settings import Runtime
-from infra.settings import STAGES
+from infra.settings import STAGES, Deployment
 from tests.infra.conftest import (
     IMPORTED,
     MAILS,
@@ -26,7 +26,8 @@ from tests.infra.conftest import (
 from tests.support.contract import ids
 
 each_operation = pytest.mark.parametrize("operation", Operation, ids=ids)
-deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
+WALLED = [stage for stage in STAGES if Deployment.of_stage(stage).firewall != "off"]
+deployed = pytest.mark.parametrize("stage", WALLED)
 
 NO_BODIES = {"AWSManagedRulesAmazonIpReputationList"}
 """The groups of AWS that we use and that read no body."""
@@ -60,7 +61,9 @@ POSITIONS: dict[str, Callable[[str, str], bool]] = {
 
 def counts(rule: str, servers: str = "", **request: Any) -> bool:
     """Whether the rate of a rule counts a request, where two pages and an app may call."""
-    (found,) = find_in(synthesize(**MAILS, serverCallers=servers), "AWS::WAFv2::WebACL")
+    (found,) = find_in(
+        synthesize(**MAILS, firewall="block", serverCallers=servers), "AWS::WAFv2::WebACL"
+    )
     (rate,) = (
         one["Statement"]["RateBasedStatement"] for one in found["Rules"] if one["Name"] == rule
     )
@@ -122,7 +125,8 @@ def test_the_firewall_protects_the_stage_of_the_api(stage: str) -> None:
 
 
 def test_nothing_of_the_firewall_is_left_where_it_is_off() -> None:
-    for template in (synthesize_stage("local"), synthesize(**OTHER_DEV)):
+    assert WALLED == ["prod"]
+    for template in (*map(synthesize_stage, ("local", "dev")), synthesize(**OTHER_DEV)):
         assert "AWS::WAFv2" not in json.dumps(template)
         assert "aws-waf-logs" not in json.dumps(template)
 
@@ -316,7 +320,7 @@ SERVERS = "web,next"
 
 def server_secrets() -> list[str]:
     """What CloudFormation replaces with each secret."""
-    template = synthesize(**MAILS, serverCallers=SERVERS)
+    template = synthesize(**MAILS, firewall="block", serverCallers=SERVERS)
     names = [
         name
         for name, one in template["Resources"].items()
@@ -327,7 +331,9 @@ def server_secrets() -> list[str]:
 
 
 def test_the_users_behind_a_server_are_counted_by_the_addresses_that_it_names() -> None:
-    (found,) = find_in(synthesize(**MAILS, serverCallers=SERVERS), "AWS::WAFv2::WebACL")
+    (found,) = find_in(
+        synthesize(**MAILS, firewall="block", serverCallers=SERVERS), "AWS::WAFv2::WebACL"
+    )
     rates = {
         one["Name"]: one["Statement"]["RateBasedStatement"]
         for one in found["Rules"]
@@ -368,7 +374,7 @@ def test_only_a_secret_takes_a_request_out_of_the_rates_of_its_connection() -> N
 
 @pytest.mark.parametrize("names", ["web,web2", "web2,web", "web,webArn"])
 def test_each_secret_of_a_server_has_an_output(names: str) -> None:
-    template = synthesize(**MAILS, serverCallers=names)
+    template = synthesize(**MAILS, firewall="block", serverCallers=names)
     secrets = {
         name
         for name, one in template["Resources"].items()
@@ -383,7 +389,7 @@ def test_each_secret_of_a_server_has_an_output(names: str) -> None:
 
 
 def test_the_secrets_of_servers_reach_the_functions_that_callers_call_and_no_browser() -> None:
-    template = synthesize(**MAILS, serverCallers=SERVERS)
+    template = synthesize(**MAILS, firewall="block", serverCallers=SERVERS)
     given = {
         function["Handler"]: json.dumps(function["Environment"]["Variables"])
         for function in find_in(template, "AWS::Lambda::Function")
@@ -434,7 +440,7 @@ def test_a_pool_of_the_stack_can_have_a_web_acl_and_has_none_by_default() -> Non
 
     assert "UserPoolClient" in json.dumps(found["Rules"][0]["Statement"])
     assert "UserPool" in json.dumps(association["ResourceArn"])
-    assert len(find_in(synthesize_stage("dev"), "AWS::WAFv2::WebACLAssociation")) == 1
+    assert len(find_in(synthesize_stage("prod"), "AWS::WAFv2::WebACLAssociation")) == 1
 
 
 def test_what_a_pools_web_acl_counts_can_be_looked_at() -> None:

@@ -7,17 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from functions.operations import CUSTOM_MESSAGE, FUNCTIONS
-from functions.records import HIDDEN, NAMESPACE, Degradation
+from functions.operations import FUNCTIONS
+from functions.records import NAMESPACE, SERVICE
+from infra.observability import FEW
 from infra.queries import ACCESS_QUERIES, QUERIES
 from infra.settings import STAGES, Deployment
 from tests.infra.conftest import OTHER_PROD, find_in, name_of, synthesize, synthesize_stage
 from tests.support import ROOT
 
 deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
-
-ALARMING = [one for one in Degradation if one is not Degradation.SIGN_OUT_DELAYED]
-"""The worker makes up for the other one, or its message becomes a dead letter."""
 
 STRANGERS = {"stage": "prod", "mailUnknownAddresses": "true"}
 
@@ -117,19 +115,21 @@ def searched(template: Mapping[str, Any]) -> list[tuple[str, set[str], dict[str,
 @deployed
 def test_a_stage_counts_raises_and_shows_only_its_own(stage: str) -> None:
     template = synthesize_stage(stage)
-    own = [metric.dimensions for metric in named(template) if metric.namespace == NAMESPACE]
-    stages = [one["stage"] for one in own if "function_name" not in one]  # its name is unique
+    own = [metric for metric in named(template) if metric.namespace == NAMESPACE]
+    of_access_log, counted = {"stage": stage}, {"service": SERVICE, "stage": stage}
     values = [values for *_, values in searched(template)]
 
-    assert values == [{"operation": name, "stage": stage} for name in FUNCTIONS]
-    assert set(stages) == {stage}
+    assert values == [of_access_log]
+    for metric in own:
+        if "function_name" not in metric.dimensions:  # which is unique
+            expected = of_access_log if metric.name == "TooManyRequests" else counted
+            assert metric.dimensions == expected
     for function in find_in(template, "AWS::Lambda::Function"):
         assert function["Environment"]["Variables"]["STAGE"] == stage
 
 
-@deployed
-def test_the_gateways_refusals_are_watched(stage: str) -> None:
-    template = synthesize_stage(stage)
+def test_the_gateways_refusals_are_watched() -> None:
+    template = synthesize_stage("prod")
     (too_many,) = watched(alarms(template)["TooManyRequests"])
     (client_errors,) = watched(alarms(template)["ClientErrors"])
     (found,) = find_in(template, "AWS::Logs::MetricFilter")
@@ -147,26 +147,9 @@ def test_the_gateways_refusals_are_watched(stage: str) -> None:
 
 
 @deployed
-def test_an_alarm_adds_up_every_operation_that_can_raise_it(stage: str) -> None:
+def test_an_alarm_is_about_the_sum_of_what_it_watches(stage: str) -> None:
     """CloudWatch takes one series from an alarm, and no SEARCH, which could give several."""
-    found = alarms(synthesize_stage(stage))
-    expected = {
-        "Resets": {"reset_password"},
-        "MessagesExpired": {"worker"},
-        "UserGone": {"worker"},
-        "RepeatedFailures": {"reset_password", "confirm_reset_password"},
-        "TriggerFailures": set(FUNCTIONS) - {"password_policy", CUSTOM_MESSAGE},
-        "Crashes": set(FUNCTIONS),
-    }
-
-    assert found.keys() >= {*ALARMING, HIDDEN}
-    for name, alarm in found.items():
-        metrics = [m for m in watched(alarm) if "operation" in m.dimensions]
-        for one in {metric.name for metric in metrics}:
-            operations = [m.dimensions["operation"] for m in metrics if m.name == one]
-            assert sorted(operations) == sorted(
-                expected.get(name, set(FUNCTIONS) - {CUSTOM_MESSAGE})
-            )
+    for alarm in alarms(synthesize_stage(stage)).values():
         if added := parts(alarm):
             (sum_,) = (one["Expression"] for one in alarm["Metrics"] if "Expression" in one)
             ids = [one["Id"] for one in alarm["Metrics"] if "MetricStat" in one]
@@ -179,9 +162,21 @@ def test_an_alarm_adds_up_every_operation_that_can_raise_it(stage: str) -> None:
         # A quiet hour raises no alarm, and a threshold that is reached does.
         assert alarm["TreatMissingData"] == "notBreaching"
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        if name in ALARMING:
-            assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
-            assert {metric.name for metric in watched(alarm)} == {name}
+        assert alarm["EvaluationPeriods"] == 1
+
+
+def test_prod_watches_everything_and_dev_what_stops_the_service() -> None:
+    """CloudWatch bills each metric of an alarm."""
+    prod, dev = (alarms(synthesize_stage(stage)) for stage in ("prod", "dev"))
+
+    assert sum(len(watched(alarm)) for alarm in prod.values()) <= 30
+    assert dev.keys() == set(FEW) < prod.keys()
+    assert alarms(synthesize(stage="dev", allAlarms="true")).keys() >= prod.keys() - {"MailsLost"}
+    (degraded,) = watched(prod["Degradations"])
+    assert (degraded.name, prod["Degradations"]["Threshold"]) == ("Degraded", 1)
+    (resets,) = watched(prod["Resets"])
+    assert resets.name == "Invocations"
+    assert "ResetPassword" in resets.dimensions["FunctionName"]
 
 
 def test_thresholds_of_abuse_are_those_of_the_settings() -> None:
@@ -306,11 +301,8 @@ def test_a_mail_that_ses_accepts_and_nobody_gets_raises_an_alarm(
         )
 
 
-@deployed
-def test_cognitos_own_throttling_raises_an_alarm_and_its_calls_are_shown_beside_the_quota(
-    stage: str,
-) -> None:
-    template = synthesize_stage(stage)
+def test_cognitos_own_throttling_raises_an_alarm_and_its_calls_are_shown_beside_the_quota() -> None:
+    template = synthesize_stage("prod")
     watching = watched(alarms(template)["CognitoThrottles"])
     (calls,) = (
         widget

@@ -51,6 +51,7 @@ def make_user(
 
 _OFF_BY_DEFAULT: Final = {"ListUserSessions", "AdminListUserSessions"}
 """A pool tracks no sessions until somebody turns that on."""
+_SENDS: Final = ("SendMessage", "SendMessageBatch")
 _SUCCESSES: Final[dict[str, dict[str, Any]]] = {
     "DescribeUserPool": {"UserPool": {"Policies": {"PasswordPolicy": {"MinimumLength": 15}}}},
     "ForgotPassword": {"CodeDeliveryDetails": _DELIVERY},
@@ -168,6 +169,20 @@ class Front:
             taken = [request for request in self._requests if request.action == action]
             self._requests = [one for one in self._requests if one.action != action]
         return taken
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What was sent to the queue since the last `reset`, in batches or not: SQS's members."""
+        return _read_messages(self.requests)
+
+    def take_messages(self) -> list[dict[str, Any]]:
+        """Remove what was sent to the queue from the `requests`, and return it."""
+        return _read_messages([*self.take("SendMessage"), *self.take("SendMessageBatch")])
+
+    def fail_queue(self, **script: Any) -> None:
+        """Script the next answers to whatever sends to the queue."""
+        for action in _SENDS:
+            self.answer(action, **script)
 
     def answer(
         self,
@@ -299,7 +314,7 @@ class CognitoFront(Front):
     def _succeed(self, call: _Call) -> _Answer:
         if self._upstream:
             return super()._succeed(call)
-        if self.respond is not None and call.action != "SendMessage":
+        if self.respond is not None and call.action not in _SENDS:
             try:
                 body = self.respond(call.action, json.loads(call.body))
             except Refusal as refusal:
@@ -311,6 +326,12 @@ class CognitoFront(Front):
         if call.action in _OFF_BY_DEFAULT:
             return _refuse(Refusal("OperationNotEnabledException", "Session tracking is off."))
         return _Answer(200, _JSON, json.dumps(_SUCCESSES.get(call.action, {})).encode())
+
+
+def _read_messages(requests: list[CognitoRequest]) -> list[dict[str, Any]]:
+    """Return the messages of both actions that send them."""
+    sent = [one.body for one in requests if one.action in _SENDS]
+    return [message for body in sent for message in body.get("Entries", [body])]
 
 
 def _refuse(refusal: Refusal) -> _Answer:

@@ -74,8 +74,7 @@ class Service:
 
     def work(self, *, age: float = 0.0, **attributes: Any) -> Reply:
         """Hand the worker what is on the queue, and empty the queue; `age` in seconds."""
-        requests = self.cognito.take("SendMessage")
-        bodies = [json.loads(one.body["MessageBody"]) for one in requests]
+        bodies = [json.loads(one["MessageBody"]) for one in self.cognito.take_messages()]
         for body in bodies:
             body["requested_at"] -= age
         messages = [make_message(json.dumps(body), **attributes) for body in bodies]

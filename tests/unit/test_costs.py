@@ -7,6 +7,8 @@ from math import isclose
 import pytest
 
 from functions.operations import Operation
+from infra.functions import MEMORIES
+from infra.settings import Deployment
 from tests.infra.conftest import find_in, synthesize
 from tests.infra.test_observability import alarms, watched
 from tests.support import ROOT
@@ -21,10 +23,10 @@ CHAPTER = (ROOT / "docs/scale.md").read_text().partition("\n## What it costs\n")
 # Those of this service: an adopter may add another one, which the document does not count.
 COUNTED = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD)
 SHARES = dict(zip(COUNTED, (0.4, 0.4, 0.2), strict=True))
-SECONDS = dict(zip(COUNTED, ([0.1, 1.0], [0.3, 0.05], [0.3, 0.05]), strict=True))
-"""The document's assumptions: a reset and its code, or a change and a read of the policy."""
-MESSAGE = 0.1
-"""Seconds for another message."""
+SECONDS = dict(zip(COUNTED, (0.1, 0.3, 0.3), strict=True))
+CODE, MESSAGE, POLICY = 1.0, 0.1, 0.05
+"""The document's assumptions, in seconds: each operation, and a code, another message, a read."""
+MEMORY = Deployment.of_stage("prod").memory_size
 
 
 def table(first: str) -> dict[str, list[str]]:
@@ -55,7 +57,9 @@ def test_the_document_counts_what_an_operation_uses(
     with mock_table():
         printed = service.invoke(operation, headers=headers).printed
         runs = [receive(daemon)]
-        while any(one.action == "SendMessage" for one in service.cognito.requests):
+        messages = 0
+        while delivered := service.cognito.messages:
+            messages += len(delivered)
             printed += service.work().printed
             runs.append(receive(daemon))
     calls = Counter(
@@ -64,17 +68,19 @@ def test_the_document_counts_what_an_operation_uses(
         for one in flatten(run)
         if "aws" in one
     )
-    messages = calls["sqs", "SendMessage"]
+    sends = sum(n for (name, _), n in calls.items() if name == "sqs")
     # A page of another origin asks for leave, and before a new password for the policy.
     reads = int(operation.changes_password)
     # Cognito mails the code.
     mails = calls["sesv2", "SendEmail"] + operation.queued
-    seconds = [*SECONDS[operation], *[MESSAGE] * (messages - operation.queued)]
+    worked = CODE if operation.queued else MESSAGE * messages
+    megabytes = MEMORY * SECONDS[operation] + MEMORIES["worker"] * worked
+    megabytes += MEMORIES["password_policy"] * POLICY * reads
 
     assert told(operation, "API Gateway") == told(operation, "WAF") == 2 + reads
     assert told(operation, "Lambda: requests") == 1 + reads + messages
     assert told(operation, "X-Ray") == 1 + reads + messages
-    assert told(operation, "SQS") == 3 * messages
+    assert told(operation, "SQS") == sends + 2 * messages
     assert told(operation, "EventBridge") == calls["events", "PutEvents"]
     assert told(operation, "SES") == mails
     # The lines of the handlers, of the gateway and the firewall, and Lambda's own.
@@ -82,7 +88,7 @@ def test_the_document_counts_what_an_operation_uses(
     assert kilobytes <= told(operation, "CloudWatch: KB") <= kilobytes + 2
     writes = sum(n for (name, _), n in calls.items() if name == "dynamodb")
     assert told(operation, "DynamoDB") == writes
-    assert isclose(told(operation, "Lambda: GB-seconds"), 0.5 * sum(seconds))
+    assert isclose(told(operation, "Lambda: GB-seconds"), megabytes / 1024, abs_tol=0.00051)
 
 
 def test_the_document_counts_what_a_stage_has() -> None:
@@ -112,6 +118,9 @@ def test_the_sums_of_the_document_are_right() -> None:
     for name, (number, price, cost) in parts:
         assert isclose(float(number) * float(price), float(cost), abs_tol=0.0051), name
     assert isclose(sum(float(cells[-1]) for _, cells in parts), float(all_[-1]), abs_tol=0.001)
+    without_firewall = sum(float(cells[-1]) for name, cells in parts if "WAF" not in name)
+    assert without_firewall <= 15
+    assert f"${without_firewall:.2f} without the firewall" in CHAPTER
     assert f"0.416667 * {total[-1]} + {all_[-1]} = " in CHAPTER
     million = 0.416667 * float(total[-1]) + float(all_[-1])
     assert f" = ${million:.2f}." in CHAPTER

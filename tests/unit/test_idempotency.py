@@ -313,7 +313,7 @@ def test_a_change_with_a_key_takes_five_rounds_of_calls(
         ["PutItem", *["UpdateItem"] * counts],
         [*reads],  # tests/unit/test_breaches.py has the breach lookup of this round
         [operation.action],
-        [ends, "SendMessage", "SendMessage", *["UpdateItem"] * forgiven],
+        [ends, "SendMessageBatch", *["UpdateItem"] * forgiven],
         ["UpdateItem"],
     ):
         reply = repeatable(service.invoke, operation)

@@ -67,11 +67,7 @@ def test_allows_the_limit_and_then_says_when_to_try_again(
     assert (reply.status, reply.body["code"]) == (429, "LimitExceededException")
     assert 0 < int(reply.headers["Retry-After"]) <= 3600
     assert reply.log["cause"] == "AttemptsLimit"
-    done = (
-        service.cognito.take("SendMessage")
-        if operation.queued
-        else sent(service.cognito, operation)
-    )
+    done = service.cognito.take_messages() if operation.queued else sent(service.cognito, operation)
     assert len(done) == limit
 
 
@@ -228,13 +224,13 @@ def test_such_an_account_is_told_about_without_the_queue_too_if_there_is_a_bus(
     bus: str, service: Service
 ) -> None:
     service.configure(limits=True, event_bus_name=bus, update_password_attempts=1)
-    service.cognito.answer("SendMessage", error="RequestThrottled")
+    service.cognito.fail_queue(error="RequestThrottled")
 
     for _ in range(1 + REFUSALS_BEFORE_EVENT):
         service.invoke(UPDATE)
 
     assert len(repeated(service.cognito)) == bool(bus)
-    assert ("SendMessage" in {request.action for request in service.cognito.requests}) == bool(bus)
+    assert bool(service.cognito.messages) == bool(bus)
 
 
 def test_no_event_names_an_account_for_what_its_network_did(service: Service) -> None:

@@ -34,8 +34,8 @@ def mails(cognito: CognitoFront) -> list[dict[str, Any]]:
 
 def queued(cognito: CognitoFront) -> dict[str, Any]:
     """The one message on the queue, as SQS hands it to the worker."""
-    (request,) = cognito.take("SendMessage")
-    return make_message(request.body["MessageBody"])
+    (message,) = cognito.take_messages()
+    return make_message(message["MessageBody"])
 
 
 def text(mail: dict[str, Any]) -> str:

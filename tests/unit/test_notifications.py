@@ -64,7 +64,7 @@ def test_a_user_agent_is_cut_in_the_log_the_queue_and_the_event(service: Service
     identity = {"sourceIp": "192.0.2.7", "userAgent": "x" * 9000}
 
     reply = service.invoke(CONFIRM, requestContext={"requestId": "r", "identity": identity})
-    queued = [r.body for r in service.cognito.requests if r.action == "SendMessage"]
+    queued = service.cognito.messages
     service.work()
 
     for text in map(str, (reply.printed, queued, put(service.cognito))):
@@ -115,7 +115,7 @@ def test_an_event_that_cannot_be_put_is_retried(trouble: dict[str, Any], service
 def test_an_event_that_the_queue_refuses_is_put_at_once(
     operation: Operation, lost: bool, service: Service
 ) -> None:
-    service.cognito.answer("SendMessage", error="AccessDenied")
+    service.cognito.fail_queue(error="AccessDenied")
     if lost:
         service.cognito.answer("PutEvents", error="AccessDeniedException")
 

@@ -86,7 +86,7 @@ def test_no_secret_is_queued(operation: Operation, service: Service) -> None:
 
     service.invoke(operation, canaries(operation) | options)
 
-    queued = [one.body["MessageBody"] for one in service.cognito.take("SendMessage")]
+    queued = [one["MessageBody"] for one in service.cognito.take_messages()]
     assert len(queued) == operation.queued + 2 * operation.changes_password
     assert_kept(*queued)
 
@@ -211,7 +211,7 @@ def carry_out_everything() -> None:
                     reveal_user_existence=revealed,
                 )
                 print(operation, *deployment.invoke(operation, **request))  # noqa: T201
-                bodies = [one.body["MessageBody"] for one in front.take("SendMessage")]
+                bodies = [one["MessageBody"] for one in front.take_messages()]
                 print("worker", *deployment.work(*map(make_message, bodies)))  # noqa: T201
             while True:
                 try:

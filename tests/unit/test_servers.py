@@ -47,7 +47,7 @@ def test_the_address_that_a_server_names_is_the_callers(
 
     assert reply.status < 300
     assert (reply.log["source_ip"], reply.log["by_server"]) == (address, True)
-    told = [one.body for one in service.cognito.requests if one.action == "SendMessage"]
+    told = service.cognito.messages
     messages = [json.loads(one["MessageBody"]) for one in told]
     assert {one["source_ip"] for one in messages} <= {address}
     assert not any(secret in one for one in (reply.text, reply.printed, str(told)))

@@ -54,8 +54,8 @@ def revoked(service: Service, action: str) -> dict[str, str | None]:
 
 def queued(service: Service) -> list[dict[str, Any]]:
     """The tasks about sessions on the queue, with the seconds until they are delivered."""
-    bodies = [one.body for one in service.cognito.requests if one.action == "SendMessage"]
-    found = [(json.loads(one["MessageBody"]), one.get("DelaySeconds", 0)) for one in bodies]
+    sent = service.cognito.messages
+    found = [(json.loads(one["MessageBody"]), one.get("DelaySeconds", 0)) for one in sent]
     return [
         one["parameters"] | {"delay": delay}
         for one, delay in found

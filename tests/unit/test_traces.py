@@ -128,7 +128,7 @@ def test_every_call_of_a_confirmation_is_a_call_to_another_service(
         ("aws", "dynamodb", "UpdateItem"),
         ("aws", "events", "PutEvents"),
         ("aws", "sesv2", "SendEmail"),
-        ("aws", "sqs", "SendMessage"),
+        ("aws", "sqs", "SendMessageBatch"),
         ("remote", "127.0.0.1:9", None),
     }
     assert [

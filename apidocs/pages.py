@@ -15,6 +15,7 @@ from functions.protection.limits import WINDOW
 from functions.protection.passwords import RULES
 from functions.records import (
     CRASH,
+    DEGRADED,
     ERRORS,
     HIDDEN,
     NAMESPACE,
@@ -197,6 +198,7 @@ def write_reference() -> str:
         (CRASH, "", "An exception that nobody expected, in a request or a task."),
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
+        (DEGRADED, "", "A side effect failed: any degradation below but a delayed sign-out."),
         (REPEATED_FAILURES, "", "Attempts for one user failed again and again, from any address."),
         *((one.cause, "cause", CAUSES[one.cause]) for one in OURS),
         *((one, "degradation", sentence) for one, sentence in DEGRADATIONS.items()),

@@ -78,8 +78,9 @@ def _stub_http(answers: dict[str, str]) -> None:
             "Content-Type": "application/x-amz-json-1.1",
             "x-amzn-RequestId": "4a0f3e55-6c1b-4f0e-9a38-2d7c5b8e1f60",
         }
+        status = 400 if "__type" in answers[action] else 200
         return AWSResponse(
-            request.url, 200, HTTPHeaders.from_dict(headers), Body(answers[action].encode())
+            request.url, status, HTTPHeaders.from_dict(headers), Body(answers[action].encode())
         )
 
     frozen = gc.get_freeze_count()

@@ -34,8 +34,11 @@ _USER: Final = {
     ],
 }
 
+_OFF: Final = {"__type": "OperationNotEnabledException", "message": "Session tracking is off."}
+
 ANSWERS: Final[dict[str, dict[str, Any]]] = {
     "AdminGetUser": _USER,
+    "AdminListUserSessions": _OFF,
     "AdminUserGlobalSignOut": {},
     "ChangePassword": {},
     "ConfirmForgotPassword": {},
@@ -54,8 +57,10 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     },
     "GetUser": _USER,
     "GlobalSignOut": {},
+    "ListUserSessions": _OFF,
     "PutItem": {},
     "SendMessage": {"MessageId": "1"},
+    "SendMessageBatch": {},
     # The optional features ask these of DynamoDB and of EventBridge.
     "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
     "UpdateItem": {"Attributes": {"attempts": {"N": "1"}}},
@@ -79,12 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         service, _, action = self.headers["X-Amz-Target"].partition(".")
-        body = json.dumps(ANSWERS[action]).encode()
-        self._send("application/x-amz-json-1.1", body, service)
+        answer = ANSWERS[action]
+        body, status = json.dumps(answer).encode(), 400 if "__type" in answer else 200
+        self._send("application/x-amz-json-1.1", body, service, status)
 
-    def _send(self, content_type: str, body: bytes, service: str) -> None:
+    def _send(self, content_type: str, body: bytes, service: str, status: int = 200) -> None:
         time.sleep(self.server.delays.get(service, 0.0))
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amzn-RequestId", "4a0f3e55-6c1b-4f0e-9a38-2d7c5b8e1f60")

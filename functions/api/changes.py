@@ -76,7 +76,7 @@ class Change:
             self.sessions = self.scope.cognito.find_sessions()
         works: list[Callable[[], None]] = [partial(self._revoke, one) for one in self._others()]
         works += [self._end_sessions, partial(self._queue, *self._tasks())]
-        run_all([*works, self.scope.limits.forgive])
+        run_all(self.scope.limits.forgive, *works)
 
     def _kept(self) -> list[str]:
         """Return the caller's own session, and the SSO session that it came from."""

@@ -57,7 +57,7 @@ class Idempotency:
         the table fails, it is done without.
         """
         id_ = f"{purpose}#{keyed_hash(self._settings.pseudonym_key, purpose, *parts)}"
-        earlier, refusal = run_both(partial(self._begin, id_, lifetime), partial(_catch, admit))
+        refusal, earlier = run_both(partial(_catch, admit), partial(self._begin, id_, lifetime))
         if earlier is not None:
             withdraw()
             return self._repeat(earlier)

@@ -73,7 +73,7 @@ class Limits:
         at the same time, and one that refuses gives back what the others took.
         """
         limits = [*self._limits(operation)]
-        counts = run_all([partial(self._add, limit.item, limit.most) for limit in limits])
+        counts = run_all(*(partial(self._add, limit.item, limit.most) for limit in limits))
         counted = [*zip(limits, counts, strict=True)]
         self._taken = [limit for limit, attempts in counted if attempts]
         for limit, attempts in counted:
@@ -86,7 +86,7 @@ class Limits:
     def give_back(self) -> None:
         """Give back what turns out to be no attempt, such as one that never reached Cognito."""
         taken, self._taken = self._taken, []
-        run_all([partial(self._take_back, limit.item) for limit in taken])
+        run_all(*(partial(self._take_back, limit.item) for limit in taken))
 
     def forgive(self) -> None:
         """Give back what a password that was changed took from its address and network."""

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from functions.api.endpoint import Endpoint
 from functions.custom_message import handler as custom_message
 from functions.operations import CUSTOM_MESSAGE, WORKER, Operation
-from functions.records import SERVICE
+from functions.records import DEGRADED, SERVICE, Degradation
 from functions.requests import Request
 from functions.settings import Runtime, names_read_by
 from functions.times import Times, begin
@@ -141,13 +141,17 @@ class Reply(NamedTuple):
 
     @property
     def metrics(self) -> set[str]:
-        return {
+        """The metrics, without the one that follows from the degradations."""
+        names = {
             metric["Name"]
             for line in self.lines
             if "_aws" in line and "operation" in line
             for metrics in line["_aws"]["CloudWatchMetrics"]
             for metric in metrics["Metrics"]
         }
+        degradations = {one for line in self.lines for one in line.get("degradations", ())}
+        assert (DEGRADED in names) == bool(degradations - {Degradation.SIGN_OUT_DELAYED})
+        return names - {DEGRADED}
 
 
 class Clock:

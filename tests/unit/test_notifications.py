@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from functions.aws.queue import Task
 from functions.operations import Operation
 from tests.support.contract import ids
 from tests.support.front import CognitoFront, make_user
@@ -124,6 +125,30 @@ def test_an_event_that_the_queue_refuses_is_put_at_once(
     assert len(put(service.cognito)) == 1
     assert (reply.status, reply.log["level"]) == (204, "ERROR")
     assert reply.metrics == {"Success", "QueueFailed", *(["EventLost"] if lost else [])}
+
+
+@changing
+@pytest.mark.parametrize("again", [{"Failed": []}, None])
+def test_what_the_queue_does_not_take_of_a_batch_is_sent_again_and_nothing_else(
+    operation: Operation, again: dict[str, Any] | None, service: Service
+) -> None:
+    """SQS answers 200, and names the messages that it did not take."""
+    service.configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
+    refused = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+    service.cognito.answer("SendMessageBatch", body=refused, times=1)
+    service.cognito.answer("SendMessageBatch", body=again or refused)
+
+    reply = service.invoke(operation)
+    first, second, *more = (
+        one.body["Entries"] for one in service.cognito.requests if one.action == "SendMessageBatch"
+    )
+
+    assert second == first[:1]
+    assert json.loads(second[0]["MessageBody"])["task"] == Task.PUT_EVENT
+    assert more == ([] if again else [second])
+    assert reply.status == 204
+    assert reply.metrics == {"Success", *([] if again else ["QueueFailed"])}
+    assert len(put(service.cognito)) == (0 if again else 1)
 
 
 @changing

@@ -159,7 +159,7 @@ def test_what_runs_at_the_same_time_is_inside_the_same_subsegment(daemon: socket
             together.wait(PATIENCE)
 
     with provider.in_subsegment("## handler"):
-        run_all([partial(call, name) for name in "abc"])
+        run_all(*(partial(call, name) for name in "abc"))
 
     inner = receive(daemon)["subsegments"]
     assert sorted(one["name"] for one in inner) == ["a", "b", "c"]

@@ -9,9 +9,10 @@ def write_all() -> dict[str, str]:
     """Return the text of each document by its file in the repository."""
     return {
         "openapi.json": _write(openapi.build()),
-        "docs/problems.md": pages.write_problems(),
-        "docs/reference.md": pages.write_reference(),
-        "docs/settings.md": pages.write_settings(),
+        "docs/reference/limits.md": pages.write_limits(),
+        "docs/reference/problems.md": pages.write_problems(),
+        "docs/reference/settings.md": pages.write_settings(),
+        "docs/reference/telemetry.md": pages.write_telemetry(),
         client.FILE: client.write_client(),
         "web/languages/en.json": _write(languages.build_english()),
     }

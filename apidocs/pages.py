@@ -51,11 +51,11 @@ If this service's own limit refused the request, `Retry-After` is the time until
 ends. If Cognito's did, it is an hour. If the gateway throttled the request, it is a second.
 """
 _SETTINGS_INTRODUCTION: Final = """\
-# Runtime
+# Settings
 
 Every setting of a deployment. Each stage (`local`, `dev` or `prod`) has defaults. Change a setting
 for one deployment with `CONTEXT`, or for all of them in the `context` of
-[cdk.json](../cdk.json):
+[cdk.json](../../cdk.json):
 
 ```sh
 make deploy STAGE=dev CONTEXT='-c allowedOrigins=https://app.example.com -c firewall=count'
@@ -65,18 +65,17 @@ An unknown name, an invalid value or a contradiction makes `cdk synth` fail with
 Values in `cdk.json` apply to every stage, including `local`, whose emulator supports neither a
 firewall nor a domain.
 
-## Runtime you can change
+## Settings you can change
 """
 _LOCAL: Final = """\
 The stage `local` also leaves out what its emulator lacks, and lets tools sign users in:
-[local/emulated.py](../local/emulated.py).
+[local/emulated.py](../../local/emulated.py).
 """
-_REFERENCE: Final = """\
-# Reference
+_LIMITS: Final = """\
+# Limits and password rules
 
-The numbers and names that the code declares. The API itself is in [openapi.json](../openapi.json),
-its failures are in [problems](problems.md), and [security features](security-features.md) explains
-how each protection behaves.
+The numbers and rules that the code declares. [Security features](../security-features.md) explains
+how they behave.
 
 ## Limits
 
@@ -94,6 +93,11 @@ together.
 rules of a deployment. `maxLength`, `pattern` and `replacementCharacter` make a request invalid, and
 the others are then not checked. Only Cognito knows whether a password was used before, and the
 problem is then `password-used-before`.
+"""
+_TELEMETRY: Final = """\
+# Logs and metrics
+
+What a function writes about each request, to read in a log, a query or an alarm.
 
 ## The log line
 
@@ -168,8 +172,8 @@ def _read_sentences() -> Iterator[tuple[str, str]]:
                 yield ast.unparse(field.target), ast.literal_eval(docstring.value)
 
 
-def write_reference() -> str:
-    """Return the page of limits, password rules, log members and metrics."""
+def write_limits() -> str:
+    """Return the page of limits and password rules."""
     defaults = Deployment.of_stage("prod")
     networks = {
         "an address, over all users": defaults.attempts_per_address,
@@ -192,6 +196,16 @@ def write_reference() -> str:
         if o.attempts_per_hour and not o.signed_in
     ]
     rules = ((f"`{rule.name}`", rule.detail) for rule in RULES)
+    return _LIMITS.format(
+        limits=_table(
+            ("operation", "counted for", f"attempts per {WINDOW} s", "throttle per second"), limits
+        ),
+        rules=_table(("rule", "sentence"), rules),
+    )
+
+
+def write_telemetry() -> str:
+    """Return the page of log members and metrics."""
     kinds = get_type_hints(Record)
     metrics = [
         (SUCCESS, "outcome", "The request was carried out."),
@@ -203,11 +217,7 @@ def write_reference() -> str:
         *((one.cause, "cause", CAUSES[one.cause]) for one in OURS),
         *((one, "degradation", sentence) for one, sentence in DEGRADATIONS.items()),
     ]
-    return _REFERENCE.format(
-        limits=_table(
-            ("operation", "counted for", f"attempts per {WINDOW} s", "throttle per second"), limits
-        ),
-        rules=_table(("rule", "sentence"), rules),
+    return _TELEMETRY.format(
         members=_table(
             ("member", "type", "present", "meaning"),
             (_describe_member(name, kinds[name], sentence) for name, sentence in MEMBERS.items()),

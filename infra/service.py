@@ -124,7 +124,7 @@ class PasswordService(Service):
         :param stage: The name of this deployment in metrics and logs. By default, it is one that
             no other construct in the account has.
         :param defaults: The stage of this repository whose defaults the settings change.
-        :param settings: Those of docs/settings.md, as in `mail_from` for `mailFrom`.
+        :param settings: Those of docs/reference/settings.md, as in `mail_from` for `mailFrom`.
         """
         mistakes, chosen = read_arguments(stage, defaults, settings)
         mistakes += _check_pool(Stack.of(scope), user_pool)

@@ -88,7 +88,7 @@ def _reports(target: Target, member: str) -> list[float]:
     return found
 
 
-@check(CHECKS, remedy="Raise responseInterval above the slowest answer: docs/settings.md.")
+@check(CHECKS, remedy="Raise responseInterval above the slowest answer: docs/reference/settings.md.")
 def timing(target: Target) -> Finding:
     """The time of a refused confirmation does not tell who has an account."""
     times = Times([], [])

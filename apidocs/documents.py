@@ -9,6 +9,7 @@ def write_all() -> dict[str, str]:
     """Return the text of each document by its file in the repository."""
     return {
         "openapi.json": _write(openapi.build()),
+        "docs/reference/checks.md": pages.write_checks(),
         "docs/reference/limits.md": pages.write_limits(),
         "docs/reference/problems.md": pages.write_problems(),
         "docs/reference/settings.md": pages.write_settings(),

@@ -27,6 +27,7 @@ from functions.records import (
 from functions.settings import write
 from infra import settings
 from infra.settings import ARGUMENTS_ONLY, NEEDS, STAGES, Deployment, camel_case
+from verification.commands import CHECKS
 
 _PROBLEMS_INTRODUCTION: Final = """\
 # Problems
@@ -49,6 +50,14 @@ and confirm responds `code-refused`.
 _PROBLEMS_END: Final = """
 If this service's own limit refused the request, `Retry-After` is the time until the limit's window
 ends. If Cognito's did, it is an hour. If the gateway throttled the request, it is a second.
+"""
+_CHECKS: Final = """\
+# Checks of a deployment
+
+What `make verify` [looks at](../adopting.md), in this order. Each check tests one claim, and prints
+what to do if the claim does not hold.
+
+{checks}
 """
 _SETTINGS_INTRODUCTION: Final = """\
 # Settings
@@ -131,6 +140,12 @@ def write_problems() -> str:
     )
     table = _table(("slug", "code, status", "what happened", "what to do"), rows)
     return f"{_PROBLEMS_INTRODUCTION.format(max_errors=MAX_ERRORS)}\n{table}\n{_PROBLEMS_END}"
+
+
+def write_checks() -> str:
+    """Return the page of the checks of `make verify`."""
+    rows = ((f"`{one.id}`", one.claim, one.local) for one in CHECKS)
+    return _CHECKS.format(checks=_table(("check", "claim", "why the local stage fails"), rows))
 
 
 def write_settings() -> str:

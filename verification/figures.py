@@ -23,7 +23,7 @@ DAYS: Final = 14
 COIN: Final = 0.5
 ERRORS: Final = 3
 """The standard errors of chance by which an area may be above a coin's."""
-SPEED: Final = "Compare with docs/performance.md: is memorySize the default?"
+SPEED: Final = "Compare with docs/reference/performance.md: is memorySize the default?"
 
 
 class Times(NamedTuple):
@@ -88,7 +88,7 @@ def _reports(target: Target, member: str) -> list[float]:
     return found
 
 
-@check(CHECKS, remedy="Raise responseInterval above the slowest answer: docs/reference/settings.md.")
+@check(CHECKS, remedy="Raise responseInterval above the slowest answer.")
 def timing(target: Target) -> Finding:
     """The time of a refused confirmation does not tell who has an account."""
     times = Times([], [])

@@ -1,4 +1,4 @@
-"""What `docs/scale.md` says about prices is counted: by the handlers, and in the template."""
+"""What `docs/reference/costs.md` says is counted: by the handlers, and in the template."""
 
 import socket
 from collections import Counter
@@ -19,7 +19,7 @@ from tests.unit.test_traces import daemon, flatten, receive
 
 __all__ = ["daemon"]  # a fixture
 
-CHAPTER = (ROOT / "docs/scale.md").read_text().partition("\n## What it costs\n")[2]
+CHAPTER = (ROOT / "docs/reference/costs.md").read_text()
 # Those of this service: an adopter may add another one, which the document does not count.
 COUNTED = (Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD)
 SHARES = dict(zip(COUNTED, (0.4, 0.4, 0.2), strict=True))

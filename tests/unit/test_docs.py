@@ -53,7 +53,7 @@ def test_a_remedy_of_make_verify_names_only_settings_queries_and_sections_that_e
 
 
 def test_the_user_reference_is_computed_as_the_document_says(invoke: Invoke) -> None:
-    text = (ROOT / "docs/security-features.md").read_text()
+    text = (ROOT / "docs/reference/user-reference.md").read_text()
     codes = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (code,) = (one for one in codes if "def reference" in one)
     module: dict[str, object] = {}

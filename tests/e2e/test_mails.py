@@ -1,10 +1,8 @@
 """The mails for users to whom Cognito sends no code."""
 
 import ast
-import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +71,7 @@ def test_cognito_has_the_trigger_write_in_the_language_of_the_request(
 
 
 def test_the_program_that_attaches_the_trigger_to_a_pool_changes_nothing_else(
-    stack: Stack, tmp_path: Path
+    stack: Stack,
 ) -> None:
     cognito = stack.client("cognito-idp")
     made = cognito.create_user_pool(
@@ -85,16 +83,12 @@ def test_the_program_that_attaches_the_trigger_to_a_pool_changes_nothing_else(
         Policies={"PasswordPolicy": {"MinimumLength": 20, "TemporaryPasswordValidityDays": 3}},
         UserPoolTags={"owner": "another"},
     )["UserPool"]
-    operations = (ROOT / "docs/operations.md").read_text()
-    (program,) = re.findall(r"```python\n(# attach.py.*?)```", operations, re.DOTALL)
-    (tmp_path / "attach.py").write_text(program)
     function = f"arn:aws:lambda:{REGION}:000000000000:function:ours:live"
 
     triggers = []
     for given in ([function], []):
         printed = subprocess.run(
-            [sys.executable, "attach.py", made["Id"], *given],
-            cwd=tmp_path,
+            [sys.executable, ROOT / "examples/attach_trigger.py", made["Id"], *given],
             env=emulator.environment(stack.endpoint, stack.key),
             capture_output=True,
             text=True,

@@ -23,6 +23,21 @@ def defined_in(file: str) -> set[str]:
     return set(re.findall(r"^def (test_\w+)", (ROOT / file).read_text(), re.MULTILINE))
 
 
+@cache
+def anchors_of(document: Path) -> set[str]:
+    """The anchors that a document's titles have on GitHub."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_document_links_only_to_sections_that_exist(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
+
+    targets = [(document.parent / file if file else document, anchor) for file, anchor in links]
+    assert [one for one in targets if one[1] not in anchors_of(one[0].resolve())] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_a_document_names_only_files_targets_and_tests_that_exist(document: Path) -> None:
     text = document.read_text()
@@ -41,11 +56,7 @@ def test_a_document_names_only_files_targets_and_tests_that_exist(document: Path
 def test_a_remedy_of_make_verify_names_only_settings_queries_and_sections_that_exist() -> None:
     remedies = "\n".join(check.remedy for check in CHECKS)
     settings = {camel_case(name) for name in StageChoices.__annotations__}
-    sections = {
-        f"{file.relative_to(ROOT)}#{re.sub(r'[^\w -]', '', title).lower().replace(' ', '-')}"
-        for file in DOCUMENTS
-        for title in re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
-    }
+    sections = {f"{one.relative_to(ROOT)}#{name}" for one in DOCUMENTS for name in anchors_of(one)}
 
     assert set(re.findall(r"\b[a-z]+[A-Z]\w+", remedies)) - settings == {"requestId"}
     assert set(re.findall(r"docs/\S+#[\w-]+", remedies)) - sections == set()

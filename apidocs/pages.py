@@ -120,10 +120,10 @@ Besides Powertools' own members, it has:
 
 ## Metrics
 
-The namespace is `{namespace}`, and the dimensions are `service`, `stage` and `operation`. Each
-request counts its outcome, its cause, and each of its degradations. So every `code` of the
-[problems](problems.md) and every name of Cognito's and botocore's errors can be a metric. If the
-client secret cannot be read, the cause begins with `DescribeUserPoolClient.`. The others are:
+The namespace is `{namespace}`, and the dimensions are `service` and `stage`. Each request counts
+its outcome, its cause, and each of its degradations. So every `code` of the [problems](problems.md)
+and every name of Cognito's and botocore's errors can be a metric. If the client secret cannot be
+read, the cause begins with `DescribeUserPoolClient.`. The others are:
 
 {metrics}
 
@@ -227,7 +227,7 @@ def write_telemetry() -> str:
         (CRASH, "", "An exception that nobody expected, in a request or a task."),
         (HIDDEN, "", "The caller was not told about the failure."),
         (RETRIED, "", "The worker tries the task again later."),
-        (DEGRADED, "", "A side effect failed: any degradation below but a delayed sign-out."),
+        (DEGRADED, "", "Any degradation but `SignOutDelayed`, which the worker makes up for."),
         (REPEATED_FAILURES, "", "Attempts for one user failed again and again, from any address."),
         *((one.cause, "cause", CAUSES[one.cause]) for one in OURS),
         *((one, "degradation", sentence) for one, sentence in DEGRADATIONS.items()),

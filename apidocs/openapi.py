@@ -161,7 +161,7 @@ _HEADERS: Final[Document] = {
 _COMMON: Final = sorted(
     {"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary", *problems.HEADERS}
 )
-"""Of successes and failures alike. Those for scripts depend on `allowedOrigins`."""
+"""The headers of every response. Those for scripts depend on `allowedOrigins`."""
 
 
 def build() -> Document:

@@ -29,7 +29,7 @@ FILE: Final = Path(__file__).with_name("RESULTS.md")
 type Key = tuple[str, str]
 """The name of a variant and the function that it implements."""
 type Met = Mapping[tuple[str, str, int], Figures]
-"""What a caller meets, by variant, function and MB."""
+"""The figures that a caller meets, by variant, function and MB."""
 
 
 class Measured(NamedTuple):

@@ -93,7 +93,7 @@ Cognito's own pattern for usernames allows none of them, so no two accounts beco
 class Username(Text):
     """Cognito's `Username`, as people paste it: a username, or an alias such as an email address.
 
-    Nothing is normalized: two names that look alike may belong to two users. Where users have no
+    Nothing is normalized: two names that look the same may belong to two users. Where users have no
     other name than an address or a phone number, it is taken out of what surrounds it.
     """
 

@@ -119,7 +119,7 @@ class Observability(Construct):
             # With this setting, anyone can have a mail sent to an address that does not exist.
             lost = FAULT if settings.mail_unknown_addresses else 1
             queued["MailsLost"] = Watch(mails.lost, lost)
-        # Of all apps in the account, because they share the quota.
+        # The metric counts all apps in the account, because they share the quota.
         cognito = {"CognitoThrottles": Watch(_usage("ThrottleCount"), 1)}
         degradations = {"Degradations": Watch(self._count(DEGRADED), 1)}
         watches = failures | abuse | hidden | undelivered | queued | cognito | degradations
@@ -139,7 +139,7 @@ class Observability(Construct):
             self,
             "Dashboard",
             default_interval=Duration.days(1),
-            # Otherwise a longer time has longer sums, beside thresholds that stay.
+            # Otherwise a longer time has longer sums, but the same thresholds.
             period_override=cloudwatch.PeriodOverride.INHERIT,
             widgets=[
                 [status],
@@ -191,12 +191,12 @@ class Observability(Construct):
 
     def _add_topic(self, settings: Deployment) -> sns.Topic:
         """Return a topic with its own key, because alarms may not use the key of SNS."""
-        # What the key encrypts is not kept.
+        # No alarm mail is kept.
         kept = RemovalPolicy.DESTROY
         key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=kept)
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         alarms = iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        # Without a condition: AWS documents those of alarms for the topic, and not for its key.
+        # There is no condition: AWS documents those of alarms for the topic, and not for its key.
         key.grant(alarms, "kms:Decrypt", "kms:GenerateDataKey*")
         topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -225,7 +225,7 @@ class Observability(Construct):
         return counted.metric(dimensions_map={"stage": self._stage})
 
     def _show_outcomes(self) -> cloudwatch.IWidget:
-        # Whatever the functions count, also what is added later.
+        # It finds every metric of the functions, also those that are added later.
         search = (
             f"SEARCH('{{{NAMESPACE},service,stage}} stage=\"{self._stage}\"', 'Sum', {PERIOD * 60})"
         )

@@ -51,7 +51,7 @@ class Child:
 class Processes:
     """A context manager: nothing that it started is alive when it is left.
 
-    The children, and theirs, are one process group, so that Ctrl-C reaches the starter alone. A
+    The children, and theirs, are one process group, so that Ctrl-C reaches only the starter. A
     shell leads the group and waits for the end of its input. The system closes that input when the
     starter ends, even if it was killed, and then the shell kills the group.
     """

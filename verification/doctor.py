@@ -42,7 +42,7 @@ def _resets(target: Target, client: str) -> bool:
         try:
             call(**parameters)
         except ClientError as error:
-            # What a web ACL on the pool blocks.
+            # A web ACL on the pool blocks it.
             if error.response["Error"]["Code"] == "ForbiddenException":
                 continue
         return True
@@ -254,7 +254,7 @@ def concurrency(target: Target) -> Finding:
     waits = {Operation.CONFIRM_RESET_PASSWORD: target.settings.response_interval}
     needs = {one.id: one.requests_per_second * max(RUN, waits.get(one, 0)) for one in Operation}
     needs[WORKER] = _workers(target)
-    # What is reserved for a function is enough, because somebody chose it.
+    # Reserved executions are enough, because somebody chose their number.
     needed = sum(need for name, need in needs.items() if name not in target.reserved)
     observed = f"The account allows {most} executions, {free} are free, {needed:.0f} are needed."
     return judge(observed, good=free >= needed)

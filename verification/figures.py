@@ -56,7 +56,7 @@ def cold_starts(target: Target) -> Finding:
 
 @check(CHECKS, remedy=SPEED, local="They share this machine with the emulator.")
 def run_times(target: Target) -> Finding:
-    """Of ten runs of the functions, nine end in five seconds."""
+    """Nine of ten runs of the functions end in five seconds."""
     return _judge(_reports(target, "Duration"), RUNS, percent=90, most=5000)
 
 

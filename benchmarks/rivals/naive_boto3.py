@@ -1,4 +1,4 @@
-"""What boto3's guide leads to: one client, the calls, no instrumentation."""
+"""Handlers as boto3's guide builds them: one client, the calls, no instrumentation."""
 
 import json
 import os

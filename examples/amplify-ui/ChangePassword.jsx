@@ -1,4 +1,4 @@
-// Change the signed-in user's password. Amplify UI's own form can call Cognito alone.
+// Change the signed-in user's password. Amplify UI's own form can only call Cognito.
 
 import { Alert, Button, PasswordField } from '@aws-amplify/ui-react';
 import { useState } from 'react';

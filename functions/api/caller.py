@@ -1,4 +1,4 @@
-"""Who sent a request: what the gateway and its authorizer report, and what the headers say."""
+"""The sender of a request, from the gateway's and its authorizer's reports and the headers."""
 
 import hmac
 import json

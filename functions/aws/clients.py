@@ -1,4 +1,4 @@
-"""AWS clients, made by botocore alone.
+"""AWS clients, made by botocore without boto3.
 
 boto3's sessions are botocore's, and importing boto3 as well for its resources and transfers would
 add a tenth to a cold start.

@@ -1,4 +1,4 @@
-"""What Lambda loads when it starts the function, which needs no client of AWS."""
+"""The module that Lambda loads to start the function, which needs no client of AWS."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What Lambda loads when it starts the function."""
+"""The module that Lambda loads to start the function."""
 
 from functions.start import start
 

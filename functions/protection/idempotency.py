@@ -1,7 +1,7 @@
-"""What is done once although it is asked for twice: a request with a key, a task of the worker.
+"""Do once what is asked for twice: a request with a key, or a task of the worker.
 
 The table has one item for each, whose key reveals nothing about it. The item says until when it may
-be in progress, and what came of it: a success, or an unknown outcome.
+be in progress, and how it ended: with success, or with an unknown outcome.
 """
 
 import json
@@ -51,7 +51,7 @@ class Idempotency:
     ) -> Body:
         """Act, unless that was done for the same `parts` within the `lifetime`, in seconds.
 
-        What `admit` raises is a failure to act. It runs while the table is asked, and `withdraw`
+        A failure of `admit` is a failure to act. It runs while the table is asked, and `withdraw`
         undoes it if this is a repeat. A definite failure is not stored. If the function is killed,
         it stays in progress until Lambda would have stopped it, and can be repeated after that. If
         the table fails, it is done without.

@@ -1,4 +1,4 @@
-"""The rules for a new password, all checked at once and for every username alike."""
+"""The rules for a new password, all checked at once, and for every username."""
 
 import re
 import unicodedata
@@ -108,8 +108,8 @@ def _fold(text: str) -> str:
     """Return text to compare by. A password itself is never changed (ASVS 6.2.8).
 
     Full-width and circled letters become plain ones (NFKC), and invisible characters disappear.
-    JavaScript has no `casefold`, but the same upper and lower case. Each letter is lowered alone,
-    because a sigma at the end of a word would become another letter.
+    JavaScript has no `casefold`, but the same upper and lower case. Each letter is lowered by
+    itself, because a sigma at the end of a word would become another letter.
     """
     visible = (one for one in _INVISIBLE.sub("", text) if unicodedata.category(one) != "Cf")
     upper = unicodedata.normalize("NFKC", "".join(visible)).upper()

@@ -44,7 +44,7 @@ class ResetPasswordOutput(TypedDict):
 
 
 def answer_quietly(username: str) -> ResetPasswordOutput:
-    """Return the same answer for every account, from the username alone."""
+    """Return the same answer for every account: it depends only on the username."""
     local, _, domain = username.rpartition("@")
     if not (local and domain):
         return _describe({})

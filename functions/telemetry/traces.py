@@ -46,7 +46,7 @@ class Subsegment(BaseSegment):
         self.document.setdefault("metadata", {}).setdefault(namespace, {})[key] = value
 
     def add_exception(self, exception: BaseException, stack: Any, remote: bool = False) -> None:
-        """Add the exception's type alone, because its message may hold what was sent."""
+        """Add only the exception's type, because its message may hold what was sent."""
         cause = {"id": os.urandom(8).hex(), "type": type(exception).__name__, "remote": remote}
         self.document |= {"fault": True, "cause": {"exceptions": [cause]}}
 
@@ -75,7 +75,7 @@ class Unsampled(BaseSegment):
 
 _UNSAMPLED: Final = Unsampled()
 _innermost: Final[ContextVar[BaseSegment | None]] = ContextVar("innermost", default=None)
-"""The open subsegment. What runs at the same time has one each, inside the same one."""
+"""The open subsegment. Threads that run at the same time have one each, in the same parent."""
 
 
 class XRayProvider(BaseProvider):

@@ -1,4 +1,4 @@
-"""What Lambda calls: the base of the operations' endpoints and of the worker."""
+"""The base of the handlers that Lambda calls: the operations' endpoints and the worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

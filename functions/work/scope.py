@@ -1,4 +1,4 @@
-"""What a request or a message needs, bound once."""
+"""The services that a request or a message needs, bound once."""
 
 from functions.aws.cognito import Cognito
 from functions.aws.events import Events

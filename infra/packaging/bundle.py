@@ -72,7 +72,7 @@ def archive(bundle: Path) -> Path:
                 for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
                     member = ZipInfo(str(path.relative_to(bundle)), _EPOCH)
                     member.external_attr = 0o644 << 16
-                    # What the `ZipFile` was told does not apply to a `ZipInfo`.
+                    # The options of the `ZipFile` do not apply to a `ZipInfo`.
                     archived.writestr(member, path.read_bytes(), ZIP_DEFLATED, compresslevel=9)
             _publish(draft, target)
     return target

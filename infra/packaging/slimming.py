@@ -90,7 +90,7 @@ def _reduce_data(data: Path) -> None:
 
 
 def _reduce_model(folder: Path, actions: Iterable[str]) -> tuple[str, dict[str, Any]]:
-    """A service's newest version, and its model with these actions and their shapes alone."""
+    """Return a service's newest version, and its model with only these actions and their shapes."""
     newest = max(folder.iterdir())
     model = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
     operations = {name: model["operations"][name] for name in sorted(actions)}
@@ -128,10 +128,10 @@ def _undocumented(value: Any) -> Any:  # noqa: ANN401 - as in JSON
 
 
 def _compile(bundle: Path) -> None:
-    """Once for all: Lambda's folder is read-only, so that it would compile at every start.
+    """Compile the modules, because Lambda's folder is read-only and each start would compile them.
 
-    The byte code is checked against nothing, neither times nor sources, and so is the same
-    whenever it is made, by a process that hashes alike.
+    Python checks the byte code neither against times nor against sources. So two builds make the
+    same bytes, if both processes have the same hash seed.
     """
     compiler = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     subprocess.run(  # noqa: S603 - Python's own compiler

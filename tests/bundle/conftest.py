@@ -16,7 +16,7 @@ def bundle() -> Path:
 
 @pytest.fixture(scope="session")
 def runtime_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """AWS's runtime client, which Lambda has beside the bundle."""
+    """AWS's runtime client, which Lambda has next to the bundle."""
     folder = tmp_path_factory.mktemp("awslambdaric")
     install(REQUIREMENTS, folder)
     return folder

@@ -61,7 +61,7 @@ def run(
     given: Any = None,
     environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Any:
-    """What the script prints, in an interpreter of the bundle, or else of the installed packages.
+    """Return the script's output, in an interpreter of the bundle or of the installed packages.
 
     It has `make`, which makes a client as the functions do, and what is `given`.
     """

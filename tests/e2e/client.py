@@ -28,7 +28,7 @@ OPERATIONS = (RESET, CONFIRM, UPDATE)
 
 
 class Seen(NamedTuple):
-    """What the operator sees of one request, or of one attempt of the worker."""
+    """The traces that one request, or one attempt of the worker, leaves for the operator."""
 
     log: dict[str, Any]
     metrics: set[str]
@@ -99,13 +99,13 @@ class Client:
         return [mail.to for mail in self.stack.mails() if not mail.code].count(self.user.username)
 
     def seen(self, number: int) -> Seen:
-        """Of the request with this number, which begins with 1."""
+        """Return the traces of the request with this number; the first is 1."""
         # The emulator hands over what a function printed late with its next request.
         user_agent = self.user.username
         return self._find(self.operation.id, lambda: self._post({}), number, user_agent=user_agent)
 
     def worked(self, task: Task, number: int = 1, **members: Any) -> Seen:
-        """Of one of the worker's attempts at a task of the first request.
+        """Return the traces of one of the worker's attempts at a task of the first request.
 
         The number counts the attempts that ended and whose log line has these members.
         """

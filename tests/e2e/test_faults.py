@@ -49,7 +49,7 @@ from tests.support.front import CognitoFront
 
 CHANGING = [operation for operation in Operation if operation.changes_password]
 DONE_BEFORE = {CONFIRM: CODE_REFUSED, UPDATE: WRONG_PASSWORD}
-"""What Cognito makes of a change that it has carried out already."""
+"""Cognito's answer to a change that it has carried out already."""
 
 each_change = pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.id)
 
@@ -60,7 +60,7 @@ def clients(api: Api, stack: Stack) -> list[Client]:
 
 
 class Fault(NamedTuple):
-    """What Cognito does instead of answering, and what the caller of a change is promised then."""
+    """A fault of Cognito's, and the promise that the caller of a change then gets."""
 
     script: Script
     problem: Problem
@@ -148,12 +148,12 @@ def assert_retried(client: Client, task: Task, cause: str) -> None:
 
 
 class Outage(NamedTuple):
-    """What another dependency does instead of answering, and what the operator sees then."""
+    """A fault of another dependency, and the traces that the operator then sees."""
 
     service: str
     script: Script
     degradations: AbstractSet[Degradation] = frozenset()
-    """Of the changes, which succeed."""
+    """The degradations of the changes, which succeed."""
     cause: str = ""
     """Why the caller of a reset is told to come back, or why the worker tries an event again: a
     pattern, because the jitter of retries decides whether a last one is in time."""
@@ -288,7 +288,7 @@ def end_of_time(stack: Stack) -> None:
 def test_a_killed_function_comes_back_and_its_request_waits_for_its_time(
     api: Api, stack: Stack, user: User, front: CognitoFront, operation: Operation, before: bool
 ) -> None:
-    """What the gateway answers for it is in the template."""
+    """The template has the gateway's answer to it."""
     client = Client(api, stack, user, operation)
     front.answer(operation.action, forward=not before, delay=PATIENCE, reset=True)
     running = processes(stack, operation.id)

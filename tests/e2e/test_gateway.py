@@ -1,4 +1,4 @@
-"""What the gateway adds: its own failures, CORS and limits; and bodies that pass through it."""
+"""The gateway's own failures, CORS and limits, and the bodies that pass through it."""
 
 import json
 

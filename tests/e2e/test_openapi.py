@@ -23,7 +23,7 @@ REFUSALS = {
     Operation.UPDATE_PASSWORD: ["400", "403"],
     Operation.PASSWORD_POLICY: [],
 }
-"""What a valid body can get: no schema knows the pool's policy, a mailed code, the old password."""
+"""Refusals of valid bodies: no schema knows the pool's policy, a mailed code, the old password."""
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 1,
@@ -46,7 +46,7 @@ _numbers = count()
 
 @schemathesis.check
 def valid_data_is_not_malformed(_: CheckContext, response: Response, case: Case[Any]) -> None:
-    """Assert that no refusal is `InvalidParameterException`, whose status alone would pass."""
+    """Assert that no refusal is `InvalidParameterException`, whose status would pass."""
     assert case.meta is not None
     if case.meta.generation.mode.is_positive and response.status_code >= 400:
         # No schema knows who has a password, and must not leave the old one out.

@@ -1,4 +1,4 @@
-"""What the operator sees, and what nobody may see: faults of ours, and secrets."""
+"""The operator sees our own faults, and nobody sees a secret."""
 
 import json
 from collections.abc import Iterator

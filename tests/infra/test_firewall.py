@@ -1,4 +1,4 @@
-"""What the firewall lets pass, what it stops, and what it keeps."""
+"""The firewall passes, stops and logs the right requests."""
 
 import json
 import re
@@ -291,7 +291,7 @@ def test_what_the_firewall_does_is_counted_and_logged(stage: str) -> None:
     *_, (first, unique) = group["LogGroupName"]["Fn::Join"]
     assert first.startswith("aws-waf-logs-")
     assert "AWS::StackId" in json.dumps(unique)
-    # WAF documents the ARN of the group alone; its attribute Arn ends with `:*`.
+    # WAF documents the plain ARN of the group; its attribute Arn ends with `:*`.
     *_, before, referred = logging["LogDestinationConfigs"][0]["Fn::Join"][1]
     assert (before, referred) == (":log-group:", {"Ref": name})
     # An account may have ten policies that are not a group's own.
@@ -319,7 +319,7 @@ SERVERS = "web,next"
 
 
 def server_secrets() -> list[str]:
-    """What CloudFormation replaces with each secret."""
+    """Return the texts that CloudFormation replaces with each secret."""
     template = synthesize(**MAILS, firewall="block", serverCallers=SERVERS)
     names = [
         name
@@ -380,7 +380,7 @@ def test_each_secret_of_a_server_has_an_output(names: str) -> None:
         for name, one in template["Resources"].items()
         if one["Type"] == "AWS::SecretsManager::Secret" and name.startswith("ServerCallers")
     }
-    # Which the command in docs/security-features.md looks for.
+    # The command in docs/security-features.md looks for these.
     arns = {one["Value"]["Ref"] for name, one in template["Outputs"].items() if "webArn" in name}
 
     assert len(secrets) == 2

@@ -210,7 +210,7 @@ def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
         ],
         "AWS/SES": [{"ses:configuration-set": name} for name in sets],
         "AWS/SQS": [{"QueueName": f"{name}.QueueName"} for name in queues],
-        # Of the account. Cognito's guide lists the dimension Class, and says that it is not used.
+        # It is of the account. Cognito's guide lists the dimension Class, and says it is not used.
         "AWS/Usage": [USAGE, USAGE | {"Class": "None"}],
     }
     emitted = {

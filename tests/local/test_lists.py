@@ -137,7 +137,7 @@ INSERTED: Final = (
         '      "maxRepeats": "at most {maximum} equal characters in a row",\n',
     ),
 )
-"""What the lists say, as a file, the text before which it goes, and what goes there."""
+"""The insertions that the lists ask for: a file, the text that follows, and the new text."""
 
 SLOW: Final = (
     *("test_sequences", "test_layout", "test_folding", "test_dead_ends", "test_pauses"),

@@ -33,7 +33,7 @@ def chromium(stack: Stack, more: Routes | None = None) -> Iterator[Browser]:
     arguments = [
         f"--host-resolver-rules=MAP {urlsplit(ORIGIN).netloc} {emulator.HOST}:{port}",
         # Otherwise each window starts a renderer for the menu of its address bar. The features that
-        # Playwright disables are enabled again, because Chromium takes the last list alone.
+        # Playwright disables are enabled again, because Chromium takes only the last list.
         "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
     ]
     if os.geteuid() == 0:

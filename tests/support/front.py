@@ -87,7 +87,7 @@ class Refusal(Exception):  # noqa: N818 - `error` is Cognito's name for it
 
 
 type Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""What answers an action, from its name and its body, or raises a `Refusal`."""
+"""A function that answers an action, by its name and body, or raises a `Refusal`."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Front:
 
     @property
     def requests(self) -> list[CognitoRequest]:
-        """What was sent since the last `reset`, oldest first."""
+        """The requests since the last `reset`, oldest first."""
         with self._lock:
             return list(self._requests)
 
@@ -172,7 +172,7 @@ class Front:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What was sent to the queue since the last `reset`, in batches or not: SQS's members."""
+        """The messages to the queue since the last `reset`, in batches or not: SQS's members."""
         return _read_messages(self.requests)
 
     def take_messages(self) -> list[dict[str, Any]]:
@@ -205,7 +205,7 @@ class Front:
         with neither, the call goes on after `delay` seconds. `reset` drops the connection
         instead of answering, and `forward` lets Cognito act before it. Scripts of one action play
         in order, each `times` times; one without `times` plays until another replaces it. With
-        `above`, so many calls a second go on, and it plays for the others.
+        `above`, that number of calls a second go on, and it plays for the others.
         """
         answer = None
         if error is not None:

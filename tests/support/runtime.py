@@ -1,8 +1,8 @@
 """AWS's own Lambda runtime client, in an interpreter that sees a bundle and nothing else.
 
 A `Runtime` is one execution environment: a server of the Lambda Runtime API on loopback, and
-`awslambdaric` in a process whose path holds the standard library, the bundle and the runtime client
-alone (`python -I -S`), and which writes no byte code, since Lambda's folder is read-only (`-B`).
+`awslambdaric` in a process whose path holds only the standard library, the bundle and the runtime
+client (`python -I -S`), and which writes no byte code, since Lambda's folder is read-only (`-B`).
 """
 
 import json

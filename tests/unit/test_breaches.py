@@ -24,7 +24,7 @@ CONFIRM, UPDATE = Operation.CONFIRM_RESET_PASSWORD, Operation.UPDATE_PASSWORD
 NOT_WEAK = "a password that is not weak"
 
 type Play = Callable[[socket.socket, Event], object]
-"""What a server does with one connection, until the event is set."""
+"""A server's behaviour on one connection, until the event is set."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What happens to a call whose host no known certificate verifies."""
+"""A call to a host that no known certificate verifies."""
 
 import logging
 import os

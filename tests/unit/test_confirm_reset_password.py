@@ -31,7 +31,7 @@ def test_ends_every_session_of_the_user(service: Service) -> None:
     pool = {"UserPoolId": service.deployment.settings.user_pool_id}
     asked = [(one.action, one.body) for one in service.cognito.requests]
     assert ("AdminGetUser", pool | {"Username": "demo@example.com"}) in asked
-    # By the name that nobody can change meanwhile.
+    # The `sub` is the name that nobody can change meanwhile.
     assert asked[-1] == ("AdminUserGlobalSignOut", pool | {"Username": SUB})
 
 

@@ -1,4 +1,4 @@
-"""What `docs/reference/costs.md` says is counted: by the handlers, and in the template."""
+"""The numbers of `docs/reference/costs.md` are those of the handlers and of the template."""
 
 import socket
 from collections import Counter

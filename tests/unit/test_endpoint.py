@@ -1,4 +1,4 @@
-"""What every operation has in common: CORS, the client's secret, the log line, the metrics."""
+"""The common parts of every operation: CORS, the client's secret, the log line, the metrics."""
 
 import hmac
 import json

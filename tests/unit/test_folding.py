@@ -1,4 +1,4 @@
-"""What people paste with a username or a code is no part of it."""
+"""Characters that people paste with a username or a code are no part of it."""
 
 import unicodedata
 

@@ -81,7 +81,7 @@ class World:
         return [self.sends(CONFIRM, headers={"Idempotency-Key": "key"}) for _ in range(2)][-1]
 
     def works(self, operation: Operation, action: str, age: float = 0, **script: Any) -> Reply:
-        """What the worker makes of a request, while an action fails."""
+        """Return the worker's reply to a request, while an action fails."""
         self.cognito.answer(action, **script)
         self.service.invoke(operation)
         return self.service.work(age=age)
@@ -276,7 +276,7 @@ def series(namespace: str, name: str, dimensions: Mapping[str, str]) -> Series:
 
 
 def emitted(lines: list[dict[str, Any]]) -> set[Series]:
-    """What CloudWatch makes of the lines: embedded metrics."""
+    """Return the metrics that CloudWatch extracts from the lines."""
     return {
         series(directive["Namespace"], metric["Name"], {name: line[name] for name in names})
         for line in lines
@@ -310,7 +310,7 @@ def test_what_the_dashboard_searches_for_is_emitted(lines: list[dict[str, Any]])
 
 
 def fields(query: str) -> set[str]:
-    """What a query reads of a log line, without what it makes itself."""
+    """Return the members of a log line that a query reads, without those that it makes itself."""
     query = re.sub(r'"[^"]*"|/[^/]*/', "", query)
     made = set(re.findall(r"\bas (\w+)", query))
     return set(re.findall(r"(?<![@\w.])[a-z_]\w*(?:\.\w+)?", query)) - LANGUAGE - made

@@ -1,4 +1,4 @@
-"""What the policy says is what the service enforces, and what its client judges by."""
+"""The service enforces the policy that it tells, and its client judges by it."""
 
 import json
 import os
@@ -122,7 +122,7 @@ CLOSE = [
 ODD = ["", "", "", *" \u00a0\u1680\u3000\u2028\ufeff\u200b\u0085\x1c\0\ufffd", "\ud83d"]
 LETTERS = [*"x\u4e09\u2188\u3248\U00010107"]
 OTHERS = ["", *"5_-. \u0660\u093f"]
-"""What can be directly before or after a short name: letters of any kind, and all else."""
+"""Characters directly before or after a short name: letters of any kind, and all else."""
 assigned = st.characters(exclude_categories=["Cc", "Cn", "Cs"])
 texts = st.sampled_from(CLOSE).flatmap(lambda close: st.text(close, min_size=1, max_size=6))
 texts |= st.text(assigned, min_size=1, max_size=6)
@@ -185,7 +185,7 @@ def test_the_client_judges_as_the_service_does(
     reply = service.invoke(operation, BODIES[operation] | body | {"newPassword": password})
 
     errors = [] if reply.status == 204 else reply.body["errors"]
-    # What is wrong with a name, or with the old password alone, is not about the new one.
+    # An error of a name, or only of the old password, is not about the new one.
     assume(old == password or {one["pointer"] for one in errors} <= {"#/newPassword"})
     assume("#/username" not in {one["pointer"] for one in errors})
     refused = {one["rule"] for one in errors if one["pointer"] == "#/newPassword"}

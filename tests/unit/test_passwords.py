@@ -170,7 +170,7 @@ def test_a_dead_token_is_reported_before_a_stolen_password(service: Service) -> 
     [
         ({"error": "TooManyRequestsException"}, {"NamesUnreadable"}),
         ({"reset": True}, {"NamesUnreadable"}),
-        # What only the account causes is no alarm: ChangePassword tells the caller.
+        # A failure that only the account causes is no alarm: ChangePassword tells the caller.
         ({"error": "NotAuthorizedException", "message": "User is disabled."}, set[str]()),
     ],
 )

@@ -28,7 +28,7 @@ def queued(service: Service, name: str = "demo@example.com") -> dict[str, Any]:
 
 
 def attempts(message: dict[str, Any], service: Service, *numbers: int) -> list[Reply]:
-    """What the worker makes of a message that SQS delivers again and again."""
+    """Return the worker's replies to a message that SQS delivers again and again."""
     counts = [message["attributes"] | {"ApproximateReceiveCount": str(n)} for n in numbers]
     return [service.deployment.work(message | {"attributes": one}) for one in counts]
 

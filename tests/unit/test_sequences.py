@@ -23,7 +23,7 @@ from tests.unit.conftest import Invoke, Service
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
-# All names look alike when they are masked, so that all answers must be the same.
+# All names look the same when they are masked, so that all answers must be the same.
 ORDINARY = ["a0@example.com", "a1@example.com"]
 ODD = {f"a{n}@example.com": kind for n, kind in enumerate(Kind, 2) if kind is not Kind.ORDINARY}
 NAMES = [*ORDINARY, *ODD, "a9@example.com"]
@@ -34,7 +34,7 @@ TOKEN_OF_NOBODY = make_token(make_claims() | {"jti": "jti-of-nobody"})
 
 names = st.sampled_from(ORDINARY) | st.sampled_from(NAMES)
 passwords = st.sampled_from([*PASSWORDS, WEAK])
-# Which code or token, counted from the latest; bundles would leave most of the rules unused.
+# The code or token, counted from the latest; bundles would leave most of the rules unused.
 back = st.integers(0, 3)
 
 
@@ -109,7 +109,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(back=back, name=st.none() | names, password=passwords)
     def confirm(self, back: int, name: str | None, password: str) -> None:
-        """Without a `name` it is that of the code's owner."""
+        """Confirm a reset; without a `name`, that of the code's owner."""
         owner, code = look_back(self.codes, back)
         name = name or owner or ORDINARY[0]
         valid, expires = self.valid.get(name, ("", 0.0))
@@ -133,7 +133,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(back=back, old=st.none() | passwords, new=passwords, everywhere=st.booleans())
     def update(self, back: int, old: str | None, new: str, everywhere: bool) -> None:
-        """Without an `old` password it is the right one."""
+        """Update a password; without an `old` one, the right one is sent."""
         token = look_back(self.tokens, back)
         name = self.signed_in(token)
         password = self.passwords.get(name, PASSWORDS[0])

@@ -1,4 +1,4 @@
-"""What was accepted is done later: now, after a failure, or by a person who finds it dead."""
+"""Accepted work is done later: now, after a failure, or by a person who finds it dead."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The JavaScript client, and Amplify, under Node; the programs beside this file do the testing."""
+"""The JavaScript client, and Amplify, under Node; the programs next to this file do the testing."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the documentation of Powertools leads to: a resolver that validates with pydantic."""
+"""A handler as Powertools' documentation builds it: a resolver that validates with pydantic."""
 
 import os
 

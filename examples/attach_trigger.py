@@ -21,8 +21,8 @@ def read() -> dict[str, Any]:
 
 before = read()
 # UpdateUserPool resets every setting that it is not given.
-members = cognito.meta.service_model.operation_model("UpdateUserPool").input_shape.members
-given = {name: value for name, value in read().items() if name in members and value}
+model: Any = cognito.meta.service_model.operation_model("UpdateUserPool").input_shape
+given = {name: value for name, value in read().items() if name in model.members and value}
 # Cognito refuses it next to the policy's TemporaryPasswordValidityDays.
 given.get("AdminCreateUserConfig", {}).pop("UnusedAccountValidityDays", None)
 others = given.pop("LambdaConfig", {})

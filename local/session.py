@@ -119,6 +119,8 @@ Breached   {PASSWORDS[0]} (try it as a new password: it is refused)
 
 {update}
 
+For the commands of the README: export URL={stack.url}
+
 Codes appear here as they are mailed. Press Ctrl-C to stop everything."""
 
 

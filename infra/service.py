@@ -94,7 +94,7 @@ class Service(Construct):
             watched = observability.of_deployments
             # A pool of this app depends on its trigger, and the alarms depend on the pool.
             shifted = {n: one for n, one in functions.by_name.items() if n != CUSTOM_MESSAGE}
-            Deployments(self, "Deployments", functions=shifted, alarms=watched)
+            Deployments(self, "Deployments", settings=settings, functions=shifted, alarms=watched)
 
 
 class PasswordService(Service):

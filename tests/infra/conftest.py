@@ -131,10 +131,16 @@ def variables(template: Mapping[str, Any], function: str = "confirm_reset_passwo
     return handler_in(template, function)["Environment"]["Variables"]
 
 
+def functions_in(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The properties of the functions that have the bundle."""
+    found = find_in(template, "AWS::Lambda::Function")
+    return [function for function in found if "S3Key" in function["Code"]]
+
+
 def handler_in(template: Mapping[str, Any], function: str) -> dict[str, Any]:
     """The properties of a function."""
     handler = handler_name(function)
-    (found,) = (f for f in find_in(template, "AWS::Lambda::Function") if f["Handler"] == handler)
+    (found,) = (one for one in functions_in(template) if one["Handler"] == handler)
     return found
 
 

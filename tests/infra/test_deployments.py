@@ -1,5 +1,6 @@
 """A new version gets traffic slowly and rolls back by itself; settings keep or prune old ones."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,14 +21,29 @@ def aliases(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 def test_production_shifts_a_tenth_of_each_functions_traffic_first_and_rolls_back() -> None:
     template = synthesize_stage("prod")
     groups = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == GROUP}
-    policies = [alias["UpdatePolicy"] for alias in aliases(template) if "UpdatePolicy" in alias]
-    updated = [policy["CodeDeployLambdaAliasUpdate"] for policy in policies]
+    shifted = [alias for alias in aliases(template) if "UpdatePolicy" in alias]
+    updated = [alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] for alias in shifted]
 
     # The pool depends on its trigger, which would depend on alarms of functions that read the pool.
     assert len(groups) == len(FUNCTIONS) - 1
     assert sorted(update["DeploymentGroupName"]["Ref"] for update in updated) == sorted(groups)
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent15Minutes"
+
+    # A function calls each new version before it gets any traffic.
+    (hook,) = {update["BeforeAllowTrafficHook"]["Ref"] for update in updated}
+    environment = template["Resources"][hook]["Properties"]["Environment"]["Variables"]
+    assert {name for name in groups if name in json.dumps(environment)} == groups.keys()
+    allowed = [
+        statement["Resource"]
+        for policy in find_in(template, "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    for alias in shifted:
+        version = {"Ref": alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]}
+        assert json.dumps(version) in json.dumps(allowed)
+        assert json.dumps(version["Ref"]) in json.dumps(environment)
 
     # It rolls back on alarms that ring before it ends.
     ringing = alarms(template)

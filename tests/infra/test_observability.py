@@ -12,7 +12,14 @@ from functions.records import NAMESPACE, SERVICE
 from infra.observability import FEW
 from infra.queries import ACCESS_QUERIES, QUERIES
 from infra.settings import STAGES, Deployment
-from tests.infra.conftest import OTHER_PROD, find_in, name_of, synthesize, synthesize_stage
+from tests.infra.conftest import (
+    OTHER_PROD,
+    find_in,
+    functions_in,
+    name_of,
+    synthesize,
+    synthesize_stage,
+)
 from tests.support import ROOT
 
 deployed = pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
@@ -124,7 +131,7 @@ def test_a_stage_counts_raises_and_shows_only_its_own(stage: str) -> None:
         if "function_name" not in metric.dimensions:  # which is unique
             expected = of_access_log if metric.name == "TooManyRequests" else counted
             assert metric.dimensions == expected
-    for function in find_in(template, "AWS::Lambda::Function"):
+    for function in functions_in(template):
         assert function["Environment"]["Variables"]["STAGE"] == stage
 
 
@@ -325,8 +332,7 @@ def test_cognitos_own_throttling_raises_an_alarm_and_its_calls_are_shown_beside_
 def test_a_saved_query_asks_every_function_or_the_access_log(stage: str) -> None:
     template = synthesize_stage(stage)
     functions = {
-        function["LoggingConfig"]["LogGroup"]["Ref"]
-        for function in find_in(template, "AWS::Lambda::Function")
+        function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions_in(template)
     }
     (api_stage,) = find_in(template, "AWS::ApiGateway::Stage")
     access = api_stage["AccessLogSetting"]["DestinationArn"]["Fn::Join"][1][-1]["Ref"]

@@ -88,7 +88,7 @@ def names(template: dict[str, Any], of: str) -> set[str]:
     } - {"null"}
     for name, kind in kinds.items():
         if kind == "AWS::Lambda::Function":
-            found.add(own[name]["Environment"]["Variables"]["STAGE"])
+            found |= {own[name]["Environment"]["Variables"].get("STAGE")} - {None}
         if kind == "AWS::CloudWatch::Alarm":
             found |= set(re.findall(r'"Name": "stage", "Value": "(.*?)"', json.dumps(own[name])))
     return found

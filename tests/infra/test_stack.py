@@ -26,6 +26,7 @@ from tests.infra.conftest import (
     Find,
     allowed_values,
     find_in,
+    functions_in,
     handler_in,
     make_app,
     make_stack,
@@ -221,9 +222,9 @@ def test_a_preflight_allows_what_the_operations_read() -> None:
 
 
 def test_a_function_is_traced_and_shares_neither_its_role_nor_its_log(
-    find: Find, template: dict[str, Any]
+    template: dict[str, Any],
 ) -> None:
-    functions = find("AWS::Lambda::Function")
+    functions = functions_in(template)
 
     for properties in functions:
         log_group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]
@@ -463,7 +464,7 @@ def test_a_setting_reaches_the_functions() -> None:
     assert chosen["REVEAL_USER_EXISTENCE"] == "true"
     assert chosen["BREACH_ENDPOINT"] == ""
     assert mails["BREACH_ENDPOINT"] == "https://range.example"
-    for function in find_in(synthesize(**OTHER_DEV), "AWS::Lambda::Function"):
+    for function in functions_in(synthesize(**OTHER_DEV)):
         assert function["MemorySize"] == 256
         # Nobody may have needed a snapshot of the trigger for two weeks, and Cognito waits for 5 s.
         restores = function["Handler"] != handler_name(CUSTOM_MESSAGE)

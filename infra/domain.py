@@ -19,7 +19,7 @@ class Domain(Construct):
         self, scope: Construct, id_: str, *, settings: Deployment, api: apigateway.RestApi
     ) -> None:
         super().__init__(scope, id_)
-        self.url = f"https://{settings.domain_name}/"
+        self.url = f"https://{settings.domain_name}"
         domain = apigateway.DomainName(
             self,
             "DomainName",

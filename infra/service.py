@@ -74,8 +74,8 @@ class Service(Construct):
         self.domain: Domain | None = None
         if settings.domain_name:
             self.domain = Domain(self, "Domain", settings=settings, api=api.rest_api)
-        self.url: str = self.domain.url if self.domain else api.rest_api.url
-        """Where a client finds the API."""
+        self.url: str = self.domain.url if self.domain else api.rest_api.url.removesuffix("/")
+        """Where a client finds the API, without a slash at its end."""
         observability = Observability(
             self,
             "Observability",

@@ -146,6 +146,8 @@ class StageChoices(Choices, total=False):
     """The service's app client in that pool. It needs a secret."""
     pool_firewall: Firewall
     """What happens to a reset that goes to Cognito without this service; `off` adds no web ACL."""
+    export_outputs: bool
+    """Export each output under the names of the stack and the output, with a hyphen between them."""
 
 
 STAGES: Final[Mapping[str, StageChoices]] = {
@@ -185,6 +187,7 @@ class Deployment(Runtime):
     server_callers: tuple[str, ...] = ()
     firewall: Firewall = "block"
     pool_firewall: Firewall = "off"
+    export_outputs: bool = False
     events: bool = True
     code_mails: bool = True
     memory_size: int = 512

@@ -26,6 +26,7 @@ class PasswordServiceStack(Stack):
             tags=tags,
             termination_protection=settings.retain_data,
         )
+        self._exports = settings.export_outputs
         for name, value in tags.items():  # of the resources, beside those of the stack itself
             Tags.of(self).add(name, value)
         mails = Mails(self, "Mails") if settings.needs_configuration_set else None
@@ -51,16 +52,20 @@ class PasswordServiceStack(Stack):
             mails=mails,
         )
         if trigger := self.service.functions.get(CUSTOM_MESSAGE):
-            CfnOutput(self, "CustomMessageArn", value=trigger.function_arn)
+            self._output("CustomMessageArn", trigger.function_arn)
             if settings.mail_from and not self.user_pool.imported:
                 self.user_pool.call(trigger)
-        CfnOutput(self, "ApiUrl", value=self.service.url)
+        self._output("ApiUrl", self.service.url)
         if self.service.domain:
-            CfnOutput(self, "DomainTarget", value=self.service.domain.target)
-        CfnOutput(self, "UserPoolId", value=self.user_pool.pool.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=self.user_pool.client.user_pool_client_id)
+            self._output("DomainTarget", self.service.domain.target)
+        self._output("UserPoolId", self.user_pool.pool.user_pool_id)
+        self._output("UserPoolClientId", self.user_pool.client.user_pool_client_id)
         if self.service.event_bus:
-            CfnOutput(self, "EventBusName", value=self.service.event_bus.event_bus_name)
+            self._output("EventBusName", self.service.event_bus.event_bus_name)
+
+    def _output(self, name: str, value: str) -> None:
+        exported = f"{self.stack_name}-{name}" if self._exports else None
+        CfnOutput(self, name, value=value, export_name=exported)
 
     def more_clients(self) -> Sequence[str]:
         """Return the ids of further app clients that a subclass adds to the pool."""

@@ -118,7 +118,7 @@ def _environment(endpoint: str, key: Key, folder: Path) -> dict[str, str]:
 
 
 def _describe(endpoint: str, key: Key, outputs: dict[str, str]) -> Stack:
-    address = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)/?", outputs["ApiUrl"])
+    address = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)", outputs["ApiUrl"])
     if address is None:
         sys.exit(f"The stack's output ApiUrl is no address of API Gateway: {outputs['ApiUrl']}")
     return Stack(

@@ -112,7 +112,7 @@ def embedded(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
     options = ("--app", tmp_path / "cdk.out", "--outputs-file", outputs)
     deploy(stack, "Shop", *options, app=tmp_path, home=tmp_path)
     found = re.search(
-        r"//(\w+)\.[^/]+/(\w+)/", json.loads(outputs.read_text())["Shop"]["PasswordsUrl"]
+        r"//(\w+)\.[^/]+/(\w+)$", json.loads(outputs.read_text())["Shop"]["PasswordsUrl"]
     )
     assert found
     url = f"{stack.endpoint}/_aws/execute-api/{found[1]}/{found[2]}"

@@ -124,7 +124,7 @@ def run(folder: Path, *command: str | Path, **variables: str) -> str:
 
 
 def call(stack: Stack, user: User, folder: Path, *program: str | Path) -> Any:
-    variables = {"URL": stack.url.rstrip("/"), "USERNAME": user.username}
+    variables = {"URL": stack.url, "USERNAME": user.username}
     return json.loads(run(folder, *program, **variables))
 
 

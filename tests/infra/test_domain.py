@@ -27,7 +27,7 @@ def test_the_api_answers_only_at_the_root_of_the_domain(
     (api,) = find_in(named, "AWS::ApiGateway::RestApi")
     (mapping,) = find_in(named, "AWS::ApiGateway::BasePathMapping")
 
-    assert named["Outputs"]["ApiUrl"]["Value"] == "https://passwords.example/"
+    assert named["Outputs"]["ApiUrl"]["Value"] == "https://passwords.example"
     assert domain["DomainName"] == "passwords.example"
     assert domain["RegionalCertificateArn"] == CERTIFICATE
     assert domain["EndpointConfiguration"]["Types"] == ["REGIONAL"]
@@ -80,4 +80,7 @@ def test_without_a_domain_the_api_keeps_the_name_that_aws_gave_it(
 
     assert find("AWS::ApiGateway::DomainName") == []
     assert not api["DisableExecuteApiEndpoint"]
-    assert "execute-api" in str(template["Outputs"]["ApiUrl"]["Value"])
+    parts = template["Outputs"]["ApiUrl"]["Value"]["Fn::Join"][1]
+    assert "execute-api" in str(parts)
+    # Without a slash at its end, so that a path can follow.
+    assert template["Resources"][parts[-1]["Ref"]]["Type"] == "AWS::ApiGateway::Stage"

@@ -203,7 +203,7 @@ def test_a_service_shows_what_others_build_upon_and_tells_a_topic_every_alarm() 
     told = [a["AlarmActions"] for a in find_in(template_of(stack), "AWS::CloudWatch::Alarm")]
     assert told == [[{"Ref": stack.resolve(topic.topic_arn)["Ref"]}]] * len(service.alarms)
     assert service.functions.keys() == set(FUNCTIONS)
-    assert service.url == service.rest_api.url
+    assert f"{service.url}/" == service.rest_api.url
     assert service.event_bus
     assert plain.event_bus is None
     assert service.queue.node.path != service.dead_letters.node.path

@@ -734,6 +734,14 @@ def test_only_the_local_stage_has_a_client_without_a_secret(stage: str) -> None:
     assert bare == ({"ALLOW_ADMIN_USER_PASSWORD_AUTH"} if stage == "local" else set())
 
 
+def test_outputs_are_exported_under_the_name_of_their_stack_only_if_somebody_asks() -> None:
+    exported = synthesize(stage="dev", exportOutputs="true")["Outputs"]
+
+    names = {name: one["Export"]["Name"] for name, one in exported.items()}
+    assert names == {name: f"password-service-dev-{name}" for name in exported}
+    assert "Export" not in json.dumps(synthesize_stage("dev")["Outputs"])
+
+
 @each_stage
 def test_only_production_leaves_something_behind_besides_the_accounts_own(stage: str) -> None:
     template = synthesize_stage(stage)

@@ -2,7 +2,7 @@
 
 import json
 
-from apidocs import client, languages, openapi, pages
+from apidocs import client, events, languages, openapi, pages
 
 
 def write_all() -> dict[str, str]:
@@ -10,6 +10,7 @@ def write_all() -> dict[str, str]:
     return {
         "openapi.json": _write(openapi.build()),
         "docs/reference/checks.md": pages.write_checks(),
+        **{f"docs/reference/events/{n}.json": _write(one) for n, one in events.build().items()},
         "docs/reference/limits.md": pages.write_limits(),
         "docs/reference/problems.md": pages.write_problems(),
         "docs/reference/settings.md": pages.write_settings(),

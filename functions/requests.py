@@ -59,9 +59,9 @@ class Subject(NamedTuple):
     """The user whom a request or a message is about."""
 
     sub: str = ""
-    """The user's own ID, if the caller is signed in."""
+    """The user's own ID, if it is known. No request looks it up for an event."""
     username: str = ""
-    """The name as it was typed, if not."""
+    """The name as it was typed, if the caller is not signed in."""
 
     @property
     def key(self) -> str:
@@ -71,7 +71,7 @@ class Subject(NamedTuple):
     @property
     def members(self) -> dict[str, str]:
         """What an event says of the user."""
-        return {"sub": self.sub} if self.sub else {"username": self.username}
+        return {name: value for name, value in self._asdict().items() if value}
 
 
 class Request:

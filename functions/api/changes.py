@@ -7,9 +7,11 @@ from functools import partial
 
 from functions import times
 from functions.aws.cognito import LIST_LAG, Session, User
+from functions.aws.events import EventType
 from functions.aws.queue import Task, Work
 from functions.problems import Failure
 from functions.records import Degradation
+from functions.requests import Subject
 from functions.threads import run_all
 from functions.work.scope import Scope
 
@@ -20,12 +22,12 @@ class Change:
 
     The `owner` was read before the change. Someone who has changed a password can change the
     address and the names of the account next, so the messages hold the address from before, and
-    the username that nobody can change. An owner whom Cognito did not tell in time is read again
-    by `find`, right after the change. Without an owner, messages hold the `typed_name`.
+    the username and the `sub`, which nobody can change. An owner whom Cognito did not tell in time
+    is read again by `find`, right after the change. Without one, messages hold the `typed_name`.
     """
 
     scope: Scope
-    detail_type: str
+    event_type: EventType
     typed_name: str
     owner: User | None
     find: Callable[[], User | None]
@@ -40,8 +42,10 @@ class Change:
         self._forgets_devices = pool is not None and pool.remembers_devices
 
     @property
-    def _username(self) -> str:
-        return self.owner.username if self.owner else self.typed_name
+    def _user(self) -> Subject:
+        if self.owner:
+            return Subject(self.owner.sub, self.owner.username)
+        return Subject(self.scope.subject.sub, self.typed_name)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -57,7 +61,7 @@ class Change:
             failure.errors = failure.errors or self.scope.passwords.explain(failure.problem)
             if failure.outcome.may_have_acted:
                 # Cognito may have acted until now, and nobody has signed in with the new one yet.
-                given = {"username": self._username, "since": int(self._since)}
+                given = self._user.members | {"since": int(self._since)}
                 self._since = times.now()
                 works = (*self._sign_outs(), *self._tasks())
                 checks = [given | {"task": task, "parameters": one} for task, one in works]
@@ -96,7 +100,7 @@ class Change:
     def _revoke(self, session: Session) -> None:
         with suppress(Failure):
             if not times.is_over():
-                username = self._username if self.is_reset else ""
+                username = self._user.username if self.is_reset else ""
                 self.scope.cognito.revoke_session(session, username)
                 return
         self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
@@ -107,32 +111,34 @@ class Change:
                 self.scope.events.put_now(**parameters)
 
     def _sign_outs(self) -> list[Work]:
-        return [(Task.END_SESSIONS, {"username": self._username})] if self.signs_out else []
+        return [(Task.END_SESSIONS, self._user.members)] if self.signs_out else []
 
     def _tasks(self) -> Iterator[Work]:
+        user = self._user.members
         kept = [] if self.signs_out else self._kept()
         if self.sessions is not None and (kept or self.signs_out):
-            given = {"username": self._username, "before": self._since, "kept": kept}
+            given = user | {"before": self._since, "kept": kept}
             by_worker = self.signs_out and not self.is_reset
             more = {"passes": 2} if by_worker else {"passes": 1, "delay": LIST_LAG}
             yield Task.END_OTHER_SESSIONS, given | more
         if self._forgets_devices:
-            yield Task.FORGET_DEVICES, {"username": self._username}
+            yield Task.FORGET_DEVICES, user
         if self.scope.settings.event_bus_name:
-            detail = self.scope.events.describe(**self.scope.subject.members)
-            yield Task.PUT_EVENT, {"detail_type": self.detail_type, "detail": detail}
+            known = self.scope.subject._replace(sub=self._user.sub)
+            detail = self.scope.events.describe(known)
+            yield Task.PUT_EVENT, {"detail_type": self.event_type, "detail": detail}
         if self.scope.settings.mail_from:
             owner = self.owner
             # A client of the pool may not be allowed to read the address: the worker is.
             recipient = {}
             if owner and "email_verified" in owner.attributes:
                 recipient = {"email": owner.verified_email, "locale": owner.locale}
-            yield Task.MAIL_CHANGE, {"username": self._username, **recipient}
+            yield Task.MAIL_CHANGE, user | recipient
 
     def _end_sessions(self) -> None:
         try:
             if self.signs_out:
-                self.scope.cognito.end_sessions(self._username)
+                self.scope.cognito.end_sessions(self._user.username)
         except Failure:
             self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
             self._queue(*self._sign_outs())

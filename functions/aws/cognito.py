@@ -49,6 +49,11 @@ class User(NamedTuple):
     attributes: dict[str, str]
 
     @property
+    def sub(self) -> str:
+        """The ID that the user has for ever, and no other user gets."""
+        return self.attributes.get("sub", "")
+
+    @property
     def verified_email(self) -> str:
         """The user's verified email address, or an empty string."""
         verified = self.attributes.get("email_verified") == "true"
@@ -62,7 +67,7 @@ class User(NamedTuple):
     @property
     def has_username(self) -> bool:
         """Whether the user has a name of their own, which is not the pool's."""
-        return self.username != self.attributes.get("sub")
+        return self.username != self.sub
 
     @property
     def recoverable(self) -> bool:

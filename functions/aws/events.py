@@ -6,16 +6,30 @@ refused attempts does exist for both, because the limits look nobody up.
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final, NoReturn
 
 from functions.aws.calls import call
 from functions.aws.queue import Queue, Task
 from functions.problems import SERVICE_UNAVAILABLE, Failure, Outcome
 from functions.records import Degradation, Record
-from functions.requests import Caller
+from functions.requests import Caller, Subject
 from functions.settings import Runtime
 
 SOURCE: Final = "password-service"
+
+
+class EventType(StrEnum):
+    """The detail types. `docs/reference/events` has the schema of each."""
+
+    RESET_CONFIRMED = "Password Reset Confirmed"
+    UPDATED = "Password Updated"
+    ATTEMPTS_EXCEEDED = "Attempts Exceeded Repeatedly"
+    ATTEMPTS_FAILED = "Attempts Failed Repeatedly"
+    UNDELIVERABLE = "Password Reset Undeliverable"
+    """A user gets neither a code nor another mail."""
+    UNANNOUNCED = "Password Change Unannounced"
+    """A user may not learn by mail of a change."""
 
 
 class Events:
@@ -56,16 +70,16 @@ class Events:
             raise Outcome(f"PutEvents.{code}", SERVICE_UNAVAILABLE).failure()
 
     def report(
-        self, detail_type: str, username: str, reason: Outcome, note: str | None = None
+        self, type_: EventType, subject: Subject, reason: Outcome, note: str | None = None
     ) -> NoReturn:
         """Put an event, so that someone can help the user, and raise the `Failure`."""
-        self.put(detail_type, self.describe(username=username, reason=reason.cause))
+        self.put(type_, self.describe(subject, reason=reason.cause))
         raise reason.failure(note)
 
-    def describe(self, **about: str) -> dict[str, str]:
+    def describe(self, subject: Subject, **about: str) -> dict[str, str]:
         """Return the detail of an event: what it is about, and where the request came from."""
         caller = self._caller
         origin = {"requestId": caller.request_id, "sourceIp": caller.source_ip}
         if caller.user_agent is not None:  # which a message does not have
             origin["userAgent"] = caller.user_agent
-        return {**about, "userPoolId": self._settings.user_pool_id, **origin}
+        return {**subject.members, **about, "userPoolId": self._settings.user_pool_id, **origin}

@@ -5,6 +5,7 @@ from functools import partial
 from functions import problems
 from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
+from functions.aws.events import EventType
 from functions.fields import ClientMetadata, ConfirmationCode, NewPassword, Username
 from functions.operations import Operation
 from functions.requests import Request
@@ -36,7 +37,7 @@ def confirm_reset_password(scope: Scope, request: ConfirmResetPassword) -> None:
     find = partial(scope.cognito.find_owner, username)
     read = partial(run_both, find, partial(scope.cognito.find_sessions, username))
     (owner, sessions), _ = run_both(read, partial(scope.passwords.check_breaches, password))
-    kind = "Password Reset Confirmed"
+    kind = EventType.RESET_CONFIRMED
     change = Change(scope, kind, username, owner, find, is_reset=True, sessions=sessions)
     with change.attempt():
         scope.cognito.call_as_client(

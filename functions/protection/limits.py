@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from functions import outcomes, problems, times
 from functions.aws import clients
-from functions.aws.events import Events
+from functions.aws.events import Events, EventType
 from functions.aws.table import ConditionFailedError, Table
 from functions.operations import Operation
 from functions.problems import Failure, Problem
@@ -134,8 +134,8 @@ class Limits:
             return
         item, _ = self._window("refusals", operation.id, self.subject.key)
         if self._add(item, REFUSALS_BEFORE_EVENT) == REFUSALS_BEFORE_EVENT:
-            detail = self.events.describe(**self.subject.members)
-            self.events.announce("Attempts Exceeded Repeatedly", detail)
+            detail = self.events.describe(self.subject)
+            self.events.announce(EventType.ATTEMPTS_EXCEEDED, detail)
 
     def count_failure(self, operation: Operation) -> None:
         """Count a failed attempt of a user at any address, and put one event if there are many.
@@ -148,8 +148,8 @@ class Limits:
         item, _ = self._window("failures", operation.id, self.subject.key)
         if self._add(item, FAILURES_BEFORE_EVENT) == FAILURES_BEFORE_EVENT:
             self.record.failed_repeatedly = True
-            detail = self.events.describe(**self.subject.members)
-            self.events.announce("Attempts Failed Repeatedly", detail)
+            detail = self.events.describe(self.subject)
+            self.events.announce(EventType.ATTEMPTS_FAILED, detail)
 
     def spend(self, budget: str, most: int) -> bool:
         """Count one of `most` for all users; return False if none is left or the table fails."""

@@ -9,6 +9,7 @@ from functions.api.changes import Change
 from functions.api.endpoint import Endpoint
 from functions.aws.calls import call
 from functions.aws.cognito import User
+from functions.aws.events import EventType
 from functions.fields import Flag, NewPassword, Password
 from functions.operations import Operation
 from functions.problems import REQUEST_RULES, UPDATE_PASSWORD_MISSING, Failure, FieldError
@@ -80,7 +81,7 @@ def update_password(scope: Scope, request: UpdatePassword) -> None:
     (owner, sessions), _ = run_both(read, check_breaches)
     change = Change(
         scope,
-        "Password Updated",
+        EventType.UPDATED,
         scope.caller.username,
         owner,
         scope.cognito.find_caller,

@@ -11,9 +11,11 @@ from typing import Final, NoReturn
 from functions import outcomes, problems
 from functions.aws import cognito
 from functions.aws.cognito import User
+from functions.aws.events import EventType
 from functions.names import ADDRESS
 from functions.operations import Operation
 from functions.problems import Failure, Outcome
+from functions.requests import Subject
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.mails import Mail
@@ -22,8 +24,6 @@ PAUSE: Final = 600
 """Seconds within which one name gets one mail."""
 MAILS_TO_STRANGERS: Final = 100
 """Mails an hour to addresses without an account, for all of them together."""
-_UNDELIVERABLE: Final = "Password Reset Undeliverable"
-"""The event about a user who gets neither a code nor another mail."""
 
 
 def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -> None:
@@ -41,8 +41,7 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
         attribute = _send(scope, username, client_metadata)
     except Failure as failure:
         if failure.outcome is outcomes.INVALID_PARAMETER and user:
-            reason, note = outcomes.NO_VERIFIED_ADDRESS, failure.note
-            scope.events.report(_UNDELIVERABLE, username, reason, note)
+            _report(scope, username, user, outcomes.NO_VERIFIED_ADDRESS, failure.note)
         if failure.outcome is outcomes.USER_NOT_FOUND and user is None:
             _help_unknown(scope, username, client_metadata)
         raise
@@ -91,8 +90,14 @@ def _help(
     elif reason is outcomes.FEDERATED and settings.mail_from and user.verified_email:
         _mail(scope, Mail.FEDERATED, username, user, user.verified_email)
     else:
-        scope.events.report(_UNDELIVERABLE, username, reason)
+        _report(scope, username, user, reason)
     raise reason.failure()
+
+
+def _report(
+    scope: Scope, username: str, user: User, reason: Outcome, note: str | None = None
+) -> NoReturn:
+    scope.events.report(EventType.UNDELIVERABLE, Subject(user.sub, username), reason, note)
 
 
 def _resend(
@@ -105,7 +110,7 @@ def _resend(
             act()
         except Failure as failure:
             if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies nothing
-                scope.events.report(_UNDELIVERABLE, username, reason, failure.note)
+                _report(scope, username, user, reason, failure.note)
             if failure.problem is problems.OUTCOME_UNKNOWN:
                 # A second message does no harm, and none leaves the user waiting.
                 failure.problem = problems.CODE_NOT_DELIVERED
@@ -151,7 +156,7 @@ def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) 
 def _tell_names(scope: Scope, username: str, user: User, names: list[str]) -> NoReturn:
     """Mail a user the names to sign in with, because a code would not work with the typed one."""
     if not scope.settings.mail_from:
-        scope.events.report(_UNDELIVERABLE, username, outcomes.NOT_A_SIGN_IN_NAME)
+        _report(scope, username, user, outcomes.NOT_A_SIGN_IN_NAME)
     text = ", ".join(sorted(names))
     _mail(scope, Mail.USERNAMES, username, user, user.verified_email, names=text)
     raise outcomes.NOT_A_SIGN_IN_NAME.failure()
@@ -171,6 +176,14 @@ def _find_mailbox(address: str) -> str:
 
 def _mail(scope: Scope, mail: Mail, username: str, user: User, to: str, **values: str) -> None:
     """Send a user a mail, once in ten minutes."""
-    parts = (mail, scope.settings.user_pool_id, to.lower())
-    more = {"locale": user.locale, "username": username, "event": _UNDELIVERABLE}
-    mails.send_once(scope, mail, to, *parts, lifetime=PAUSE, **more, **values)
+    mails.send_once(
+        scope,
+        mail,
+        to,
+        *(mail, scope.settings.user_pool_id, to.lower()),
+        lifetime=PAUSE,
+        subject=Subject(user.sub, username),
+        event=EventType.UNDELIVERABLE,
+        locale=user.locale,
+        **values,
+    )

@@ -62,7 +62,8 @@ class Worker(LambdaHandler):
                 context=context,
                 message_id=delivery["messageId"],
             )
-            subject = Subject(username=message.parameters.get("username", ""))
+            about = message.parameters
+            subject = Subject(about.get("sub", ""), about.get("username", ""))
             carry_out(Scope(self.settings, record, caller, subject), message)
         except Failure as failure:
             outcome = failure.outcome

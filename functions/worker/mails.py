@@ -9,10 +9,12 @@ from typing import Any
 
 from functions import mail_layout as layout
 from functions.aws.calls import call
+from functions.aws.events import EventType
 from functions.languages import DEFAULT, choose_language, read_texts
 from functions.mail_layout import BUTTON, ENDING, PARAGRAPH, Block
 from functions.outcomes import MAIL_REFUSED
 from functions.problems import Failure
+from functions.requests import Subject
 from functions.settings import Runtime
 from functions.work.scope import Scope
 
@@ -33,8 +35,8 @@ def send_once(
     to: str,
     *parts: str,
     lifetime: int,
-    username: str,
-    event: str,
+    subject: Subject,
+    event: EventType,
     locale: str = "",
     **values: str,
 ) -> None:
@@ -47,7 +49,7 @@ def send_once(
         scope.idempotency.run_once(act, "mail", *parts, lifetime=lifetime)
     except Failure as failure:
         if failure.outcome is MAIL_REFUSED:
-            scope.events.report(event, username, MAIL_REFUSED)
+            scope.events.report(event, subject, MAIL_REFUSED)
         raise
 
 

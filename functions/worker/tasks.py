@@ -6,7 +6,9 @@ from typing import Final
 from functions import times
 from functions.aws.actions import ACTIONS, CODES
 from functions.aws.cognito import LIST_LAG
+from functions.aws.events import EventType
 from functions.aws.queue import Message, Task
+from functions.operations import WORKER_ATTEMPTS
 from functions.outcomes import (
     CODE_TIMED_OUT,
     MESSAGE_EXPIRED,
@@ -16,6 +18,7 @@ from functions.outcomes import (
     USER_NOT_FOUND,
 )
 from functions.problems import Failure
+from functions.requests import Subject
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
@@ -31,8 +34,6 @@ SLOW_ATTEMPTS: Final = 2
 every worker busy for minutes."""
 CHANGE_LIFETIME: Final = 60
 """Seconds to wait for a change that Cognito did not confirm."""
-UNANNOUNCED: Final = "Password Change Unannounced"
-"""The event about a change of which the user may not learn by mail."""
 MAIL_MEMORY: Final = 24 * 3600
 """Seconds within which a change is mailed once."""
 
@@ -108,15 +109,27 @@ def _protect(scope: Scope, message: Message, act: Callable[[str], None]) -> None
         act(username)
     except Failure as failure:
         if failure.outcome is USER_NOT_FOUND:
-            scope.events.report(UNANNOUNCED, username, USER_GONE)
+            scope.events.report(EventType.UNANNOUNCED, scope.subject, USER_GONE)
         # Whatever the reason, sessions or devices live on.
         failure.outcome = failure.outcome._replace(final=False)
         raise
 
 
 def put_event(scope: Scope, message: Message) -> None:
-    """Put an event on the bus."""
-    scope.events.put(message.parameters["detail_type"], message.parameters["detail"])
+    """Put an event on the bus, with the `sub` of its user if they exist.
+
+    Here, nobody can see whether they do. An event without it is better than none.
+    """
+    detail_type, detail = message.parameters["detail_type"], message.parameters["detail"]
+    if "sub" not in detail:
+        try:
+            user = scope.cognito.find_user(detail["username"])
+        except Failure as failure:
+            if not failure.outcome.final and (scope.record.attempt or 1) < WORKER_ATTEMPTS:
+                raise
+            user = None
+        detail |= {"sub": user.sub} if user else {}
+    scope.events.put(detail_type, detail)
 
 
 def check_change(scope: Scope, message: Message) -> None:
@@ -133,7 +146,7 @@ def check_change(scope: Scope, message: Message) -> None:
     elif user and times.now() - since < CHANGE_LIFETIME:
         raise NOT_CHANGED_YET.failure()
     elif given.get("existed") and not user:
-        scope.events.report(UNANNOUNCED, given["username"], USER_GONE)
+        scope.events.report(EventType.UNANNOUNCED, scope.subject, USER_GONE)
 
 
 def mail_change(scope: Scope, message: Message) -> None:
@@ -143,22 +156,23 @@ def mail_change(scope: Scope, message: Message) -> None:
     missing if Cognito did not tell it in time, and in a message of an older version.
     """
     given = message.parameters
-    username, email, locale = given["username"], given.get("email"), given.get("locale", "")
+    subject, email, locale = scope.subject, given.get("email"), given.get("locale", "")
     if email is None:
-        user = scope.cognito.find_user(username)
+        user = scope.cognito.find_user(subject.username)
         if not user:
-            scope.events.report(UNANNOUNCED, username, USER_GONE)
-        username, email, locale = user.username, user.verified_email, user.locale
+            scope.events.report(EventType.UNANNOUNCED, subject, USER_GONE)
+        subject = Subject(user.sub, user.username)
+        email, locale = user.verified_email, user.locale
     if not email:
-        scope.events.report(UNANNOUNCED, username, NO_VERIFIED_ADDRESS)
+        scope.events.report(EventType.UNANNOUNCED, subject, NO_VERIFIED_ADDRESS)
     mails.send_once(
         scope,
         Mail.CHANGED,
         email,
         # Not the request's ID, which a caller can choose.
-        *("change", scope.settings.user_pool_id, username, str(message.requested_at)),
-        username=username,
-        event=UNANNOUNCED,
+        *("change", scope.settings.user_pool_id, subject.username, str(message.requested_at)),
+        subject=subject,
+        event=EventType.UNANNOUNCED,
         locale=locale,
         lifetime=MAIL_MEMORY,
         time=mails.format_time(message.requested_at),

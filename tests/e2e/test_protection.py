@@ -20,7 +20,7 @@ from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
 from tests.e2e.conftest import NEW, OLD, Api, Fronts, acted
 from tests.e2e.test_story import code_for, confirm
-from tests.support import wait_until
+from tests.support import contract, wait_until
 from tests.support.contract import ids
 from tests.support.front import CognitoFront
 
@@ -182,13 +182,14 @@ def test_a_new_password_is_announced_to_other_services(api: Api, stack: Stack, u
         answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             event = json.loads(message["Body"])
+            contract.check_event(event)
             told[event["detail-type"]] = event["detail"]
         return len(told) > 1
 
     wait_until(both_are_told)
     assert told.keys() == {"Password Reset Confirmed", "Password Updated"}
     assert told["Password Reset Confirmed"]["username"] == user.username
-    assert told["Password Updated"]["sub"]
+    assert told["Password Reset Confirmed"]["sub"] == told["Password Updated"]["sub"] != ""
     assert not [secret for secret in (OLD, NEW, token) if secret in json.dumps(told)]
 
 

@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from jsonschema_rs import Draft202012Validator
+from jsonschema_rs import Draft4Validator, Draft202012Validator
 
 from apidocs.languages import build_english
 from apidocs.openapi import build
 from functions.operations import Operation
 from functions.problems import JSON, PROBLEMS
+from tests.support import ROOT
 from tests.support.invocation import Reply
 
 WITH_BODY: Final = [operation for operation in Operation if operation.has_body]
 """The operations whose requests can be wrong, and which act for a user."""
+
+EVENTS: Final = ROOT / "docs" / "reference" / "events"
+"""The schema of each event."""
 
 _document = cache(build)
 RULES = build_english()["rules"]
@@ -59,6 +63,28 @@ def check(operation: Operation, status: int, headers: Mapping[str, str], text: s
         assert params <= {*_document()["components"]["schemas"]["FieldErrorParams"]["properties"]}
         examples = answer["content"][JSON]["examples"].values()
         assert body in [shown["value"] | {"requestId": body["requestId"]} for shown in examples]
+
+
+def check_event(event: Mapping[str, Any]) -> None:
+    """Assert that an event is as the file of its schema says, and has no member that it lacks."""
+    schema = json.loads((EVENTS / f"{event['detail-type'].replace(' ', '')}.json").read_text())
+    Draft4Validator(schema, validate_formats=True).validate(event)
+    assert event["detail"].keys() <= schema["properties"]["detail"]["properties"].keys()
+
+
+def deliver(entry: Mapping[str, str]) -> dict[str, Any]:
+    """Return the event that EventBridge makes of an entry that was put."""
+    return {
+        "version": "0",
+        "id": "an-id",
+        "account": "123456789012",
+        "region": "us-east-1",
+        "time": "2026-11-29T08:00:00Z",
+        "resources": [],
+        "source": entry["Source"],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
 
 
 def undocumented(operation: Operation, status: int, headers: Iterable[str]) -> set[str]:

@@ -32,6 +32,12 @@ def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
     return [request for request in front.requests if request.action == operation.action]
 
 
+def put(front: CognitoFront) -> list[dict[str, Any]]:
+    """The entries that EventBridge got."""
+    requests = [request for request in front.requests if request.action == "PutEvents"]
+    return [entry for request in requests for entry in request.body["Entries"]]
+
+
 def after(clock: Clock, seconds: float, error: str | None) -> Respond:
     """Play a Cognito that takes so long for a code or a change, and then acts or refuses."""
 
@@ -112,11 +118,16 @@ def service(cognito: CognitoFront) -> Service:
 
 
 @pytest.fixture(autouse=True)
-def configure(cognito: CognitoFront, service: Service) -> Configure:
-    """Change settings for one test; each test has a deployment and a front of its own."""
+def configure(cognito: CognitoFront, service: Service) -> Iterator[Configure]:
+    """Change settings for one test; each test has a deployment and a front of its own.
+
+    Each event that a test has the handlers put must be as the file of its schema says.
+    """
     cognito.reset()
     service.deployment = Deployment()
-    return service.configure
+    yield service.configure
+    for entry in put(cognito):
+        contract.check_event(contract.deliver(entry))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def reason(cognito: CognitoFront) -> str:
     (entry,) = request.body["Entries"]
     assert entry["DetailType"] == "Password Reset Undeliverable"
     detail = json.loads(entry["Detail"])
-    assert detail["username"] == USERNAME
+    assert (detail["username"], detail["sub"]) == (USERNAME, SUB)
     name: str = detail["reason"]
     return name
 

@@ -19,8 +19,7 @@ from functions.protection.limits import FAILURES_BEFORE_EVENT, REFUSALS_BEFORE_E
 from tests.support.contract import WITH_BODY, assert_is_problem, ids
 from tests.support.front import CognitoFront
 from tests.support.invocation import BODIES, NOW, SETTINGS, SUB, USERNAME, Clock
-from tests.unit.conftest import Configure, Invoke, Service, sent
-from tests.unit.test_notifications import put
+from tests.unit.conftest import Configure, Invoke, Service, put, sent
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -216,7 +215,34 @@ def test_guessing_from_many_addresses_is_told_about_once_and_refuses_nobody(
     assert seen == [FAILURES_BEFORE_EVENT]
     (told,) = put(service.cognito)
     assert told["DetailType"] == "Attempts Failed Repeatedly"
-    assert json.loads(told["Detail"])["username"] == USERNAME
+    detail = json.loads(told["Detail"])
+    assert (detail["username"], detail["sub"]) == (USERNAME, SUB)
+
+
+@pytest.mark.parametrize("operation", [RESET, CONFIRM], ids=ids)
+def test_only_the_worker_finds_out_whether_the_name_in_an_event_has_a_user(
+    operation: Operation, service: Service
+) -> None:
+    """Nobody can see what it does. The function asks the same of AWS for every name."""
+    asked, told = {}, {}
+    for exists in (True, False):
+        service.cognito.reset()
+        service.configure(limits=True, event_bus_name="the-bus", confirm_reset_password_attempts=5)
+        if not exists:
+            service.cognito.answer("AdminGetUser", error="UserNotFoundException")
+        service.cognito.answer(CONFIRM.action, error="CodeMismatchException")
+        body = BODIES[operation] | {"username": f"{exists}@example.com"}
+        while service.invoke(operation, body, **from_address(f"192.0.2.{exists:d}")).status != 429:
+            pass
+        for _ in range(REFUSALS_BEFORE_EVENT - 1):
+            service.invoke(operation, body, **from_address(f"192.0.2.{exists:d}"))
+        asked[exists] = sorted(one.action for one in service.cognito.requests)
+        service.work()
+        (told[exists],) = repeated(service.cognito)
+
+    assert asked[True] == asked[False]
+    assert told[True].pop("sub") == SUB
+    assert told[True].keys() == told[False].keys()
 
 
 @pytest.mark.parametrize("bus", ["", "the-bus"])

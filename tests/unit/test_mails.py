@@ -15,8 +15,7 @@ from functions.worker.mails import Mail
 from tests.support import ROOT
 from tests.support.front import CognitoFront, Refusal, make_user
 from tests.support.invocation import BODIES, NOW, REQUEST_ID, SETTINGS, SUB, make_message
-from tests.unit.conftest import Configure, Service
-from tests.unit.test_notifications import put
+from tests.unit.conftest import Configure, Service, put
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -132,22 +131,23 @@ def test_an_owner_whom_cognito_did_not_tell_is_read_again_right_after_the_change
 def test_a_user_who_is_gone_after_an_unknown_outcome_is_reported_once(service: Service) -> None:
     service.configure(mail_from=FROM, event_bus_name="the-bus")
     service.cognito.answer(CONFIRM.action, reset=True, forward=True)
+    service.cognito.answer("AdminGetUser", body=make_user() | {"Username": "demo"})
     service.invoke(CONFIRM)
     service.cognito.answer("AdminGetUser", error="UserNotFoundException")
     service.work()
 
-    assert len(told(service.cognito)) == 1
+    assert told(service.cognito) == [("demo", SUB, "UserGone")]
 
 
 def nobody() -> NoReturn:
     raise Refusal("UserNotFoundException", "")
 
 
-def told(cognito: CognitoFront) -> list[tuple[str, str]]:
-    """Who the bus was told could not be told."""
+def told(cognito: CognitoFront) -> list[tuple[str, str | None, str]]:
+    """Who the bus was told could not be told, and why."""
     events = [one for one in put(cognito) if one["DetailType"] == "Password Change Unannounced"]
     details = [json.loads(one["Detail"]) for one in events]
-    return [(one["username"], one["reason"]) for one in details]
+    return [(one["username"], one.get("sub"), one["reason"]) for one in details]
 
 
 @changing
@@ -156,13 +156,14 @@ def test_an_address_that_nobody_verified_gets_no_mail_and_is_counted_and_reporte
 ) -> None:
     service.configure(mail_from=FROM, event_bus_name="the-bus")
     for action in ("GetUser", "AdminGetUser"):
-        service.cognito.answer(action, body=make_user(email_verified="false"))
+        user = make_user(email_verified="false") | {"Username": "demo"}
+        service.cognito.answer(action, body=user)
     service.invoke(operation)
     work = service.work()
 
     assert (mails(service.cognito), work.body["batchItemFailures"]) == ([], [])
     assert "NoVerifiedAddress" in work.metrics
-    assert told(service.cognito) == [(SUB, "NoVerifiedAddress")]
+    assert told(service.cognito) == [("demo", SUB, "NoVerifiedAddress")]
 
 
 ADA = {"username": "ada"}
@@ -192,7 +193,7 @@ def test_a_user_who_is_gone_is_counted_and_reported_unless_there_never_was_one(
 
     assert work.body["batchItemFailures"] == []
     assert ("UserGone" in work.metrics, "Success" in work.metrics) == (reported, not reported)
-    assert told(service.cognito) == [("ada", "UserGone")] * reported
+    assert told(service.cognito) == [("ada", None, "UserGone")] * reported
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -276,7 +277,7 @@ def test_an_address_that_ses_refuses_is_given_up_and_reported(service: Service) 
 
     assert work.body["batchItemFailures"] == []
     assert "MailRefused" in work.metrics
-    assert told(service.cognito) == [(SUB, "MailRefused")]
+    assert told(service.cognito) == [(SUB, SUB, "MailRefused")]
 
 
 @pytest.mark.parametrize(

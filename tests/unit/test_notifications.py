@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
+from functions.aws.events import EventType
 from functions.aws.queue import Task
-from functions.operations import Operation
-from tests.support.contract import ids
-from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME
-from tests.unit.conftest import Configure, Service
+from functions.operations import WORKER_ATTEMPTS, Operation
+from tests.support.contract import EVENTS, ids
+from tests.support.front import make_user
+from tests.support.invocation import NOW, REQUEST_ID, SUB, USERNAME, make_message
+from tests.unit.conftest import Configure, Service, put
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
@@ -25,16 +27,10 @@ def bus(configure: Configure) -> None:
     configure(event_bus_name="the-bus")
 
 
-def put(cognito: CognitoFront) -> list[dict[str, Any]]:
-    """The entries that EventBridge got."""
-    requests = [request for request in cognito.requests if request.action == "PutEvents"]
-    return [entry for request in requests for entry in request.body["Entries"]]
-
-
 @pytest.mark.parametrize(
     ("operation", "detail_type", "user"),
     [
-        (CONFIRM, "Password Reset Confirmed", {"username": USERNAME}),
+        (CONFIRM, "Password Reset Confirmed", {"username": USERNAME, "sub": SUB}),
         (UPDATE, "Password Updated", {"sub": SUB}),
     ],
     ids=["confirm", "update"],
@@ -48,7 +44,7 @@ def test_a_changed_password_is_announced_once_without_a_secret(
 
     (entry,) = put(service.cognito)
     assert reply.metrics == work.metrics == {"Success"}
-    assert json.loads(entry.pop("Detail")) == user | {
+    assert json.loads(entry["Detail"]) == user | {
         "userPoolId": service.deployment.settings.user_pool_id,
         "requestId": REQUEST_ID,
         "sourceIp": "192.0.2.7",
@@ -58,6 +54,7 @@ def test_a_changed_password_is_announced_once_without_a_secret(
         "EventBusName": "the-bus",
         "Source": "password-service",
         "DetailType": detail_type,
+        "Detail": entry["Detail"],
     }
 
 
@@ -162,3 +159,54 @@ def test_a_change_of_unknown_outcome_is_announced_once_it_shows(
     service.work()
 
     assert len(put(service.cognito)) == 1
+
+
+def announce(service: Service) -> str:
+    """Confirm while Cognito cannot be asked about users, and return the message on the queue."""
+    service.cognito.answer("AdminGetUser", error="TooManyRequestsException")
+    assert "NamesUnreadable" in service.invoke(CONFIRM).metrics
+    (message,) = service.cognito.take_messages()
+    body: str = message["MessageBody"]
+    assert SUB not in body
+    return body
+
+
+def test_the_worker_adds_the_id_of_a_user_whom_cognito_did_not_tell(service: Service) -> None:
+    body = announce(service)
+    service.cognito.answer("AdminGetUser", body=make_user())
+    assert service.deployment.work(make_message(body)).metrics == {"Success"}
+
+    (entry,) = put(service.cognito)
+    assert json.loads(entry["Detail"])["sub"] == SUB
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        ("TooManyRequestsException", WORKER_ATTEMPTS),
+        ("InvalidParameterException", 1),  # a retry would change nothing
+        ("UserNotFoundException", 1),
+    ],
+)
+def test_an_event_is_rather_put_without_the_id_of_the_user_than_lost(
+    error: str, attempts: int, service: Service
+) -> None:
+    body = announce(service)
+    service.cognito.answer("AdminGetUser", error=error)
+    for attempt in range(1, attempts + 1):
+        assert put(service.cognito) == []
+        service.deployment.work(make_message(body, attempt=attempt))
+
+    (entry,) = put(service.cognito)
+    assert json.loads(entry["Detail"])["username"] == USERNAME
+    assert "sub" not in json.loads(entry["Detail"])
+
+
+def test_each_event_has_a_schema_that_eventbridge_takes() -> None:
+    schemas = {file.stem: json.loads(file.read_text()) for file in EVENTS.iterdir()}
+
+    assert {one["x-amazon-events-detail-type"] for one in schemas.values()} == {*EventType}
+    for name, schema in schemas.items():
+        assert name == schema["title"] == schema["x-amazon-events-detail-type"].replace(" ", "")
+        assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
+        jsonschema_rs.meta.validate(schema)

@@ -108,6 +108,7 @@ lock: install-checks ## pin the dependencies with hashes
 	@$(pin) --group package -c tests/requirements.txt -o release/requirements.txt
 	@$(pin) --group emulator -o local/requirements.txt
 	@$(pin) --group runtime -o tests/bundle/requirements.txt
+	@$(pin:3.13=3.12) --group floor -o tests/floor/requirements.txt
 	@$(pin) --group rivals -c functions/requirements.txt -o benchmarks/rivals/requirements.txt
 
 format: install-checks ## format the code and apply safe fixes
@@ -128,5 +129,5 @@ install-run: parts = uv service emulator cdk
 install-package: parts = uv service package
 install-checks: parts = uv service tests
 install-tests: parts = uv service emulator cdk tests test-packages
-install-all: parts = uv service emulator cdk tests test-packages generators
+install-all: parts = uv service emulator cdk tests test-packages generators floor
 install-all: browser = chromium

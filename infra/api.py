@@ -36,7 +36,10 @@ ACCESS_LOG: Final = {
 `$context.error.validationErrorString`, which quotes a refused password."""
 
 
-TLS: Final = apigateway.SecurityPolicy.TLS13_1_2_PFS_PQ_2025_09
+TLS: Final = {
+    "SecurityPolicy": "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09",
+    "EndpointAccessMode": "STRICT",
+}
 """TLS 1.3, or 1.2 with forward secrecy. Every browser and phone that Amplify supports speaks one of
 them. A policy for 1.3 only would lock out phones older than Android 10."""
 
@@ -70,20 +73,18 @@ class Api(Construct):
         )
         # The CDK has no input for these, and AWS's default is TLS 1.0.
         own = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
-        own.security_policy = f"SecurityPolicy_{TLS.name}"
-        own.endpoint_access_mode = "STRICT"
+        for name, value in TLS.items():
+            own.add_property_override(name, value)
         # An output of its own, with a name that only the CDK knows.
         self.rest_api.node.try_remove_child("Endpoint")
-        acknowledge_policy(self, "AmazonAPIGatewayPushToCloudWatchLogs")
-        acknowledge(
-            self,
-            {
-                "APIG2": "A body is judged by the function, which lists all that is wrong with it",
-                "APIG6": "Execution logs can quote a body; the access log says what is needed",
-            },
-        )
+        role = self.rest_api.node.try_find_child("CloudWatchRole")
+        acknowledge_policy(role, "AmazonAPIGatewayPushToCloudWatchLogs")
+        reason = "A body is judged by the function, which lists all that is wrong with it"
+        acknowledge(own, {"APIG2": reason})
+        logged = {"APIG6": "Execution logs can quote a body; the access log says what is needed"}
         if settings.firewall == "off":
-            acknowledge(self, {"APIG3": "A setting turns it off, as the local stage does"})
+            logged["APIG3"] = "A setting turns it off, as the local stage does"
+        acknowledge(self.rest_api.deployment_stage, logged)
         authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self,
             "Authorizer",

@@ -28,17 +28,16 @@ class Domain(Construct):
                 self, "Certificate", settings.certificate_arn
             ),
             endpoint_type=apigateway.EndpointType.REGIONAL,
-            # AWS applies the policy of the API to requests for its domain, so both have the same.
-            security_policy=TLS,
-            endpoint_access_mode=apigateway.EndpointAccessMode.STRICT,
             mapping=api,
         )
         self.target: str = domain.domain_name_alias_domain_name
         """The AWS name that a DNS record made by hand must point to."""
         # The CDK has no input for it; without it nothing answers to the AAAA record.
-        cast("apigateway.CfnDomainName", domain.node.default_child).add_property_override(
-            "EndpointConfiguration.IpAddressType", "dualstack"
-        )
+        own = cast("apigateway.CfnDomainName", domain.node.default_child)
+        own.add_property_override("EndpointConfiguration.IpAddressType", "dualstack")
+        # AWS applies the policy of the API to requests for its domain, so both have the same.
+        for name, value in TLS.items():
+            own.add_property_override(name, value)
         if settings.hosted_zone_id:
             zone = route53.HostedZone.from_hosted_zone_id(self, "Zone", settings.hosted_zone_id)
             target = route53.RecordTarget.from_alias(targets.ApiGatewayDomain(domain))

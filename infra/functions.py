@@ -48,6 +48,16 @@ CODES_PER_SECOND: Final = 10
 _CONFIGURATION_SETS: Final = (
     "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:configuration-set/*"
 )
+_FINDINGS: Final = {
+    iam.CfnPolicy: {
+        "IAM5[Resource::*]": "X-Ray's actions know no resources",
+        f"IAM5[Resource::{_CONFIGURATION_SETS}]": (
+            "The sender's condition limits the grant; SES may apply any default set"
+        ),
+    },
+    lambda_.CfnFunction: {"L1": "Python 3.13 starts faster than 3.14, and is supported until 2029"},
+}
+"""What cdk-nag finds in each kind of resource."""
 
 
 class Functions(Construct):
@@ -98,15 +108,6 @@ class Functions(Construct):
             if "sesv2" in by_service:
                 _grant_mail(function, settings)
 
-        sets = f"IAM5[Resource::{_CONFIGURATION_SETS}]"
-        acknowledge(
-            self,
-            {
-                "IAM5[Resource::*]": "X-Ray's actions know no resources",
-                sets: "The sender's condition limits the grant; SES may apply any default set",
-                "L1": "Python 3.13 starts faster than 3.14, and is supported until 2029",
-            },
-        )
         self.log_groups: list[logs.ILogGroup] = []
         self.by_operation: dict[Operation, lambda_.Alias] = {}
         for operation in Operation:
@@ -132,6 +133,13 @@ class Functions(Construct):
         """The functions by name."""
         if settings.code_mails:
             self.by_name[CUSTOM_MESSAGE] = self._add_trigger(pool)
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        for child in self.node.find_all():
+            for kind, reasons in _FINDINGS.items():
+                if isinstance(child, kind):
+                    acknowledge(child, reasons)
 
     def _add_trigger(self, pool: cognito.IUserPool) -> lambda_.Alias:
         """Add the function that writes messages. A pool made in this app can depend on it.

@@ -147,7 +147,7 @@ class StageChoices(Choices, total=False):
     pool_firewall: Firewall
     """What happens to a reset that goes to Cognito without this service; `off` adds no web ACL."""
     export_outputs: bool
-    """Export each output under the names of the stack and the output, with a hyphen between them."""
+    """Export each output, under the name of the stack, a hyphen and its own name."""
 
 
 STAGES: Final[Mapping[str, StageChoices]] = {

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import cast
 
-from aws_cdk import Acknowledgment, CfnOutput, Validations
+from aws_cdk import CfnOutput
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from functions.operations import Operation
+from infra.acknowledgments import acknowledge
 from infra.settings import Deployment
 from infra.stack import PasswordServiceStack
 from infra.user_pool import writable
@@ -29,9 +30,7 @@ class EmulatedStack(PasswordServiceStack):
         # It speaks no TLS.
         for queue in (self.service.queue, self.service.dead_letters):
             queue.node.try_remove_child("Policy")
-            Validations.of(queue).acknowledge(
-                Acknowledgment(id="AwsSolutions-SQS4", reason="The emulator speaks no TLS"),
-            )
+            acknowledge(queue, {"SQS4": "The emulator speaks no TLS"})
         # It asks for a permission that IAM does not know: SendMessage allows a batch.
         for name in (operation.id for operation in Operation if operation.changes_password):
             self.service.queue.grant(self.service.functions[name], "sqs:SendMessageBatch")

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parent.parent
 VENV: Final = ROOT / ".venv"
 EMULATOR: Final = ROOT / ".local" / "emulator"
+FLOOR: Final = ROOT / ".local" / "floor"
 UNFINISHED: Final = VENV / ".unfinished"
 """Exists while packages are installed, so that a killed installation is started over."""
 SHOWN: Final = sys.stderr.isatty()
@@ -72,6 +73,12 @@ PARTS: Final = {
     ),
     "emulator": Part(
         "the emulator of AWS", 60, "local/requirements.txt", ".local/emulator/.installed"
+    ),
+    "floor": Part(
+        "the oldest Python packages of the construct",
+        300,
+        "tests/floor/requirements.txt",
+        ".local/floor/.installed",
     ),
     "cdk": Part(
         "npm packages: the CDK and Swagger UI", 40, "package-lock.json", "node_modules/.cdk"
@@ -142,6 +149,11 @@ def install(name: str, part: Part, lock: int) -> None:
     if name == "emulator":
         run(sys.executable, "-m", "venv", "--without-pip", "--clear", EMULATOR)
         run(*uv, EMULATOR, environment=uv_environment())
+    elif name == "floor":
+        # pyenv would look for the version of this folder.
+        oldest = os.environ | {"PYENV_VERSION": "3.12"}
+        run("python3.12", "-m", "venv", "--without-pip", "--clear", FLOOR, environment=oldest)
+        run(*uv, FLOOR, environment=uv_environment())
     elif name == "cdk":
         run("npm", "ci", "--omit=dev", *npm_options)
     elif name == "test-packages":  # unlike `npm ci`, this leaves a running `make run` its files

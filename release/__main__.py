@@ -6,7 +6,6 @@ python -m release VERSION    commits and tags a version
 
 import datetime as dt
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,8 @@ import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+from release.pages import find_repository, write_page
 
 ROOT: Final = Path(__file__).parents[1]
 DIST: Final = ROOT / "dist"
@@ -33,17 +34,18 @@ def pack_client(folder: Path) -> None:
     """Write the npm tarball: the same bytes from the same commit."""
     manifest = json.loads((ROOT / "release" / "package.json").read_text())
     manifest["version"] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    if repository := os.environ.get("GITHUB_REPOSITORY"):
+    if repository := find_repository():
+        home = f"https://github.com/{repository}"
         # npm compares it with the repository that the provenance names.
-        url = f"git+https://github.com/{repository}.git"
-        manifest["repository"] = {"type": "git", "url": url}
+        manifest["repository"] = {"type": "git", "url": f"git+{home}.git"}
+        manifest |= {"homepage": f"{home}#readme", "bugs": f"{home}/issues"}
     with TemporaryDirectory() as name:
         draft = Path(name)
         for path in (ROOT / "web" / name for name in CLIENT):
             (shutil.copytree if path.is_dir() else shutil.copy)(path, draft / path.name)
         _add_common_js(draft)
         shutil.copy(ROOT / "LICENSE", draft)
-        shutil.copy(ROOT / "release" / "npm.md", draft / "README.md")
+        (draft / "README.md").write_text(write_page("npm.md", manifest["version"]))
         (draft / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
         run("npm", "pack", "--silent", "--pack-destination", str(folder), str(draft))
 

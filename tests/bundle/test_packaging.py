@@ -17,6 +17,7 @@ import pytest
 from infra.packaging.bundle import ROOT, archive, build, find_code
 from infra.packaging.slimming import slim
 from release.__main__ import build_wheel
+from release.pages import write_page
 from tests.infra.conftest import context, synthesize
 
 EXAMPLE = ROOT / "examples" / "embed" / "app.py"
@@ -152,7 +153,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_has_one_package_its_types_its_licence_its_parts_and_the_floor_of_the_cdk(
+def test_the_wheel_has_one_package_its_types_its_licence_its_parts_and_its_page(
     wheel: Path,
 ) -> None:
     with ZipFile(wheel) as archived:
@@ -163,7 +164,6 @@ def test_the_wheel_has_one_package_its_types_its_licence_its_parts_and_the_floor
         (bill,) = (name for name in names if ".dist-info/sboms/" in name)  # PEP 770
         parts = json.loads(archived.read(bill))["components"]
 
-    pinned = (ROOT / "requirements.txt").read_text().partition("\naws-cdk-lib==")[2].split()[0]
     assert {name.split("/")[0] for name in names} == {
         "cognito_password_service",
         f"cognito_password_service-{headers['Version']}.dist-info",
@@ -171,9 +171,31 @@ def test_the_wheel_has_one_package_its_types_its_licence_its_parts_and_the_floor
     assert "cognito_password_service/py.typed" in names
     assert headers["License-Expression"] == "Apache-2.0"
     assert headers["License-File"] == "LICENSE"
-    assert f"aws-cdk-lib<3,>={pinned}" in headers.get_all("Requires-Dist", [])
+    assert "pip install cognito-password-service\n" in str(headers.get_payload())
     assert code == find_code().read_bytes()
     assert {(part["name"], part["version"]) for part in parts} == set(LOCKED)
+
+
+@pytest.mark.parametrize("name", ["pypi.md", "npm.md"])
+def test_the_page_of_a_package_links_to_files_of_its_release_if_the_repository_is_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    plain = write_page(name, "1.2.3")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/passwords")
+    page = write_page(name, "1.2.3")
+
+    places = (
+        r"https://(?:raw\.githubusercontent\.com/acme/passwords|github\.com/acme/passwords/blob)"
+    )
+    links = re.findall(rf"{places}/v1\.2\.3/([^)#]+)(?:#([^)]+))?\)", page)
+    assert len(links) == page.count("acme/passwords") > 3
+    assert "docs/page.png" in dict(links)
+    for path, anchor in links:
+        assert (ROOT / path).is_file(), path
+        assert not anchor or anchor.replace("-", " ") in (ROOT / path).read_text().lower()
+    assert not re.search(r"acme|OWNER|TAG|github", plain)
+    assert len(page.splitlines()) > len(plain.splitlines()) > 20
 
 
 def test_a_foreign_app_is_synthesized_with_only_the_wheel(wheel: Path, tmp_path: Path) -> None:

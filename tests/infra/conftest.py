@@ -19,6 +19,8 @@ from tests.support import ROOT
 
 type Find = Callable[[str], list[dict[str, Any]]]
 
+VALIDATES = "@aws-cdk/core:validateAgainstDefaultRules"
+"""The flag of the CDK's own validation."""
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
 DOMAIN = {"domainName": "passwords.example", "certificateArn": CERTIFICATE}
 IMPORTED = {"userPoolId": "eu-west-1_Imported0", "userPoolClientId": "the-imported-client"}
@@ -51,6 +53,13 @@ MAILS = IMPORTED | read(
 """Development that sends mails, for a pool that exists."""
 
 
+def everything(name: str) -> dict[str, str]:
+    """The stage, with the settings that add resources; `local` has no alarms."""
+    more = {"alarmEmail": "ops@example.com", "poolFirewall": "count"}
+    only_on_aws = {} if name == "local" else more
+    return {"stage": name, "hostedZoneId": "Z0123456789"} | DOMAIN | only_on_aws
+
+
 def context(**settings: Any) -> dict[str, Any]:
     """The context of `cdk.json`, whose feature flags change templates, and the settings."""
     flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -63,8 +72,7 @@ def make_app(folder: str, *, validates: bool = False, **settings: Any) -> App:
     needed = {"mailFrom": "no-reply@example.com"} if settings.get("stage") == "prod" else {}
     return App(
         outdir=folder,
-        context=context(**needed | settings),
-        builtin_cloud_formation_validation=validates,
+        context=context(**needed | settings) | {VALIDATES: validates},
         # These change no template, and cost a third of a synthesis.
         stack_traces=False,
         tree_metadata=False,

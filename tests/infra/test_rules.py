@@ -1,4 +1,4 @@
-"""Other people's checks of the templates: cdk-nag and cfn-lint."""
+"""Other people's checks of the templates: cfn-lint, and AWS's own. `test_nag.py` has cdk-nag."""
 
 import json
 import re
@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cdk_nag
 import pytest
-from aws_cdk import App, CfnResource, Validations
+from aws_cdk import CfnResource
 from cloudformation_validate import (  # type: ignore[import-untyped]  # it has no py.typed
     CompositeEngine,
     RuleFilterConfig,
@@ -17,8 +16,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
     ValidateConfig,
 )
 
-from infra.settings import STAGES
-from tests.infra.conftest import DOMAIN, IMPORTED, make_app, make_stack, synthesize
+from tests.infra.conftest import IMPORTED, everything, make_app, make_stack, synthesize
 
 DEPENDS_TWICE = "W3005"
 """The CDK names a dependency that a reference implies already."""
@@ -28,13 +26,6 @@ YOUNGER = "AWS::Cognito::UserPoolSessionConfigurationAttachment"
 """A type of 2026 that the validators' lists do not have."""
 UNKNOWN_ACTIONS = {"adminlistusersessions", "adminrevokeusersession", "sendmessagebatch"}
 """The younger ones, and what the emulator asks for where AWS asks for SendMessage."""
-
-
-def everything(name: str) -> dict[str, str]:
-    """The stage, with the settings that add resources; `local` has no alarms."""
-    more = {"alarmEmail": "ops@example.com", "poolFirewall": "count"}
-    only_on_aws = {} if name == "local" else more
-    return {"stage": name, "hostedZoneId": "Z0123456789"} | DOMAIN | only_on_aws
 
 
 @pytest.fixture(scope="module")
@@ -49,33 +40,6 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for number, chosen in enumerate(settings):
         (folder / f"{number}.json").write_text(json.dumps(synthesize(**chosen)))
     return sorted(folder.iterdir())
-
-
-def check(app: App) -> None:
-    """Synthesize with cdk-nag, which turns each finding into an error."""
-    Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
-    app.synth()
-
-
-@pytest.mark.parametrize(
-    "settings", [*map(everything, STAGES), {"stage": "prod", "firewall": "off"}]
-)
-def test_cdk_nag_and_the_cdk_find_nothing_that_is_not_acknowledged(
-    settings: dict[str, str], tmp_path: Path
-) -> None:
-    app = make_app(str(tmp_path), validates=True, **settings)
-    make_stack(app)
-
-    check(app)
-
-
-def test_without_the_firewall_somebody_must_say_why(tmp_path: Path) -> None:
-    app = make_app(str(tmp_path), stage="prod")
-    service = make_stack(app).node.find_child("Default")
-    service.node.find_child("Firewall").node.try_remove_child("Association")
-
-    with pytest.raises(RuntimeError, match="ValidationFailed"):
-        check(app)
 
 
 def test_the_cdk_finds_what_breaks_its_own_rules(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from aws_cdk import aws_sns as sns
 from functions.aws.events import SOURCE
 from functions.operations import FUNCTIONS
 from infra.service import PasswordService
-from tests.infra.conftest import context, find_in, name_of, read_template, variables
+from tests.infra.conftest import VALIDATES, context, find_in, name_of, read_template, variables
 from tests.support import ROOT
 
 PUBLIC = {
@@ -34,8 +34,7 @@ IDS = Path(__file__).with_name("public-ids.json")
 def make_app(**flags: bool) -> App:
     """An app with no feature flags but these."""
     return App(
-        context={"aws:cdk:disable-asset-staging": True} | flags,
-        builtin_cloud_formation_validation=False,
+        context={"aws:cdk:disable-asset-staging": True, VALIDATES: False} | flags,
         stack_traces=False,
         tree_metadata=False,
     )

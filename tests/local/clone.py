@@ -19,11 +19,6 @@ def clone(folder: Path) -> Path:
     """Copy the files that are run, and link what was installed or built for them."""
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_ELSEWHERE))
     shutil.copy(ROOT / ".python-version", folder)  # by which pyenv finds Python
-    return link(folder)
-
-
-def link(folder: Path) -> Path:
-    """Link what was installed or built for these files, also for those of an earlier version."""
     for created in (folder / ".local", folder.parent / "home", folder.parent / "tmp"):
         created.mkdir()
     for name in _INSTALLED:

@@ -43,6 +43,8 @@ def clone(tmp_path: Path) -> Path:
         shutil.copy(ROOT / part.lock, tmp_path / part.stamp)
     offer(tmp_path, "env", f'exec {shutil.which("env")} "$@"')
     offer(tmp_path, "python3.13", f'exec {sys.executable} "$@"')
+    version = 'case "$*" in *platform*) echo 3.12.1 ;;'
+    offer(tmp_path, "python3.12", f'{version} *) exec {sys.executable} "$@" ;; esac')
     offer(tmp_path, "node", "echo 22.20.0")
     offer(tmp_path, "npm", "exit 0")
     return tmp_path
@@ -104,12 +106,18 @@ def test_what_is_missing_is_named_together_with_what_was_found(clone: Path, targ
 
 
 @pytest.mark.parametrize("target", ["test-all", "screenshot"])
-def test_a_browser_is_asked_for_where_it_is_needed(clone: Path, target: str) -> None:
+def test_a_browser_and_the_oldest_python_are_asked_for_where_they_are_needed(
+    clone: Path, target: str
+) -> None:
     offer(clone, "../.venv/bin/python", "exit 0")
+    python = (clone / "bin" / "python3.12").read_text()
+    offer(clone, "python3.12", "exit 127")
 
-    assert "Chromium is needed: install" in make(clone, target)[2]
+    assert "Chromium is needed: install" in (errors := make(clone, target)[2])
+    assert "Python 3.12 is needed too, " in errors
     assert make(clone, "test")[0] == 0
     offer(clone, "google-chrome", "exit 0")
+    (clone / "bin" / "python3.12").write_text(python)
     assert make(clone, target)[0] == 0
 
 

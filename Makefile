@@ -26,8 +26,9 @@ help: ## list the targets
 
 setup: install-tests ## install everything (the other targets install what they need)
 
-run: install-run ## run the service and its page on this machine: PORT=4566 WEB_PORT=3000
-	@exec $(calmly) .venv/bin/python -m local run $(port) $(if $(WEB_PORT),--web-port "$(WEB_PORT)")
+run: install-run ## run the service and its page here: PORT=4566 WEB_PORT=3000 ORIGIN=http://localhost:5173
+	@exec $(calmly) .venv/bin/python -m local run $(port) $(if $(WEB_PORT),--web-port "$(WEB_PORT)") \
+		$(if $(ORIGIN),--origin "$(ORIGIN)")
 
 invoke: install-run ## invoke one handler: OPERATION=reset_password EVENT=events/…
 	@exec $(calmly) .venv/bin/python -m local invoke "$(OPERATION)" $(if $(EVENT),--event "$(EVENT)") $(port)
@@ -70,6 +71,7 @@ synth: install-cdk ## write the CloudFormation templates to cdk.out: STAGE=dev
 
 deploy: install-cdk ## deploy to your AWS account: STAGE=dev CONTEXT='-c name=value'
 	$(mention_approval)
+	@.venv/bin/python -m verification "$(STAGE)" --credentials
 	@node_modules/.bin/cdk deploy password-service-$(STAGE) --context stage=$(STAGE) \
 		$(if $(APPROVE),--require-approval "$(APPROVE)") $(CONTEXT)
 

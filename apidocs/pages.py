@@ -71,8 +71,8 @@ make deploy STAGE=dev CONTEXT='-c allowedOrigins=https://app.example.com -c fire
 ```
 
 An unknown name, an invalid value or a contradiction makes `cdk synth` fail with an explanation.
-Values in `cdk.json` apply to every stage, including `local`, whose emulator supports neither a
-firewall nor a domain.
+Values in `cdk.json` apply to every stage, including `local`, which has a pool of its own, and whose
+emulator supports neither a firewall nor a domain.
 
 ## Settings you can change
 """

@@ -258,7 +258,7 @@ CODE_MISMATCH = _Row("code-mismatch", "CodeMismatchException", 400).says(
 )
 CODE_REFUSED = _Row("code-refused", "CodeMismatchException", 400).says(
     "The confirmation code is wrong, has expired, or was tried too often.",
-    "Request a new code. If you have tried several times, wait an hour first.",
+    "Check the code, or request a new one. After several attempts, wait an hour first.",
 )
 CODE_EXPIRED = _Row("code-expired", "ExpiredCodeException", 400).says(
     "The confirmation code has expired, was already used, or was never requested.", _NEW_CODE

@@ -158,11 +158,17 @@ STAGES: Final[Mapping[str, StageChoices]] = {
         "allowed_origins": (
             "http://localhost:3000",
             "http://127.0.0.1:3000",
+            "http://localhost:5173",
             "capacitor://localhost",
         ),
         "firewall": "off",  # the emulator cannot associate a web ACL
         "response_interval": 0.05,
         "code_pause": 3,
+        # Several visitors try a demo from one address.
+        "reset_password_attempts": 50,
+        "confirm_reset_password_attempts": 50,
+        "update_password_attempts": 50,
+        "attempts_per_address": 1000,
         "breach_endpoint": "",
         "forbidden_words": ("Acme",),
     },

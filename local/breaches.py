@@ -1,7 +1,7 @@
 """A small range API of breached passwords, so that nothing leaves this machine."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Final
@@ -13,8 +13,13 @@ PASSWORDS: Final = ("passwordpassword", "correct horse battery staple", "1234567
 
 
 @contextmanager
-def breached_passwords(passwords: Iterable[str] = PASSWORDS) -> Iterator[str]:
-    """Serve the range protocol of Have I Been Pwned on loopback; gives the endpoint's URL."""
+def breached_passwords(
+    passwords: Iterable[str] = PASSWORDS, note: Callable[[str], None] = lambda _: None
+) -> Iterator[str]:
+    """Serve the range protocol of Have I Been Pwned on loopback; gives the endpoint's URL.
+
+    `note` gets the path of each request.
+    """
     hashes = {
         hashlib.sha1(p.encode(), usedforsecurity=False).hexdigest().upper() for p in passwords
     }
@@ -32,6 +37,7 @@ def breached_passwords(passwords: Iterable[str] = PASSWORDS) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            note(self.path)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Log nothing, because a prefix is part of a password's hash."""

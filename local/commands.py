@@ -6,10 +6,11 @@ import sys
 from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
-from typing import Never
+from typing import Never, cast
 
 from botocore.exceptions import ClientError
 
+from infra.settings import RULES
 from local import emulator
 from local.invocation import invoke
 from local.session import run
@@ -29,7 +30,7 @@ def main() -> None:
         arguments = _parse()
         match arguments.command:
             case "run":
-                run(arguments.port, arguments.web_port)
+                run(arguments.port, arguments.web_port, arguments.origin)
             case "invoke":
                 invoke(arguments.operation, arguments.event, arguments.port)
             case "code":
@@ -52,6 +53,7 @@ def _parse() -> Namespace:
     command = commands.add_parser("run", help="deploy to an emulator and stay until stopped")
     command.add_argument("--port", type=port, default=emulator.PORT)
     command.add_argument("--web-port", type=partial(_port, "WEB_PORT"), default=PORT)
+    command.add_argument("--origin", type=_origins, default=())
     command = commands.add_parser("invoke", help="invoke one handler with a sample event")
     command.add_argument("operation", nargs="?", default="")
     command.add_argument("--event", type=Path)
@@ -59,7 +61,7 @@ def _parse() -> Namespace:
     command = commands.add_parser("code", help="print the latest code mailed to the demo user")
     command.add_argument("--port", type=port)
     command = commands.add_parser("token", help="print a new access token of the demo user")
-    command.add_argument("--password", default=DEMO.password)
+    command.add_argument("--password", default=DEMO[0].password)
     command.add_argument("--port", type=port)
     return parser.parse_args()
 
@@ -68,6 +70,13 @@ def _port(setting: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
         sys.exit(f"{setting} must be a number from 1 to 65535, not {text!r}.")
     return int(text)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    try:
+        return cast("tuple[str, ...]", RULES["allowed_origins"].read(text))
+    except ValueError:
+        sys.exit(f"ORIGIN must be like http://localhost:5173, without a final slash, not {text!r}.")
 
 
 def _interrupt(_number: int, _frame: object) -> Never:

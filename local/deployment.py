@@ -3,23 +3,39 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from infra.settings import Deployment
+from infra.settings import Deployment, read_context
 from local import emulator
 from local.breaches import breached_passwords
 from local.emulator import ACCOUNT, REGION, Key
 from local.processes import ROOT, Child, Processes
 from local.runs import hold
 from local.stack import Stack
+from local.watch import MOST, Call
 
 STACK: Final = "password-service-local"
 
 _CDK: Final = ROOT / "node_modules" / ".bin" / "cdk"
 _NOTHING: Final[Mapping[str, str]] = {}
+
+
+def read_settings(context: Mapping[str, object] = _NOTHING) -> Deployment:
+    """Return the settings of the stage `local` as `cdk.json` and then `context` change them.
+
+    Exit with everything that is wrong with them.
+    """
+    written = json.loads((ROOT / "cdk.json").read_text())["context"]
+    try:
+        return read_context({**written, **context, "stage": "local"})
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 @contextmanager
@@ -28,23 +44,29 @@ def local_stack(
     *,
     say: Callable[[str], None],
     functions: Mapping[str, str] = _NOTHING,
-    breach_endpoint: str = "",
     origins: Sequence[str] = (),
-    code_pause: int = Deployment.of_stage("local").code_pause,
+    context: Mapping[str, object] = _NOTHING,
 ) -> Iterator[Stack]:
     """Deploy the stack to an emulator of its own, and stop and remove both in the end.
 
     `say` gets a line before each slow step, `functions` is added to the environment of the Lambda
-    functions, `origins` are added to those of the stage, and `code_pause` replaces its own. The
-    list of breached passwords is a small one of its own, or that of the `breach_endpoint`.
+    functions, `origins` are added to those of the settings, and `context` changes the settings, as
+    `cdk.json` does. Without a `breachEndpoint`, the list of breached passwords is a small one here.
     """
-    allowed = [*dict.fromkeys((*origins, *Deployment.of_stage("local").allowed_origins))]
+    settings = read_settings(context)
+    lookups: deque[Call] = deque(maxlen=MOST)
+    allowed = [*dict.fromkeys((*origins, *settings.allowed_origins))]
     with (
         hold(port, "PORT", say) as folder,
         Processes(folder) as processes,
-        breached_passwords() as own,
+        breached_passwords(note=partial(_look_up, lookups)) as breaches,
     ):
-        breaches = breach_endpoint or own
+        chosen = {
+            **context,
+            "stage": "local",
+            "allowedOrigins": ",".join(allowed),
+            "breachEndpoint": settings.breach_endpoint or breaches,
+        }
         # Without it, Node takes jsii's scripts here for ES modules, as the project's file says.
         (folder / "package.json").write_text("{}")
         say(f"starting the emulator on port {port}")
@@ -75,9 +97,7 @@ def local_stack(
         synthesis = cdk(
             "synth",
             *("--quiet", "--no-staging", "--output", assembly),
-            *("--context", "stage=local", "--context", f"breachEndpoint={breaches}"),
-            *("--context", f"codePause={code_pause}"),
-            *("--context", f"allowedOrigins={','.join(allowed)}"),
+            *(part for name, value in chosen.items() for part in ("--context", f"{name}={value}")),
             directory=ROOT,
         )
         emulator.wait(endpoint, key, child)
@@ -97,10 +117,10 @@ def local_stack(
             *("--require-approval", "never"),
             *("--method", "direct"),
         ).finish()
-        _, _, domain = Deployment.of_stage("local").mail_from.partition("@")
+        _, _, domain = settings.mail_from.partition("@")
         emulator.client(endpoint, key, "sesv2").create_email_identity(EmailIdentity=domain)
-        stack = _describe(endpoint, key, json.loads(outputs.read_text())[STACK])
-        stack.create(stack.demo_user)
+        stack = _describe(endpoint, key, json.loads(outputs.read_text())[STACK], lookups)
+        stack.restart()
         yield stack
 
 
@@ -117,7 +137,12 @@ def _environment(endpoint: str, key: Key, folder: Path) -> dict[str, str]:
     }
 
 
-def _describe(endpoint: str, key: Key, outputs: dict[str, str]) -> Stack:
+def _look_up(lookups: deque[Call], path: str) -> None:
+    call = Call(time=time.time(), at="breaches", by="", action=f"GET {path}", has=[], status=200)
+    lookups.append(call)
+
+
+def _describe(endpoint: str, key: Key, outputs: dict[str, str], lookups: Iterable[Call]) -> Stack:
     address = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)", outputs["ApiUrl"])
     if address is None:
         sys.exit(f"The stack's output ApiUrl is no address of API Gateway: {outputs['ApiUrl']}")
@@ -128,4 +153,5 @@ def _describe(endpoint: str, key: Key, outputs: dict[str, str]) -> Stack:
         user_pool_id=outputs["UserPoolId"],
         user_pool_client_id=outputs["UserPoolClientId"],
         public_client_id=outputs["PublicClientId"],
+        lookups=lookups,
     )

@@ -3,11 +3,13 @@
 The emulator trusts its callers: it takes `test`, any account ID or nothing for the key of the root
 user, and verifies no signature of it. A page in any browser tab and every user of this machine can
 reach its port. So the door verifies the signature of each request, and passes without one only what
-AWS takes unsigned. Web pages of other origins reach only the deployed APIs.
+AWS takes unsigned. Web pages of other origins reach only the deployed APIs, and those of
+allowed origins also Cognito's unsigned actions, by which Amplify signs users in.
 """
 
 import asyncio
 import hmac
+import json
 import os
 import re
 import sys
@@ -18,6 +20,8 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from local.watch import Call, Watch, end
+
 # The packages of the emulator are imported late, because `local/stack.py` imports this file too.
 
 NAMES: Final = ("127.0.0.1", "localhost")
@@ -26,8 +30,10 @@ still sends its own name, and no site can own one of these.
 """
 API: Final = re.compile(r"/_aws/execute-api/[a-z0-9]+/[^/]+")
 """The path of deployed APIs. They judge callers and other origins by their own rules."""
-OWN_ROUTES: Final = "/_ministack/"
-"""The paths by which the emulator itself is read and configured."""
+CALLS: Final = "/_door/calls"
+"""The path of what the door has seen."""
+OWN_ROUTES: Final = ("/_ministack/", CALLS)
+"""The paths by which the emulator itself is read and configured, and the door."""
 POOL_DOCUMENTS: Final = re.compile(r"/[\w-]+_\w+/\.well-known/(jwks\.json|openid-configuration)")
 """What a pool publishes. No bucket has a name with `_`, so the path means nothing else."""
 COGNITO: Final = "AWSCognitoIdentityProviderService."
@@ -60,7 +66,7 @@ class Body:
 
     async def read(self) -> bytes:
         """Return all of it."""
-        self._messages = [await self._receive()]
+        self._messages = self._messages or [await self._receive()]
         while self._messages[-1].get("more_body"):
             self._messages.append(await self._receive())
         return b"".join(message.get("body", b"") for message in self._messages)
@@ -82,6 +88,7 @@ class Door:
     """The origins of web pages that may use the API of this stack."""
     unsigned: frozenset[str]
     """The values of `X-Amz-Target` that Cognito takes without a signature."""
+    watch: Watch
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -97,18 +104,36 @@ class Door:
         if not allowed or not await self._is_known(scope, headers, body):
             await _refuse(send)
             return
+        if scope["path"] == CALLS:
+            await _send(send, HTTPStatus.OK, "application/json", json.dumps([*self.watch.calls]))
+            return
+        call = await self._note(scope, headers, body)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = self._correct(scope, headers, message["headers"])
+                if call:
+                    end(call, message["status"])
             await send(message)
 
         await self.app(scope, body.receive, answer)
 
+    async def _note(self, scope: Message, headers: Mapping[str, str], body: Body) -> Call | None:
+        """Note what the page draws: posts to the API, and calls that no page makes."""
+        path = scope["path"]
+        if of_api := API.match(path):
+            posted = scope["method"] == "POST"
+            path = path[of_api.end() :]
+            return self.watch.request(path, headers, await body.read()) if posted else None
+        if "origin" in headers:
+            return None
+        key = _claimed_key(scope, headers)
+        return self.watch.call(key, path, headers, await body.read())
+
     def _is_of_this_machine(self, scope: Message, headers: Mapping[str, str]) -> bool:
         if headers.get("host") not in self.hosts:
             return False
-        if API.match(scope["path"]):
+        if API.match(scope["path"]) or self._signs_in(scope, headers):
             return True
         origin = headers.get("origin")
         own = origin is None or urlsplit(origin).netloc == headers["host"]
@@ -129,13 +154,22 @@ class Door:
                 (method, path, scope["query_string"]) == ("POST", "/", b"")
                 and headers.get("x-amz-target") in self.unsigned
             )
+            or self._signs_in(scope, headers)
         )
+
+    def _signs_in(self, scope: Message, headers: Mapping[str, str]) -> bool:
+        """Whether a page that may use the API calls Cognito, as AWS lets every page do."""
+        target = headers.get("x-amz-target")
+        asks = scope["method"] == "OPTIONS" and target is None
+        calls = scope["method"] == "POST" and target in self.unsigned
+        at_root = (scope["path"], scope["query_string"]) == ("/", b"")
+        return at_root and headers.get("origin") in self.origins and (asks or calls)
 
     def _correct(
         self, scope: Message, asked: Mapping[str, str], headers: Iterable[tuple[bytes, bytes]]
     ) -> list[tuple[bytes, bytes]]:
         """Answer other origins as AWS does, and add the request ID that AWS always sends."""
-        of_api = API.match(scope["path"])
+        of_api = API.match(scope["path"]) or self._signs_in(scope, asked)
         kept = [
             (name, self._choose(scope, asked, value) if name.lower() == _ALLOWED else value)
             for name, value in headers
@@ -146,13 +180,14 @@ class Door:
         return kept
 
     def _choose(self, scope: Message, asked: Mapping[str, str], allowed: bytes) -> bytes:
-        """Allow the origin that asks in a preflight.
+        """Allow the origin that asks in a preflight, or that signs a user in.
 
         The CDK lists the first origin as the answer and the others in a template that replaces it,
         and the emulator evaluates no template of a response.
         """
         origins = {allowed.decode("latin-1"), asked.get("origin", "")}
-        if scope["method"] == "OPTIONS" and origins <= self.origins:
+        asks = scope["method"] == "OPTIONS" and origins <= self.origins
+        if asks or self._signs_in(scope, asked):
             return asked["origin"].encode()
         return allowed
 
@@ -216,18 +251,22 @@ def _is_signed(scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
 
 
 async def _refuse(send: Send) -> None:
-    text = b"Sign the request with the key in stack.json. Web pages can use only the API.\n"
+    text = "Sign the request with the key in stack.json. Web pages can use only the API.\n"
+    await _send(send, HTTPStatus.FORBIDDEN, "text/plain", text)
+
+
+async def _send(send: Send, status: HTTPStatus, kind: str, text: str) -> None:
+    body = text.encode()
     headers = [
-        (b"content-type", b"text/plain"),
-        (b"content-length", str(len(text)).encode()),
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),  # the body was not read
     ]
-    status = HTTPStatus.FORBIDDEN.value
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
-def _issue_secrets(secret: str) -> None:
+def _issue_secrets(secret: str, watch: Watch) -> None:
     """Let the credentials of functions depend on the run's secret.
 
     The emulator derives them from the names of the function and its role, and those from the names
@@ -240,6 +279,7 @@ def _issue_secrets(secret: str) -> None:
     def issue(config: Mapping[str, Any]) -> dict[str, str]:
         # Only what follows the last slash is the role's name; all of it is hashed.
         issued: dict[str, str] = derive({**config, "Role": f"{secret}/{config['Role']}"})
+        watch.introduce(issued["AWS_ACCESS_KEY_ID"], config["Handler"])
         return issued
 
     # The other modules import the name from there when the first function is created.
@@ -249,7 +289,8 @@ def _issue_secrets(secret: str) -> None:
 def main() -> None:
     """Serve the emulator at the address that its own variables name, to the origins of `argv`."""
     secret, port = os.environ["AWS_SECRET_ACCESS_KEY"], os.environ["GATEWAY_PORT"]
-    _issue_secrets(secret)
+    watch = Watch()
+    _issue_secrets(secret, watch)
     from hypercorn.asyncio import serve  # noqa: PLC0415
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
@@ -264,6 +305,7 @@ def main() -> None:
         hosts=frozenset(hosts),
         origins=frozenset(sys.argv[1:]),
         unsigned=frozenset(COGNITO + name for name in unsigned_operations("cognito-idp")),
+        watch=watch,
     )
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{port}"]

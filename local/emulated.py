@@ -1,7 +1,7 @@
 """The stack of the stage `local`, without what the emulator lacks, and with a way to sign in."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_cognito as cognito
@@ -14,12 +14,22 @@ from infra.settings import Deployment
 from infra.stack import PasswordServiceStack
 from infra.user_pool import writable
 
+LACKING: Final = {
+    "canary": False,
+    "domain_name": "",
+    "firewall": "off",
+    "pool_firewall": "off",
+    "user_pool_client_id": "",
+    "user_pool_id": "",
+}
+"""The settings that `cdk.json` may have for other stages, and that the emulator cannot follow."""
+
 
 class EmulatedStack(PasswordServiceStack):
     """Deployable only to the emulator."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: Deployment) -> None:
-        super().__init__(scope, id_, settings=settings.replace(canary=False, code_interval=0.0))
+        super().__init__(scope, id_, settings=settings.replace(**LACKING, code_interval=0.0))
         # The emulator has no CodeDeploy and no metric arithmetic.
         for name in ("Observability", "Queries"):
             self.service.node.try_remove_child(name)
@@ -27,6 +37,9 @@ class EmulatedStack(PasswordServiceStack):
         access_logs.node.try_remove_child("TooManyRequests")
         # It does not know the resource, and tracks no sessions.
         self.user_pool.node.try_remove_child("Sessions")
+        # It remembers no earlier passwords, so no list of rules may name them.
+        pool = cast("cognito.CfnUserPool", self.user_pool.pool.node.default_child)
+        pool.add_property_deletion_override("Policies.PasswordPolicy.PasswordHistorySize")
         # It speaks no TLS.
         for queue in (self.service.queue, self.service.dead_letters):
             queue.node.try_remove_child("Policy")

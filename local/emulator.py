@@ -137,7 +137,7 @@ def start(
     child = processes.start(
         "the emulator",
         _PYTHON,
-        ROOT / "local" / "door.py",
+        *("-m", "local.door"),
         *origins,
         environment={
             "AUTH": "true",

@@ -81,7 +81,7 @@ PARTS: Final = {
         ".local/floor/.installed",
     ),
     "cdk": Part(
-        "npm packages: the CDK and Swagger UI", 40, "package-lock.json", "node_modules/.cdk"
+        "npm packages: the CDK, Swagger UI and fonts", 40, "package-lock.json", "node_modules/.cdk"
     ),
     "test-packages": Part(
         "npm packages of the tests", 200, "package-lock.json", "node_modules/.tests"
@@ -138,7 +138,10 @@ def install(name: str, part: Part, lock: int) -> None:
                 check=True,
             )
         except subprocess.CalledProcessError:
-            sys.exit(f"Installing {part.title} failed; the reason is above. Run make again.")
+            sys.exit(
+                f"Installing {part.title} failed; the reason is above. If it is the network, check"
+                " the connection, or set HTTPS_PROXY. Then run make again."
+            )
 
     quiet = [] if SHOWN else ["--quiet"]
     npm_options = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]

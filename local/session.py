@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from threading import Thread
 from typing import Final
 
@@ -28,8 +29,11 @@ _PAUSE: Final = 0.3
 """Seconds between two checks of the mailbox, and of the terminal."""
 
 
-def run(port: int, web_port: int) -> None:
-    """Deploy the stack, print a welcome, then print codes as they are mailed, until a signal."""
+def run(port: int, web_port: int, more_origins: Sequence[str]) -> None:
+    """Deploy the stack, print a welcome, then print codes as they are mailed, until a signal.
+
+    Pages of `more_origins` may call the API too.
+    """
     if port == web_port:
         sys.exit("PORT and WEB_PORT must differ.")
     started = time.monotonic()
@@ -41,7 +45,7 @@ def run(port: int, web_port: int) -> None:
     check(port, "PORT", say)
     with (
         website(web_port, say) as routes,
-        local_stack(port, say=say, origins=origins(web_port)) as stack,
+        local_stack(port, say=say, origins=(*origins(web_port), *more_origins)) as stack,
     ):
         try:
             routes.update(pages(stack))
@@ -76,7 +80,9 @@ def _report_mails(stack: Stack) -> None:
         try:
             mails = stack.mails()
         except HTTPError:
-            sys.exit("The emulator no longer responds.")
+            sys.exit(
+                "The emulator no longer responds, so this run has ended: start make run again."
+            )
         for mail in mails[seen:]:
             what = f"code {mail.code}" if mail.code else mail.subject
             print(f"{time.strftime('%X')}  mailed to {mail.to}: {what}", flush=True)

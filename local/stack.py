@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.operations import Operation
 from local import emulator
+from local.door import CALLS
 from local.runs import RUNS
+from local.watch import Call
 
 _FILE: Final = "stack.json"
 """The name of the file where `make run` describes its stack, in the folder of its port."""
@@ -51,7 +53,10 @@ class ChallengeError(Exception):
         super().__init__(f"Cognito asks for another step first ({name}).")
 
 
-DEMO: Final = User("demo@example.com", "first-quiet-harbour-41")
+DEMO: Final = tuple(
+    User(f"{name}@example.com", "first-quiet-harbour-41") for name in ("demo", "ada", "grace")
+)
+"""Several, so that visitors do not use up each other's attempts."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,16 @@ class Stack:
     public_client_id: str
     """Of the app client without a secret, by which Amplify signs users in."""
     region: str = emulator.REGION
-    demo_user: User = DEMO
+    demo_users: tuple[User, ...] = DEMO
+    lookups: Iterable[Call] = field(default=(), repr=False)
+    """The latest requests to the list of breached passwords, which go past the door."""
     patience: float = 60.0
     """Seconds to wait for the worker and the mailbox. A cold worker on a busy machine needs ten."""
+
+    @property
+    def demo_user(self) -> User:
+        """The one whom commands use."""
+        return self.demo_users[0]
 
     @property
     def mailbox(self) -> str:
@@ -110,7 +122,7 @@ class Stack:
                 user_pool_id=document["userPoolId"],
                 user_pool_client_id=document["userPoolClientId"],
                 public_client_id=document["publicClientId"],
-                demo_user=User(**document["demoUser"]),
+                demo_users=tuple(User(**one) for one in document["demoUsers"]),
             )
             stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.user_pool_id)
         except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError):
@@ -128,7 +140,7 @@ class Stack:
             "userPoolId": self.user_pool_id,
             "userPoolClientId": self.user_pool_client_id,
             "publicClientId": self.public_client_id,
-            "demoUser": self.demo_user._asdict(),
+            "demoUsers": [one._asdict() for one in self.demo_users],
             "mailbox": self.mailbox,
         }
         file = RUNS / str(self.port) / _FILE
@@ -161,6 +173,17 @@ class Stack:
             Password=user.password,
             Permanent=True,
         )
+
+    def restart(self) -> None:
+        """Give the demo users their first passwords, and forget attempts, keys and pauses."""
+        self.settle()
+        dynamodb = self.client("dynamodb")
+        for name in dynamodb.list_tables()["TableNames"]:
+            for page in dynamodb.get_paginator("scan").paginate(TableName=name):
+                for item in page["Items"]:
+                    dynamodb.delete_item(TableName=name, Key={"id": item["id"]})
+        for user in self.demo_users:
+            self.create(user)
 
     def sign_in(self, user: User) -> dict[str, str]:
         """Return the user's tokens: `AccessToken`, `IdToken` and `RefreshToken`.
@@ -230,6 +253,12 @@ class Stack:
             for mails in answer["messages"].values()
             for mail in mails
         ]
+
+    def calls(self) -> list[Call]:
+        """The latest requests to the API, and the calls of the functions that followed."""
+        address = emulator.own_route(self.endpoint, self.key, CALLS)
+        seen = urllib3.request("GET", address, retries=False, timeout=self.patience).json()
+        return sorted((*seen, *self.lookups), key=lambda call: call["time"])
 
     @cached_property
     def _app_client(self) -> Mapping[str, Any]:

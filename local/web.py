@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from functions import problems
 from functions.problems import Problem
 from local import emulator
+from local.deployment import read_settings
 from local.processes import ROOT
 from local.runs import hold
 from local.servers import serve
@@ -25,25 +26,31 @@ from local.stack import ChallengeError, Stack, User
 
 PORT: Final = 3000
 """The one whose origins the stage `local` allows."""
+WELL_KNOWN: Final = "/.well-known/change-password"
+"""Where password managers take a user whose password should be changed (W3C)."""
 
 _HOSTS: Final = (emulator.HOST, "localhost")
 _WEB: Final = ROOT / "web"
+_PACKAGES: Final = ROOT / "node_modules"
+_FONT: Final = "atkinson-hyperlegible-{0}/files/atkinson-hyperlegible-{0}-latin-wght-normal.woff2"
 _PAGE: Final = {
     "/": _WEB / "index.html",
-    "/icon.svg": _WEB / "icon.svg",
-    "/page.css": _WEB / "page.css",
-    "/page.js": _WEB / "page.js",
-    "/elements.js": _WEB / "elements.js",
-    "/inbox.js": _WEB / "inbox.js",
-    "/language.js": _WEB / "language.js",
-    "/request-log.js": _WEB / "request-log.js",
-    "/password-service.js": _WEB / "password-service.js",
+    **{
+        f"/{name}": _WEB / name
+        for name in (
+            *("icon.svg", "page.css", "page.js", "elements.js", "flow.js", "inbox.js"),
+            *("language.js", "request-log.js", "password-service.js"),
+        )
+    },
+    "/fonts/text.woff2": _PACKAGES / "@fontsource-variable" / _FONT.format("next"),
+    "/fonts/code.woff2": _PACKAGES / "@fontsource-variable" / _FONT.format("mono"),
 }
 _DOCS: Final = {
     "/docs": _WEB / "docs.html",
+    "/docs.css": _WEB / "docs.css",
     "/docs.js": _WEB / "docs.js",
-    "/swagger-ui-bundle.js": ROOT / "node_modules/swagger-ui-dist/swagger-ui-bundle.js",
-    "/swagger-ui.css": ROOT / "node_modules/swagger-ui-dist/swagger-ui.css",
+    "/swagger-ui-bundle.js": _PACKAGES / "swagger-ui-dist" / "swagger-ui-bundle.js",
+    "/swagger-ui.css": _PACKAGES / "swagger-ui-dist" / "swagger-ui.css",
 }
 _JSON: Final = "application/json"
 _MEDIA_TYPES: Final = {
@@ -52,6 +59,7 @@ _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".json": _JSON,
     ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -128,12 +136,13 @@ _SIGN_IN_INCOMPLETE: Final = Problem(
 
 
 class Answer(NamedTuple):
-    """What a request gets; `policy` is its content security policy."""
+    """What a request gets: `policy` is its content security policy, and it may lead elsewhere."""
 
     media_type: str
     content: bytes
     status: HTTPStatus = HTTPStatus.OK
     policy: str = _NOTHING
+    location: str = ""
 
 
 type Routes = dict[tuple[str, str], Callable[[Any], Answer]]
@@ -200,6 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in _HEADERS.items():
             self.send_header(name, value)
         self.send_header("Content-Security-Policy", answer.policy)
+        if answer.location:
+            self.send_header("Location", answer.location)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.content)))
         if self.close_connection:
@@ -225,11 +236,12 @@ def _is_own(headers: Message) -> bool:
 
 def pages(stack: Stack) -> Routes:
     """The page with what it asks of the runner, and the documentation of the API."""
+    forgotten: set[str] = set()
     api = "{0.scheme}://{0.netloc}".format(urlsplit(stack.url))
     own = f"{_NOTHING}; connect-src 'self' {api}; script-src 'self'"
-    page = f"{own}; img-src 'self'; style-src 'self'; {_TRUSTED_TYPES}"
+    page = f"{own}; font-src 'self'; img-src 'self'; style-src 'self'; {_TRUSTED_TYPES}"
     # Swagger UI styles its elements itself, and its icons are data.
-    docs = f"{own}; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+    docs = f"{own}; font-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
     return {
         **{("GET", path): partial(_file, file, page) for path, file in _PAGE.items()},
         **{("GET", path): partial(_file, file, docs) for path, file in _DOCS.items()},
@@ -239,7 +251,9 @@ def pages(stack: Stack) -> Routes:
         },
         ("GET", "/openapi.json"): lambda _: _document(stack),
         ("GET", "/config.json"): lambda _: _configuration(stack),
-        ("GET", "/local/inbox"): lambda _: _inbox(stack),
+        ("GET", WELL_KNOWN): lambda _: _redirect("/#change-password"),
+        ("GET", "/local/news"): lambda _: _news(stack, forgotten),
+        ("POST", "/local/restart"): lambda _: _restart(stack, forgotten),
         ("POST", "/local/sign-in"): partial(_sign_in, stack),
     }
 
@@ -255,11 +269,24 @@ def _document(stack: Stack) -> Answer:
 
 
 def _configuration(stack: Stack) -> Answer:
-    return _json({"endpoint": stack.url, "demoUser": stack.demo_user._asdict()})
+    users = [user._asdict() for user in stack.demo_users]
+    name = read_settings().mail_name
+    return _json({"endpoint": stack.url, "name": name, "demoUsers": users})
 
 
-def _inbox(stack: Stack) -> Answer:
-    return _json([mail._asdict() for mail in stack.mails()])
+def _redirect(location: str) -> Answer:
+    return Answer("text/plain", b"", HTTPStatus.SEE_OTHER, location=location)
+
+
+def _news(stack: Stack, forgotten: set[str]) -> Answer:
+    mails = [mail._asdict() for mail in stack.mails() if mail.id not in forgotten]
+    return _json({"mails": mails, "calls": stack.calls()})
+
+
+def _restart(stack: Stack, forgotten: set[str]) -> Answer:
+    stack.restart()
+    forgotten.update(mail.id for mail in stack.mails())
+    return _json({})
 
 
 def _sign_in(stack: Stack, sent: object) -> Answer:

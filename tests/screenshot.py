@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+from playwright.sync_api import expect
+
 from functions.custom_message.handler import build
 from local import emulator
 from local.deployment import local_stack
@@ -29,12 +31,15 @@ def main() -> None:
     with local_stack(emulator.free_port(), say=print) as stack, chromium(stack) as browser:
         for name, (scheme, width, height) in PICTURES.items():
             options = {"color_scheme": scheme, "device_scale_factor": 2}
+            stack.restart()  # its user may be reset again at once
             with tab(browser, viewport={"width": width, "height": height}, **options) as page:
                 page.goto(ORIGIN)
                 page.get_by_role("button", name="Forgot your password?").click()
                 page.get_by_role("button", name="Send code").click()
                 page.get_by_role("button", name="Use code").first.click()
                 page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
+                reached = page.locator("#flow [data-part=mailbox][data-reached=true]")
+                expect(reached).to_be_visible()
                 page.evaluate("scrollTo(0, 0)")
                 page.screenshot(path=ROOT / "docs" / name)
         mail = write_mail()

@@ -25,7 +25,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 def main() -> None:
     """Check a stage of this repository, or the construct in a stack of yours."""
     parser = ArgumentParser(prog="python -m verification", description=main.__doc__)
-    parser.add_argument("stage", nargs="?", default="dev", choices=STAGES)
+    parser.add_argument("stage", nargs="?", default="dev", help=", ".join(STAGES))
     parser.add_argument("--stack", default="", help="the stack that you put the construct into")
     parser.add_argument("--construct", default="", help="its path, if the stack has several")
     parser.add_argument("--mailbox", default="", help="an address where you can read mail")
@@ -33,15 +33,26 @@ def main() -> None:
     parser.add_argument(
         "--rules", action="store_true", help="only look for what stops the deletion of the stack"
     )
+    parser.add_argument(
+        "--credentials", action="store_true", help="only look whether there are credentials of AWS"
+    )
     parser.add_argument("--port", type=int, default=4566, help="of the local stack; 4566")
     arguments = parser.parse_args()
+    if arguments.stage not in STAGES:
+        choice = f"STAGE={' or STAGE='.join(STAGES)}, or your own stack with STACK="
+        sys.exit(f"There is no stage {arguments.stage!r}: choose {choice}.")
+    is_local = arguments.stage == "local" and not arguments.stack
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        if not is_local:
+            stages.require_credentials()
+        if arguments.credentials:
+            return
         if arguments.rules:
             name = arguments.stack or f"password-service-{arguments.stage}"
             sys.exit(leaving.refuse_with_rules(stages.client, name))
-        if arguments.stage == "local" and not arguments.stack:
+        if is_local:
             target = stages.find_local(arguments.port)
         else:
             stack = arguments.stack or f"password-service-{arguments.stage}"

@@ -22,8 +22,27 @@ LOCAL_PATIENCE: Final = 300.0
 """Seconds to wait for a mail of the local stack."""
 PAUSE: Final = 2.5
 """Seconds between requests to AWS: the firewall allows an address 30 public ones a minute."""
+_CREDENTIALS: Final = (
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, until"
+    " `aws sts get-caller-identity` names your account."
+)
+_STACK: Final = (
+    "Check its name, AWS_REGION and the connection. `make deploy` deploys a stage, and STACK= names"
+    " a stack of your own."
+)
+"""What to do next."""
 RUNS: Final = Path(__file__).parents[1] / ".local" / "runs"
 """Where `make run` describes each stack, in a folder with the name of its port."""
+
+
+def require_credentials() -> None:
+    """Exit if the environment has no credentials of AWS, and say what to set."""
+    try:
+        found = boto3.Session().get_credentials()
+    except BotoCoreError as error:
+        sys.exit(f"The credentials of AWS cannot be read: {error}. {_CREDENTIALS}")
+    if found is None:
+        sys.exit(f"There are no credentials of AWS. {_CREDENTIALS}")
 
 
 def find_deployed(stack: str, construct: str, mailbox: Mailbox | None) -> Target:
@@ -31,7 +50,7 @@ def find_deployed(stack: str, construct: str, mailbox: Mailbox | None) -> Target
     try:
         return describe(client, stack, construct, mailbox=mailbox, patience=PATIENCE, pause=PAUSE)
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"{stack} cannot be read: {error}")
+        sys.exit(f"{stack} cannot be read: {error}. {_STACK}")
 
 
 def find_local(port: int) -> Target:

@@ -1,16 +1,23 @@
-// The mails that the runner caught: those to one address, newest first.
+// The mails that the runner caught: the last few to one address, newest first.
 
 import { make } from './elements.js';
 import { say, sayTime } from './language.js';
 
+/** Mails that are shown. */
+const MOST = 3;
+
 /**
- * Show the mails in `list`, and the latest code in `latest` too, as long as the page is open.
- * `address` returns whose mails to show, and `use` takes the code that the user chose.
+ * Show mails in `list`, and the latest code in `latest` too. `address` returns whose mails to show,
+ * and `use` takes the code that the user chose.
  */
 export function openInbox({ list, empty, news, latest, address, use }) {
   let mails = [];
   let drawn;
   const used = new Set();
+  // Next to the inbox, the code would be there twice.
+  new IntersectionObserver(([{ isIntersecting }]) => {
+    latest.dataset.near = isIntersecting;
+  }).observe(list);
 
   /** Draw what has changed: a list that is drawn again loses the focus of its buttons. */
   function draw() {
@@ -21,7 +28,8 @@ export function openInbox({ list, empty, news, latest, address, use }) {
     const drawing = JSON.stringify([wanted, usable, document.documentElement.lang]);
     if (drawing === drawn) return;
     drawn = drawing;
-    list.replaceChildren(...wanted.map((mail) => drawMail(mail, mail === usable)).reverse());
+    const shown = wanted.slice(-MOST).reverse();
+    list.replaceChildren(...shown.map((mail) => drawMail(mail, mail === usable)));
     empty.hidden = wanted.length > 0;
     latest.hidden = !usable;
     latest.replaceChildren(
@@ -36,12 +44,12 @@ export function openInbox({ list, empty, news, latest, address, use }) {
     const time = new Date(1000 * mail.time);
     const content = mail.code
       ? [make('div', { className: 'code' }, ...drawCode(mail, isUsable))]
-      : mail.text.trim().split(/\n{2,}/).map((part) => make('p', { lang: 'en' }, part));
+      : mail.text.trim().split(/\n{2,}/).map((part) => make('p', {}, part));
     return make(
       'li',
       {},
       make('time', { dateTime: time.toISOString() }, sayTime(time)),
-      make('h4', { lang: 'en' }, mail.subject),
+      make('h3', {}, mail.subject),
       ...content,
     );
   }
@@ -54,20 +62,13 @@ export function openInbox({ list, empty, news, latest, address, use }) {
     return [make('code', {}, code), button, ...state];
   }
 
-  async function read() {
-    try {
-      const response = await fetch('/local/inbox');
-      if (response.ok) mails = await response.json();
-      draw();
-    } catch {
-      // The runner has stopped or is restarting.
-    }
-    setTimeout(read, 1000);
-  }
-
-  read();
   return {
     draw,
+    /** Take every mail so far. */
+    take(every) {
+      mails = every;
+      draw();
+    },
     /** Mark every code so far as used. */
     spend() {
       for (const { id } of mails) used.add(id);

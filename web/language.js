@@ -16,7 +16,6 @@ export function findLanguage() {
 export async function speak(language) {
   catalogue = complete(await load(language), await load('en'));
   document.documentElement.lang = language;
-  document.title = say('title');
   element('language').value = language;
   for (const one of document.querySelectorAll('[data-text]')) {
     one.textContent = say(one.dataset.text);
@@ -36,9 +35,16 @@ function complete(texts, english) {
   return Object.fromEntries(entries);
 }
 
-/** Return words of the page with the values in place of the braces. */
-export function say(name, values = {}) {
-  return fill(catalogue.page[name], values);
+/** Return words of the page, such as those of `roles.queue`, with values in place of the braces. */
+export function say(path, values = {}) {
+  const words = path.split('.').reduce((group, name) => group[name], catalogue.page);
+  return fill(words, values);
+}
+
+/** Give an element words that follow the language. */
+export function label(element, path) {
+  element.dataset.text = path;
+  element.textContent = say(path);
 }
 
 /** Return what a rule asks for, or nothing if the page has no words for it. */
@@ -51,6 +57,15 @@ export function sayRule({ rule, params = {} }) {
   // A rule could have the name of something that every object has, such as `constructor`.
   const { rules } = catalogue.page;
   return fill(Object.hasOwn(rules, rule) ? rules[rule] : undefined, Object.fromEntries(values));
+}
+
+/** Return seconds as milliseconds, or as seconds if they are many. */
+export function sayDuration(seconds) {
+  const isShort = seconds < 1;
+  const options = { maximumFractionDigits: isShort ? 0 : 1 };
+  const number = isShort ? 1000 * seconds : seconds;
+  const { lang } = document.documentElement;
+  return `${number.toLocaleString(lang, options)}\u00a0${isShort ? 'ms' : 's'}`;
 }
 
 /** Return a time of day as people write it in the language. */

@@ -1,8 +1,9 @@
 // The page of the password service. It uses the service only through the client beside it.
 
 import { element, make } from './elements.js';
+import { openFlow } from './flow.js';
 import { openInbox } from './inbox.js';
-import { catalogue, findLanguage, say, sayRule, sayTime, speak } from './language.js';
+import { catalogue, findLanguage, label, say, sayRule, sayTime, speak } from './language.js';
 import {
   AuthError,
   configure,
@@ -17,18 +18,46 @@ import {
 } from './password-service.js';
 import { logRequests } from './request-log.js';
 
+/** The card that a link asks for, which only a signed-in user can see. */
+let wanted = '';
+
 takeLink();
 addEventListener('hashchange', () => takeLink() && !element('app').hidden && arrive());
 
 const URN = 'urn:password-service:';
 const CARDS = [...document.querySelectorAll('.card')];
-const FOR_SIGNED_IN = ['account', 'update'];
+const FOR_SIGNED_IN = ['account', 'update', 'first'];
 
 /** Rules that only the service can check. */
 const BY_SERVICE = ['usedBefore', 'breached'];
 
+/** How a screen reader is told of a rule that is not met yet. */
+const WORDS = { pending: 'unmet' };
+
 /** Rules whose error says more than the list of rules does. */
 const TOLD_IN_FULL = ['containsUsername', ...BY_SERVICE];
+
+/** Rules that one meets by typing on. The others look broken as soon as they are. */
+const BY_TYPING = ['minLength', 'requireLowercase', 'requireUppercase', 'requireNumbers', 'requireSymbols'];
+
+/** How a password manager is told of a rule (`passwordrules`). */
+const FOR_MANAGERS = {
+  minLength: ({ minimum }) => `minlength: ${minimum}`,
+  maxLength: ({ maximum }) => `maxlength: ${maximum}`,
+  requireLowercase: () => 'required: lower',
+  requireUppercase: () => 'required: upper',
+  requireNumbers: () => 'required: digit',
+  requireSymbols: () => 'required: [-!@#$%^&*]',
+};
+
+/** What the page asks of a field before it sends anything. */
+const FORMS = { username: /^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$/, confirmationCode: /^\d{6}$/ };
+
+/** Wrong codes after which the page says that an hour may have to pass. */
+const PATIENCE = 3;
+
+/** Milliseconds between two looks at what happens, shortly after a request and otherwise. */
+const [SOON, LATER] = [200, 1000];
 
 /** Problems that a new sign-in solves. */
 const SIGN_IN_AGAIN = [`${URN}not-signed-in`, `${URN}sign-in-too-old`];
@@ -60,6 +89,9 @@ let signedInAs = '';
 /** Where the last code went, in the words of the service. */
 let destination = '';
 
+/** How often the service refused a code since one was sent. */
+let wrongCodes = 0;
+
 /** Until it has come, or if it does not come, only the service judges. */
 let policy = { rules: [] };
 
@@ -68,16 +100,19 @@ const ACTIONS = {
   async 'sign-in'({ username, password }) {
     accessToken = await signIn(username, password);
     signedInAs = username;
-    return 'account';
+    const next = wanted || 'account';
+    wanted = '';
+    return next;
   },
   async request({ username }) {
-    const { nextStep } = await resetPassword({ username });
+    const { nextStep } = await resetPassword({ username, options: options() });
     destination = nextStep.codeDeliveryDetails.destination ?? username;
+    wrongCodes = 0;
     wait(element('request'), CODE_PAUSE, username);
     return 'confirm';
   },
   async confirm({ username, confirmationCode, newPassword }) {
-    await confirmResetPassword({ username, confirmationCode, newPassword });
+    await confirmResetPassword({ username, confirmationCode, newPassword, options: options() });
     accessToken = '';
     inbox.spend();
     return 'done';
@@ -86,6 +121,10 @@ const ACTIONS = {
     const globalSignOut = everywhere === 'on';
     await updatePassword({ oldPassword, newPassword, options: { globalSignOut } });
     if (globalSignOut) accessToken = '';
+    return 'done';
+  },
+  async first({ newPassword }) {
+    await updatePassword({ newPassword });
     return 'done';
   },
 };
@@ -97,8 +136,11 @@ for (const form of document.forms) {
   form.querySelector('[type=submit]').before(element('outcome').content.cloneNode(true));
   form.addEventListener('submit', submit);
   form.addEventListener('input', () => drawFields(form));
+  form.addEventListener('focusout', () => drawFields(form));
 }
-await speak(findLanguage());
+element('brand').textContent = config.name;
+await change(findLanguage());
+const flow = openFlow({ table: element('flow'), summary: element('flow-summary') });
 logRequests({ list: element('requests'), reveal: element('reveal'), endpoint: config.endpoint });
 const inbox = openInbox({
   list: element('inbox'),
@@ -108,10 +150,15 @@ const inbox = openInbox({
   address: readUsername,
   use: takeCode,
 });
-element('demo-username').textContent = config.demoUser.username;
-element('demo-password').textContent = config.demoUser.password;
+element('demo-password').textContent = config.demoUsers[0].password;
+for (const { username } of config.demoUsers) {
+  const button = make('button', { type: 'button', className: 'quiet' }, username);
+  button.addEventListener('click', () => become(username));
+  element('demo-users').append(button);
+}
+element('restart').addEventListener('click', restart);
 // Unless a link or a password manager has brought another one.
-shareUsername(readUsername() || element('sign-in-username').value || config.demoUser.username);
+shareUsername(readUsername() || element('sign-in-username').value || config.demoUsers[0].username);
 for (const button of document.querySelectorAll('[data-go]')) {
   button.addEventListener('click', () => go(button.dataset.go));
 }
@@ -121,9 +168,10 @@ element('sign-out').addEventListener('click', () => {
   go('sign-in');
 });
 element('language').addEventListener('change', async ({ target }) => {
-  await speak(target.value);
+  await change(target.value);
   draw();
   inbox.draw();
+  flow.draw(news);
 });
 addEventListener('popstate', ({ state }) => show(state?.card));
 element('app').hidden = false;
@@ -132,10 +180,16 @@ if (history.state?.card === 'done') history.replaceState(null, '');
 if (element('confirm-code').value) arrive();
 else show(history.state?.card);
 readPolicy();
+let news = { calls: [], mails: [] };
+look();
 
 /** Take the code that the link of a mail carries, and remove it from the address. */
 function takeLink() {
   const link = new URLSearchParams(location.hash.slice(1));
+  if (link.has('change-password')) {
+    wanted = 'update';
+    history.replaceState({ card: wanted }, '', location.pathname + location.search);
+  }
   if (!link.has('code')) return false;
   history.replaceState({ card: 'confirm' }, '', location.pathname + location.search);
   if (link.has('username')) shareUsername(link.get('username'));
@@ -208,7 +262,6 @@ function prepare(input) {
   const [label] = input.labels;
   label.id = `${input.id}-label`;
   const button = make('button', { id: `${input.id}-show`, type: 'button', className: 'quiet' });
-  button.dataset.text = 'show';
   button.setAttribute('aria-labelledby', `${button.id} ${label.id}`);
   button.addEventListener('click', () => reveal(input, input.type === 'password'));
   const row = make('div', { className: 'secret' });
@@ -219,7 +272,8 @@ function prepare(input) {
 
 function reveal(input, visible) {
   input.type = visible ? 'text' : 'password';
-  input.nextElementSibling.setAttribute('aria-pressed', String(visible));
+  input.nextElementSibling.dataset.text = visible ? 'hide' : 'show';
+  if (catalogue) label(input.nextElementSibling, visible ? 'hide' : 'show');
 }
 
 function retype({ value }) {
@@ -227,6 +281,13 @@ function retype({ value }) {
   inbox.draw();
   // The limit may be for the former user alone.
   for (const form of document.forms) if (form.wait) tick(form);
+}
+
+/** Let another demo user try it. */
+function become(username) {
+  accessToken = '';
+  retype({ value: username });
+  if (element('request').hidden) go('sign-in');
 }
 
 async function submit(event) {
@@ -237,9 +298,15 @@ async function submit(event) {
   for (const { previousElementSibling: input } of form.querySelectorAll('.secret button')) {
     reveal(input, false);
   }
+  const values = read(form);
+  const mistakes = findMistakes(form, values);
+  if (mistakes.length) {
+    const type = `${URN}invalid-request`;
+    fail(form, new AuthError({ type, name: '', message: '', errors: mistakes }), values);
+    return;
+  }
   Object.assign(form, { busy: true, failure: undefined, waited: false });
   drawForm(form);
-  const values = read(form);
   let next;
   try {
     next = await ACTIONS[form.id](values);
@@ -260,6 +327,18 @@ function read(form) {
   return Object.fromEntries(entries.map(([name, value]) => [name, FOLDS[name]?.(value) ?? value]));
 }
 
+/** What is wrong with a form before anything is sent, as the errors of the service say it. */
+function findMistakes(form, values) {
+  const inputs = [...form.querySelectorAll('input:not([readonly], [type=checkbox])')];
+  return inputs.flatMap(({ name }) => {
+    const mistake = (rule, params) => ({ pointer: `#/${name}`, rule, params, detail: '' });
+    if (!values[name]) return mistake('required');
+    if (FORMS[name] && !FORMS[name].test(values[name])) return mistake('malformed');
+    if (name !== 'newPassword') return [];
+    return validatePassword(policy, values[name], values).map((one) => mistake(one.rule, one.params));
+  });
+}
+
 function fail(form, error, values) {
   if (SIGN_IN_AGAIN.includes(error.type)) {
     accessToken = '';
@@ -268,6 +347,7 @@ function fail(form, error, values) {
   }
   // The code was to be sent again.
   if (form.id === 'request' && !element('confirm').hidden) go('request');
+  if (error.type === `${URN}code-refused`) wrongCodes += 1;
   form.failure = { error, values };
   if (error.retryAfter) wait(form, error.retryAfter, values.username);
   drawForm(form);
@@ -281,23 +361,31 @@ function explain(form) {
   const { error } = form.failure;
   const { message, recoverySuggestion, errors = [], requestId } = localize(error, catalogue);
   const slug = error.type.slice(URN.length);
-  const isKnown = Object.hasOwn(catalogue.page.problems, slug);
+  const isOld = slug === 'code-refused' && wrongCodes >= PATIENCE;
+  const isKnown = !isOld && Object.hasOwn(catalogue.page.problems, slug);
   const whole = isKnown
     ? { message: catalogue.page.problems[slug], advice: '' }
     : { message, advice: recoverySuggestion ?? '' };
   const about = { pointer: `#/${FIELDS[slug]}`, detail: `${whole.message} ${whole.advice}`.trim() };
-  const all = errors.length || !FIELDS[slug] ? errors : [about];
+  const all = errors.length || !FIELDS[slug] ? errors.map(sayMistake) : [about];
   const atFields = all.filter(({ pointer }) =>
     form.querySelector(`[name="${CSS.escape(pointer.slice('#/'.length))}"]:not([readonly])`),
   );
   if (all.length && atFields.length === all.length) return { atFields };
-  const elsewhere = errors.filter((one) => !atFields.includes(one));
+  const elsewhere = all.filter((one) => errors.length && !atFields.includes(one));
   return { atFields, whole: { ...whole, elsewhere, requestId } };
+}
+
+/** Return an error of a field in the words of its form, if they say more than its rule. */
+function sayMistake(error) {
+  const words = { required: catalogue.page.missing, malformed: catalogue.page.malformed };
+  const detail = words[error.rule]?.[error.pointer.slice('#/'.length)];
+  return detail ? { ...error, detail } : error;
 }
 
 /** Draw all that depends on the state or on the language. */
 function draw() {
-  element('update-username').value = signedInAs;
+  for (const id of ['update-username', 'first-username']) element(id).value = signedInAs;
   for (const form of document.forms) drawForm(form);
   element('code-sent').textContent = destination && say('codeSent', { destination });
   element('signed-in-as').textContent = say('signedInAs', { username: signedInAs });
@@ -345,17 +433,18 @@ function drawFields(form) {
 /** Show which rules a new password meets, and return those that need no other words. */
 function drawRules(form, values, refused) {
   const { newPassword } = values;
+  const isTyped = document.activeElement === form.elements.newPassword && !refused.length;
   const broken = newPassword ? validatePassword(policy, newPassword, values) : [];
   const unmet = new Set([...broken, ...refused].map(({ rule }) => rule));
   const known = policy.rules.filter(
     (one) => sayRule(one) && (one.rule !== 'sameAsOld' || form.elements.oldPassword),
   );
   const states = known.map(({ rule }) => {
-    if (unmet.has(rule)) return 'unmet';
+    if (unmet.has(rule)) return isTyped && BY_TYPING.includes(rule) ? 'pending' : 'unmet';
     return newPassword && !BY_SERVICE.includes(rule) ? 'met' : 'unchecked';
   });
   const met = states.filter((state) => state === 'met').length;
-  const total = met + states.filter((state) => state === 'unmet').length;
+  const total = met + states.filter((state) => state === 'unmet' || state === 'pending').length;
   const list = form.querySelector('.rules');
   // A list in which every rule is met would contradict the error.
   const isWrong = refused.length > 0 && met > 0 && met === total;
@@ -364,7 +453,7 @@ function drawRules(form, values, refused) {
       const state = states[index];
       const isLater = state === 'unchecked' && BY_SERVICE.includes(one.rule);
       const text = isLater ? `${sayRule(one)} ${say('later')}` : sayRule(one);
-      const item = make('li', {}, make('span', { className: 'hidden' }, say(state)), text);
+      const item = make('li', {}, make('span', { className: 'hidden' }, say(WORDS[state] ?? state)), text);
       item.dataset.state = state;
       return item;
     }),
@@ -383,9 +472,11 @@ function drawStatus(form) {
   const clock = end ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` : '';
   form.querySelector('[type=submit]').disabled = Boolean(end);
   form.querySelector('.countdown').textContent = clock;
+  const button = form.querySelector('[type=submit]');
+  button.setAttribute('aria-busy', String(Boolean(busy)));
+  button.textContent = say(busy ? 'sending' : button.dataset.text);
   const status = form.querySelector('.status');
-  if (busy) setText(status, say('sending'));
-  else if (end) setText(status, say('tryAt', { time }));
+  if (end) setText(status, say('tryAt', { time }));
   else setText(status, waited ? say('tryNow') : '');
   if (form.id !== 'request') return;
   element('send-again').disabled = Boolean(end);
@@ -415,6 +506,43 @@ function tick(form) {
   drawStatus(form);
 }
 
+/** Have mails in the language of the page. */
+function options() {
+  return { clientMetadata: { locale: document.documentElement.lang } };
+}
+
+/** Change the language. */
+async function change(language) {
+  await speak(language);
+  document.title = say('title', { name: config.name });
+}
+
+/** Look at what has happened, as long as the page is open. */
+async function look() {
+  let pause = LATER;
+  try {
+    const response = await fetch('/local/news');
+    if (!response.ok) throw new Error(`${response.status}`);
+    news = await response.json();
+    inbox.take(news.mails);
+    flow.draw(news);
+    const latest = news.calls.at(-1)?.time ?? 0;
+    if (Date.now() / 1000 - latest < 10) pause = SOON;
+    setText(element('gone'), '');
+  } catch {
+    setText(element('gone'), say('gone'));
+  }
+  setTimeout(look, pause);
+}
+
+/** Give the demo users their first passwords, and forget what was counted and mailed. */
+async function restart() {
+  const headers = { 'Content-Type': 'application/json' };
+  await fetch('/local/restart', { method: 'POST', headers, body: '{}' });
+  history.replaceState(null, '');
+  location.reload();
+}
+
 /** Sign in by the runner. In an application, Amplify does this. */
 async function signIn(username, password) {
   let response, document;
@@ -436,6 +564,10 @@ async function signIn(username, password) {
 async function readPolicy() {
   try {
     policy = await getPasswordPolicy();
+    const rules = policy.rules.flatMap(({ rule, params }) => FOR_MANAGERS[rule]?.(params) ?? []);
+    for (const input of document.getElementsByName('newPassword')) {
+      input.setAttribute('passwordrules', rules.map((one) => `${one};`).join(' '));
+    }
     for (const form of document.forms) drawFields(form);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;

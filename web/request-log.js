@@ -1,24 +1,27 @@
 // What goes over the wire: a list of the posts that `fetch` sends, newest first.
 
 import { make } from './elements.js';
-import { sayTime } from './language.js';
+import { label, sayTime } from './language.js';
 
 const SECRETS = ['password', 'oldPassword', 'newPassword', 'confirmationCode', 'accessToken'];
 const MASK = '••••••';
 
+/** Posts of the runner's own, which an application does not have. */
+const UNSEEN = ['/local/restart'];
+
 /** Show in the list whatever is posted; titles leave out the endpoint. */
 export function logRequests({ list, reveal, endpoint }) {
   const entries = [];
-  const masked = () => reveal.getAttribute('aria-pressed') === 'false';
+  const masked = () => reveal.dataset.text === 'showSecrets';
 
   reveal.addEventListener('click', () => {
-    reveal.setAttribute('aria-pressed', String(masked()));
+    label(reveal, masked() ? 'hideSecrets' : 'showSecrets');
     for (const entry of entries) draw(entry, masked());
   });
 
   const { fetch } = globalThis;
   globalThis.fetch = async (url, init) => {
-    if (init?.method !== 'POST') return fetch(url, init);
+    if (init?.method !== 'POST' || UNSEEN.includes(url)) return fetch(url, init);
     const { headers, body } = init;
     const entry = { url, headers, body, view: view(`POST ${url.replace(endpoint, '')}`) };
     for (const { view: earlier } of entries) earlier.details.open = false;

@@ -1,5 +1,4 @@
-// Amplify's own screens; the password service carries out what they do about forgotten passwords.
-// esbuild main.jsx --bundle --format=esm --jsx=automatic --outdir=<the folder of index.html>
+// Amplify's own screens; the password service resets the passwords.
 
 import { Authenticator } from '@aws-amplify/ui-react';
 import '@aws-amplify/ui-react/styles.css';
@@ -11,7 +10,7 @@ import { configure, confirmResetPassword, resetPassword } from '../../web/passwo
 import { ChangePassword } from './ChangePassword.jsx';
 import { explained } from './explained.js';
 
-// The stack's output `ApiUrl`, and the pool with an app client as `Amplify.configure` wants them.
+// See README.md: the stack's output `ApiUrl`, and the pool as `Amplify.configure` wants it.
 const { endpoint, cognito } = await (await fetch('config.json')).json();
 Amplify.configure({ Auth: { Cognito: cognito } });
 configure({

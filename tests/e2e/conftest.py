@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from functions.operations import Operation
 from functions.problems import JSON, Problem
+from functions.settings import Runtime
 from infra.settings import MAX_PAUSE
 from local import emulator
 from local.breaches import breached_passwords
@@ -25,6 +26,17 @@ NEW = "a-new-quiet-harbour-52"
 POSTPONE: Final = "ChangeMessageVisibility"
 WORKERS: Final = 2
 """The fewest that SQS allows at a time."""
+
+_DEFAULTS: Final = Runtime()
+CONTEXT: Final = {
+    "codePause": MAX_PAUSE,
+    # As on other stages
+    "resetPasswordAttempts": _DEFAULTS.reset_password_attempts,
+    "confirmResetPasswordAttempts": _DEFAULTS.confirm_reset_password_attempts,
+    "updatePasswordAttempts": _DEFAULTS.update_password_attempts,
+    "attemptsPerAddress": _DEFAULTS.attempts_per_address,
+}
+"""The settings of the stack that all tests use."""
 
 _numbers = count(1)
 
@@ -154,8 +166,7 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             port,
             say=print,
             functions=reach_fronts,
-            breach_endpoint=f"{breach_front.url}/range",
-            code_pause=MAX_PAUSE,
+            context=CONTEXT | {"breachEndpoint": f"{breach_front.url}/range"},
         ) as stack:
             functions = stack.client("lambda")
             (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from functions.operations import FUNCTIONS
-from infra.settings import MAX_PAUSE
 from local import emulator
 from local.deployment import STACK
 from local.processes import ROOT
 from local.stack import Stack, User
 from release.__main__ import build_wheel
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, Api
+from tests.e2e.conftest import CONTEXT, NEW, Api
 from tests.e2e.test_story import THIRD, confirm
 from tests.support import wait_until
 from verification import doctor, runner, story
@@ -62,13 +61,13 @@ def test_a_second_deployment_changes_nothing(stack: Stack, tmp_path: Path) -> No
     function, *_ = stack.client("lambda").list_functions()["Functions"]
     breach_endpoint = function["Environment"]["Variables"]["BREACH_ENDPOINT"]
 
+    context = CONTEXT | {"stage": "local", "breachEndpoint": breach_endpoint}
     # Staged assets have other paths in the metadata than those of the first deployment.
     said = deploy(
         stack,
         STACK,
         *("--no-staging", "--output", tmp_path / "cdk.out"),
-        *("--context", "stage=local", "--context", f"breachEndpoint={breach_endpoint}"),
-        *("--context", f"codePause={MAX_PAUSE}"),
+        *(part for name, value in context.items() for part in ("--context", f"{name}={value}")),
         app=ROOT,
         home=tmp_path,
     )

@@ -11,10 +11,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from functions.operations import Operation
 from local import emulator
+from local.door import CALLS
 from local.emulator import ACCOUNT, REGION
 from local.runs import RUNS
-from local.stack import Stack
+from local.stack import Stack, User
+from tests.e2e.conftest import NEW, Api
 from tests.support import PATIENCE
 
 LIST_FUNCTIONS = "/2015-03-31/functions/"
@@ -74,15 +77,57 @@ def test_no_page_may_read_what_the_emulator_answers_to_programs(stack: Stack) ->
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
+def test_only_a_page_that_may_use_the_api_signs_users_in(stack: Stack) -> None:
+    """It gets Cognito's actions that are taken unsigned, as Amplify calls them, and no others."""
+
+    def ask(method: str, origin: str, target: str = "", path: str = "/") -> tuple[int, str | None]:
+        asked = {"X-Amz-Target": target} if target else {"Access-Control-Request-Method": "POST"}
+        site = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        answer = send(stack, method, path, "{}", **asked, **site)
+        return answer.status, answer.headers.get("Access-Control-Allow-Origin")
+
+    own, foreign = "http://localhost:5173", "https://evil.example"
+    sign_in, list_users = f"{COGNITO}InitiateAuth", f"{COGNITO}ListUsers"
+
+    assert ask("OPTIONS", own) == (200, own)
+    assert ask("POST", own, sign_in)[1] == own
+    assert ask("OPTIONS", foreign) == ask("POST", foreign, sign_in) == (403, None)
+    assert ask("POST", own, list_users) == ask("OPTIONS", own, path=LIST_FUNCTIONS) == (403, None)
+    assert ask("POST", own, sign_in, LIST_FUNCTIONS) == (403, None)
+    assert ask("POST", own, sign_in, f"/?{WHO_AM_I}") == (403, None)
+
+
+def test_the_door_tells_what_calls_hold_and_no_value(stack: Stack, api: Api, user: User) -> None:
+    body = {"username": user.username, "confirmationCode": "000000", "newPassword": NEW}
+    assert api.post(Operation.CONFIRM_RESET_PASSWORD, body).status == 400
+
+    calls = stack.calls()
+    number = max(n for n, one in enumerate(calls) if one["at"] == "gateway")
+    held = {
+        (one["at"], one["action"]): one["has"]
+        for one in calls[number:]
+        if one["by"] in {"", "confirm_reset_password"}
+    }
+
+    assert held["gateway", "POST /confirm-reset-password"] == ["address", "code", "password"]
+    assert held["cognito", "ConfirmForgotPassword"] == ["address", "code", "password"]
+    assert held["cognito", "AdminGetUser"] == ["address"]
+    assert held["table", "UpdateItem"] == []
+    assert calls[number]["status"] == 400
+    text = json.dumps([one | {"time": 0, "seconds": 0} for one in calls])
+    assert not [value for value in body.values() if value in text]
+
+
 def test_a_page_reaches_the_api(stack: Stack) -> None:
     answer = send(stack, "GET", f"{stack.url}/password-policy", **PAGES["another port"])
 
     assert answer.status == 200
 
 
-@pytest.mark.parametrize("path", ["ses/messages", "reset", "config", "health"])
+@pytest.mark.parametrize("path", ["ses/messages", "reset", "config", "health", "calls"])
 def test_each_of_the_emulators_own_routes_has_a_key(stack: Stack, path: str) -> None:
-    method, path = "POST" if path in {"reset", "config"} else "GET", f"/_ministack/{path}"
+    method = "POST" if path in {"reset", "config"} else "GET"
+    path = CALLS if path == "calls" else f"/_ministack/{path}"
     other = emulator.own_route("", stack.key, "/_ministack/another").partition("?")[2]
     foreign = emulator.own_route("", emulator.Key.new(), path)
 

@@ -20,6 +20,7 @@ from tests.support.front import CognitoFront
 
 THIRD = "a-third-quiet-harbour-53"
 NOBODY = "nobody@example.com"
+FORMS = ("sign-in", "request", "confirm", "update", "first")
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 DESKTOP, PHONE = 1280, 320
 """Pixels. A window 1280 wide has 320 at a zoom of 400 % (WCAG 2.2, 1.4.10)."""
@@ -27,6 +28,7 @@ CATALOGUES = {
     file.stem: json.loads(file.read_text()) for file in (ROOT / "web" / "languages").iterdir()
 }
 ENGLISH = CATALOGUES["en"]
+WORDS = ENGLISH["page"]
 
 
 @pytest.fixture(scope="module")
@@ -215,50 +217,86 @@ def texts(words: object) -> set[str]:
     return set().union(*map(texts, words.values())) if isinstance(words, dict) else {str(words)}
 
 
+def check_buttons(page: Page) -> None:
+    """Assert that the words of every button are on one line, on a phone too."""
+    count = """(all) => all.filter((one) => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      return one.offsetParent && range.getClientRects().length > 1;
+    }).map((one) => one.textContent)"""
+    for width in (PHONE, DESKTOP):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.locator("button:not(.link)").evaluate_all(count) == []
+
+
+def errors(page: Page, *fields: str) -> str:
+    """Return what the card says of its first field; these must be the invalid ones."""
+    marked = card(page).locator("[aria-invalid=true]")
+    expect(marked).to_have_count(len(fields))
+    assert tuple(one.get_attribute("name") for one in marked.all()) == fields
+    expect(marked.first).to_be_focused()
+    described = (marked.first.get_attribute("aria-describedby") or "").split()
+    expect(card(page).locator(".problem")).to_be_empty()
+    return " ".join(page.locator(f"#{one}").inner_text() for one in described)
+
+
+def test_every_wrong_field_is_named_at_once_and_one_wrong_digit_costs_no_hour(page: Page) -> None:
+    missing, malformed = WORDS["missing"], WORDS["malformed"]
+    open_confirm(page, NOBODY)
+    submit(page, confirmationCode="", newPassword="nobody")
+    assert errors(page, "confirmationCode", "newPassword") == missing["confirmationCode"]
+    unmet = page.locator("#confirm .rules [data-state=unmet]")
+    expect(unmet).to_have_count(2)  # too short, and the name in it
+    submit(page, confirmationCode="12345", newPassword="")
+    assert errors(page, "confirmationCode", "newPassword") == malformed["confirmationCode"]
+    refused = problems.CODE_REFUSED
+    for number in range(3):
+        submit(page, confirmationCode=f"00000{number}", newPassword=NEW)
+        expect(page.locator("#requests .outcome[data-good=false]")).to_have_count(number + 1)
+        told = f"{refused.detail} {refused.recovery_suggestion}"
+        assert errors(page, "confirmationCode") == (
+            told if number == 2 else WORDS["problems"]["code-refused"]
+        )
+
+
 def test_a_mistake_is_shown_at_its_field_in_each_language_and_axe_finds_nothing_on_any_card(
     page: Page, stack: Stack, user: User
 ) -> None:
-    def errors(*fields: str) -> str:
-        """Return what the card says of its fields, which must be the invalid ones."""
-        marked = card(page).locator("[aria-invalid=true]")
-        expect(marked).to_have_count(len(fields))
-        assert tuple(one.get_attribute("name") for one in marked.all()) == fields
-        expect(marked.first).to_be_focused()
-        described = (marked.first.get_attribute("aria-describedby") or "").split()
-        expect(card(page).locator(".problem")).to_be_empty()
-        return " ".join(page.locator(f"#{one}").inner_text() for one in described)
-
+    missing, malformed = WORDS["missing"], WORDS["malformed"]
+    submit(page, username="", password="")
+    assert errors(page, "username", "password") == missing["username"]
     for number, username in enumerate((user.username, NOBODY), 1):
         submit(page, username=username, password=THIRD)
         expect(page.locator("#requests .outcome[data-good=false]")).to_have_count(number)
-        assert errors("password") == "The email address or the password is wrong."
+        assert errors(page, "password") == "The email address or the password is wrong."
     audit(page, "sign-in")
     press(page, "Forgot your password?")
+    for no_address in ("not an address", "ada@example"):
+        submit(page, username=no_address)
+        assert errors(page, "username") == malformed["username"]
     submit(page, username="two@example.com" + "x" * 128)
-    assert "128" in errors("username")
+    assert "128" in errors(page, "username")
     audit(page, "request")
     open_confirm(page, NOBODY)
     submit(page, confirmationCode="", newPassword="")
-    assert errors("confirmationCode", "newPassword") == ENGLISH["rules"]["required"]
-    submit(page, confirmationCode="000000", newPassword=NEW)
-    refused = problems.CODE_REFUSED
-    assert errors("confirmationCode") == f"{refused.detail} {refused.recovery_suggestion}"
+    expect(card(page).locator("[aria-invalid=true]")).to_have_count(2)
     audit(page, "confirm")
     for language, words in CATALOGUES.items():
         page.locator("#language").select_option(language)
         expect(page.locator("html")).to_have_attribute("lang", language)
         seen = {*page.locator("#app").inner_text().splitlines()}
         assert len(texts(words) & seen) > 20
-        assert language == "en" or not texts(ENGLISH) & seen
+        assert not (texts(ENGLISH) - texts(words)) & seen
+        check_buttons(page)
     page.locator("#language").select_option("en")
-    submit(page, newPassword=PASSWORDS[0])
-    assert ENGLISH["rules"]["breached"] in errors("newPassword")
+    submit(page, confirmationCode="000000", newPassword=PASSWORDS[0])
+    assert ENGLISH["rules"]["breached"] in errors(page, "newPassword")
     page.locator("#confirm-new-password").press_sequentially("1")
     expect(card(page).locator("[aria-invalid], .errors li")).to_have_count(0)
     press(page, "Back to sign-in")
     open_update(page, user)
     submit(page, oldPassword=THIRD, newPassword=NEW)
-    assert problems.WRONG_PASSWORD.detail in errors("oldPassword")
+    assert problems.WRONG_PASSWORD.detail in errors(page, "oldPassword")
     press(page, "Show passwords, codes and tokens")
     page.locator("#requests details").evaluate_all("(all) => all.forEach((x) => (x.open = true))")
     audit(page, "update")
@@ -333,7 +371,8 @@ def test_every_reason_of_a_refusal_is_at_its_field_and_no_list_of_met_rules_is_b
     expect(unmet).to_contain_text(ENGLISH["page"]["rules"]["containsUsername"])
 
     submit(page, oldPassword="", newPassword=NEW)
-    expect(page.locator("#update-old-password-errors")).to_have_text(sentences["required"])
+    shown = page.locator("#update-old-password-errors")
+    expect(shown).to_have_text(WORDS["missing"]["oldPassword"])
     submit(page, oldPassword=f"{OLD} ")
     wrong = problems.WRONG_PASSWORD
     expect(page.locator("#update-old-password-errors")).to_contain_text(wrong.detail)
@@ -455,7 +494,9 @@ def test_a_code_is_sent_again_after_a_minute_and_only_to_another_name_before(
         expect(left).to_have_text("0:01")
         page.clock.fast_forward(1000)
         expect(left).to_be_empty()
-        assert sent == [json.dumps({"username": user.username}, separators=(",", ":"))] * number
+        options = {"clientMetadata": {"locale": "en"}}
+        body = {"username": user.username, "options": options}
+        assert sent == [json.dumps(body, separators=(",", ":"))] * number
         again.click()
 
     expect(page.get_by_text(ENGLISH["page"]["otherMail"])).to_be_visible()
@@ -481,7 +522,8 @@ def test_the_page_speaks_the_language_of_the_browser_and_english_where_that_has_
     for locale, language in (("pt-BR", "pt"), ("is", "en")):
         with tab(browser, locale=locale) as page:
             page.goto(ORIGIN)
-            expect(page).to_have_title(CATALOGUES[language]["page"]["title"])
+            title = CATALOGUES[language]["page"]["title"]
+            expect(page).to_have_title(title.format(name="Acme"))
             expect(page.locator("html")).to_have_attribute("lang", language)
     with tab(browser, locale="de") as page:
         german = {"page": {"title": "Nur ein Satz"}}
@@ -502,15 +544,18 @@ def test_a_password_is_hidden_when_it_is_sent_and_a_password_manager_knows_each_
     for key, kind in (("Enter", "text"), ("Enter", "password"), ("Space", "text")):
         button.press(key)
         expect(field).to_have_attribute("type", kind)
+        expect(button).to_have_text("Hide" if kind == "text" else "Show")
     submit(page, password=THIRD)
     expect(field).to_have_attribute("type", "password")
-    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(button).to_have_text("Show")
+    for new in page.locator("[autocomplete=new-password]").all():
+        expect(new).to_have_attribute("passwordrules", "minlength: 15; maxlength: 256;")
 
     marks = "(all) => all.map((one) => `${one.form.id} ${one.autocomplete} ${one.type}`)"
     assert {*page.locator("input:not([type=checkbox])").evaluate_all(marks)} == {
-        *(f"{form} username email" for form in ("sign-in", "request", "confirm", "update")),
+        *(f"{form} username email" for form in FORMS),
         *(f"{form} current-password password" for form in ("sign-in", "update")),
-        *(f"{form} new-password password" for form in ("confirm", "update")),
+        *(f"{form} new-password password" for form in ("confirm", "update", "first")),
         "confirm one-time-code text",
     }
     expect(page.locator("[maxlength], [pattern]")).to_have_count(0)
@@ -552,3 +597,119 @@ def test_going_back_forgets_the_secrets_and_the_inbox_offers_only_a_code_that_wo
     fill(page, username=NOBODY)
     expect(mails).to_have_count(0)
     expect(page.get_by_text("There is no mail for this address yet.")).to_be_visible()
+
+
+def row(page: Page, part: str) -> list[str]:
+    """Return whether a part was sent the address, the code, the password and the token."""
+    shown = page.locator(f"#flow [data-part={part}]")
+    expect(shown).to_have_attribute("data-reached", "true")
+    return shown.locator("td").all_text_contents()
+
+
+def test_the_page_draws_what_each_part_was_sent_and_when(
+    page: Page, stack: Stack, user: User
+) -> None:
+    yes, no = "Yes", "No"
+    press(page, "Forgot your password?")
+    submit(page)
+
+    summary = page.locator("#flow-summary")
+    expect(summary).to_contain_text("POST /reset-password: answered with 200 after ")
+    only_address = [yes, no, no, no]
+    for part in ("browser", "gateway", "function", "queue", "worker"):
+        assert row(page, part) == only_address, part
+    assert row(page, "table") == [no] * 4  # keyed hashes
+    assert row(page, "cognito") == row(page, "mailbox") == [yes, yes, no, no]
+    expect(summary).to_contain_text(WORDS["flowApart"])
+    expect(page.locator("#flow [data-part=breaches]")).to_have_attribute("data-reached", "false")
+
+    submit(page, confirmationCode=stack.code(user.username) or "", newPassword=NEW)
+    expect(card(page)).to_contain_text("Your password was changed")
+
+    expect(summary).to_contain_text("POST /confirm-reset-password: answered with 204 after ")
+    for part in ("browser", "gateway", "function", "cognito"):
+        assert row(page, part) == [yes, yes, yes, no], part
+    assert row(page, "table") == [no] * 4
+    for part in ("queue", "worker", "mailbox"):
+        assert row(page, part) == only_address, part
+
+
+def test_a_user_without_a_password_chooses_the_first_one(
+    page: Page, user: User, front: CognitoFront
+) -> None:
+    submit(page, username=user.username, password=user.password)
+    press(page, "No password yet?")
+    shown = submit(page, newPassword=NEW)
+    expect(shown).to_contain_text(WORDS["problems"]["update-password-missing"])
+
+    front.answer("ChangePassword", body={}, times=1)  # as AWS does for such a user
+    submit(page)
+
+    expect(card(page)).to_contain_text("Your password was changed")
+    (sent,) = [one.body for one in front.requests if one.action == "ChangePassword"][-1:]
+    assert "PreviousPassword" not in sent
+
+
+def test_a_broken_rule_looks_broken_while_one_types(page: Page, user: User) -> None:
+    open_confirm(page, user.username)
+    field = page.locator("#confirm-new-password")
+    states = "(all) => all.map((one) => one.dataset.state)"
+    rules = page.locator("#confirm .rules li")
+
+    field.press_sequentially(f"{user.username} ")
+    expect(rules.filter(has_text=WORDS["rules"]["edgeSpace"])).to_have_attribute(
+        "data-state", "unmet"
+    )
+    field.fill("short")
+    assert rules.evaluate_all(states)[0] == "pending"
+    page.locator("#confirm-code").focus()
+    assert rules.evaluate_all(states)[0] == "unmet"
+
+
+def test_the_story_starts_again(page: Page, stack: Stack) -> None:
+    user = stack.demo_users[1]
+    stack.create(User(user.username, NEW))
+    stack.request_code(user.username)
+    press(page, user.username)
+    expect(page.locator("#inbox > li")).not_to_have_count(0)
+
+    press(page, "Start again")
+
+    expect(page.locator("#sign-in-username")).to_have_value(stack.demo_user.username)
+    press(page, user.username)
+    expect(page.locator("#inbox > li")).to_have_count(0)
+    submit(page, password=user.password)
+    expect(page.locator("#signed-in-as")).to_contain_text(user.username)
+
+
+def test_a_password_manager_is_led_to_the_form_for_a_new_password(page: Page, user: User) -> None:
+    page.goto(f"{ORIGIN}/.well-known/change-password")
+    submit(page, username=user.username, password=user.password)
+
+    expect(page.locator("#update-old-password")).to_be_focused()
+    assert page.url == f"{ORIGIN}/"
+
+
+def test_the_api_page_is_dark_in_the_dark_leads_back_and_shows_an_operation_on_a_screen(
+    browser: Browser,
+) -> None:
+    wrong: list[str] = []
+    with tab(browser, color_scheme="dark", viewport={"width": DESKTOP, "height": 1000}) as page:
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda one: wrong.append(one.text) if "Policy" in one.text else None)
+        page.goto(f"{ORIGIN}/docs")
+        for operation in page.locator(".opblock").all():
+            operation.locator(".opblock-summary-control").click()
+            expect(operation.locator(".responses-table")).to_be_visible()
+            box = operation.bounding_box()
+            assert box
+            assert box["height"] < 1000
+            operation.locator(".opblock-summary-control").click()
+        background = "getComputedStyle(document.body).backgroundColor"
+        night = page.evaluate(background)
+        page.emulate_media(color_scheme="light")
+        expect(page.locator("html.dark-mode")).to_have_count(0)
+        assert page.evaluate(background) != night
+        page.get_by_role("link", name="Back to the page").click()
+        expect(page.locator("#sign-in")).to_be_visible()
+    assert wrong == []

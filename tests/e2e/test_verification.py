@@ -359,6 +359,7 @@ def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:
     ("arguments", "sentence"),
     [
         (["dev"], "password-service-dev cannot be read: "),
+        (["nope"], "There is no stage 'nope': choose STAGE=local or STAGE=dev or STAGE=prod, or"),
         (["dev", "--mailbox", "me"], "MAILBOX must be an address that you can read"),
         (["local", "--port", "1"], "No local stack is running on port 1: "),
     ],

@@ -85,7 +85,13 @@ class Run:
     """`python -m local run` in a clone, or the `make run` that starts it."""
 
     def __init__(
-        self, clone: Path, port: int = 0, web_port: int = 0, *, make: bool = False
+        self,
+        clone: Path,
+        port: int = 0,
+        web_port: int = 0,
+        *,
+        make: bool = False,
+        origin: str = "http://localhost:1",
     ) -> None:
         self.clone = clone
         self.port = port or emulator.free_port()
@@ -93,10 +99,16 @@ class Run:
         self.site = f"http://127.0.0.1:{self.web_port}"
         self.folder = clone / ".local" / "runs" / str(self.port)
         self._log = clone / f"{time.monotonic_ns()}.log"
-        command = ["make", "run", f"PORT={self.port}", f"WEB_PORT={self.web_port}"]
+        command = [
+            "make",
+            "run",
+            f"PORT={self.port}",
+            f"WEB_PORT={self.web_port}",
+            f"ORIGIN={origin}",
+        ]
         if not make:
             command = [".venv/bin/python", "-m", "local", "run", "--port", str(self.port)]
-            command += ["--web-port", str(self.web_port)]
+            command += ["--web-port", str(self.web_port), "--origin", origin]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 command,

@@ -21,6 +21,7 @@ STARTED = {
     "test ONLY=tests/unit/test_limits.py": "python -m pytest tests/unit/test_limits.py",
     "test-all": "python -m tests all",
     "deploy STAGE=prod CONTEXT='-c mailFrom=no-reply@example.com'": (
+        "python -m verification prod --credentials\n"
         "cdk deploy password-service-prod --context stage=prod -c mailFrom=no-reply@example.com"
     ),
     "destroy APPROVE=never": (
@@ -146,7 +147,7 @@ def test_a_killed_installation_does_not_block_the_next(clone: Path) -> None:
     code, _, errors = make(clone, "install-cdk")
     assert (code, errors.splitlines()[0]) == (
         0,
-        "Step 1 of 1: installing npm packages: the CDK and Swagger UI, 40 MB",
+        "Step 1 of 1: installing npm packages: the CDK, Swagger UI and fonts, 40 MB",
     )
     assert make(clone, "install-cdk") == (0, "", "")
 
@@ -187,5 +188,5 @@ def test_a_target_starts_what_the_documents_say(clone: Path, arguments: str, sta
     code, output, errors = make(clone, *shlex.split(arguments))
 
     assert (code, output) == (0, started)
-    asks = started.startswith(("cdk deploy", "cdk destroy")) and "APPROVE" not in arguments
+    asks = "\ncdk " in started and "APPROVE" not in arguments
     assert ("add APPROVE=never to continue" in errors) == asks

@@ -39,6 +39,10 @@ STATUSES = {
     "update_password.dead_token": 401,
 }
 """The status of the answer to each sample event of an operation."""
+WRITTEN = "https://app.example.com"
+"""The origin in `cdk.json`, instead of the stage's own."""
+CHOSEN = "http://localhost:5199"
+"""The value of ORIGIN."""
 SAMPLES = sorted(event.stem for event in (ROOT / "events").glob("[!w]*.json"))
 
 
@@ -116,6 +120,7 @@ def test_a_run_ends_with_the_make_that_started_it(folder: Path) -> None:
         ("invoke reset_password --port 1", "No local stack is running on port 1"),
         ("code", "No local stack is running"),
         ("run --web-port 0", "WEB_PORT must be a number from 1 to 65535"),
+        ("run --origin http://localhost:5173/", "ORIGIN must be like http://localhost:5173"),
     ],
 )
 def test_a_mistake_gets_one_sentence(folder: Path, arguments: str, sentence: str) -> None:
@@ -129,7 +134,14 @@ def test_a_mistake_gets_one_sentence(folder: Path, arguments: str, sentence: str
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A stack that is ready; one of the last tests here stops it."""
-    with Run(clone(tmp_path_factory.mktemp("run") / "clone")) as run:
+    copy = clone(tmp_path_factory.mktemp("run") / "clone")
+    file = copy / "cdk.json"
+    settings = json.loads(file.read_text())
+    # A firewall, an imported pool and a domain are for other stages.
+    settings["context"] |= {"allowedOrigins": WRITTEN, "mailName": "Zenith", "firewall": "count"}
+    settings["context"] |= {"userPoolId": "eu-west-1_AbCdEfGhI", "userPoolClientId": "a-client"}
+    file.write_text(json.dumps(settings))
+    with Run(copy, origin=CHOSEN) as run:
         run.wait_until_ready()
         yield run
 
@@ -159,18 +171,23 @@ def test_says_what_it_does_and_prints_commands_that_work_in_any_folder(run: Run)
     run.wait_for("mailed to demo@example.com: code ")
 
 
-def test_the_site_may_call_the_api(run: Run) -> None:
+def test_the_site_and_the_chosen_origins_may_call_the_api_and_no_other_may(run: Run) -> None:
     docs, document = (send("GET", run.site + path) for path in ("/docs", "/openapi.json"))
     url = f"{document.json()['servers'][0]['url']}/reset-password"
 
     assert docs.status == 200
-    for origin in (run.site, "http://localhost:3000"):
+    for origin in (run.site, f"http://localhost:{run.web_port}", WRITTEN, CHOSEN):
         sent = {"Origin": origin}
         preflight = send("OPTIONS", url, headers=sent)
         answer = send("POST", url, headers=sent, json={"username": "nobody@example.com"})
         assert answer.status == 200
         for allowed in (preflight, answer):
             assert allowed.headers["Access-Control-Allow-Origin"] == origin
+    for method in ("OPTIONS", "GET"):
+        policy = url.replace("reset-password", "password-policy")
+        foreign = send(method, policy, headers={"Origin": "http://localhost:3000"})
+        assert foreign.headers.get("Access-Control-Allow-Origin") != "http://localhost:3000"
+    assert send("GET", f"{run.site}/config.json").json()["name"] == "Zenith"
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, "worker_send_code", "custom_message"])

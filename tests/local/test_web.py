@@ -10,7 +10,7 @@ import urllib3
 from functions.problems import INTERNAL_ERROR, JSON, URN
 from local import emulator
 from local.stack import Stack
-from local.web import Answer, pages, website
+from local.web import WELL_KNOWN, Answer, pages, website
 
 ENDPOINT = "http://127.0.0.1:9"
 STACK = Stack(f"{ENDPOINT}/v1", ENDPOINT, emulator.Key.new(), "a-pool", "a-client", "another")
@@ -31,7 +31,7 @@ def send(
 ) -> urllib3.BaseHTTPResponse:
     with urllib3.PoolManager(retries=False) as pool:
         sent = {"Host": host} | {name.replace("_", "-"): text for name, text in headers.items()}
-        return pool.request(method, url, body=body.encode(), headers=sent)
+        return pool.request(method, url, body=body.encode(), headers=sent, redirect=False)
 
 
 def test_the_page_takes_nothing_from_elsewhere_and_holds_no_script_or_style(site: str) -> None:
@@ -42,6 +42,7 @@ def test_the_page_takes_nothing_from_elsewhere_and_holds_no_script_or_style(site
     for directive in (
         "connect-src 'self' http://127.0.0.1:9",
         "script-src 'self'",
+        "font-src 'self'",
         "img-src 'self'",
         "style-src 'self'",
         "require-trusted-types-for 'script'",
@@ -66,7 +67,8 @@ def test_every_answer_is_only_for_this_site_and_kept_nowhere(site: str) -> None:
     [
         ("GET", "/../package.json", {}, "", 404),
         ("GET", "//etc/passwd", {}, "", 404),
-        ("GET", "/local/inbox", {}, "", 502),
+        ("GET", "/local/news", {}, "", 502),
+        ("POST", "/local/restart", {"Origin": "http://localhost:5173"}, "{}", 403),
         ("GET", "/", {"host": "rebound.example.com"}, "", 421),
         ("POST", "/echo", {"host": "[", "Origin": "http://["}, "{}", 400),
         ("POST", "/echo", {"host": "rebound.com", "Origin": "http://rebound.com"}, "{}", 421),
@@ -90,6 +92,12 @@ def test_what_is_not_there_or_not_from_the_page_is_refused_with_a_problem(
     assert document.keys() == INTERNAL_ERROR.document("").keys()
     assert (document["status"], document["message"]) == (status, document["detail"])
     assert document["type"].startswith(URN)
+
+
+def test_a_password_manager_is_led_to_the_form(site: str) -> None:
+    answer = send("GET", site + WELL_KNOWN)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/#change-password")
 
 
 def test_a_post_is_taken_from_the_page(site: str) -> None:

@@ -91,7 +91,7 @@ def _report_mails(stack: Stack) -> None:
 
 
 def _introduction(stack: Stack, web_port: int) -> str:
-    user = stack.demo_user
+    user, *others = stack.demo_users
     reset = _curl(stack, "/reset-password", {"username": user.username})
     confirm = _curl(
         stack,
@@ -109,7 +109,7 @@ Page       http://{HOST}:{web_port}/
 API docs   http://{HOST}:{web_port}/docs
 Base URL   {stack.url}
 Inbox      {stack.mailbox}
-Username   {user.username}
+Username   {user.username} (or {" or ".join(one.username for one in others)})
 Password   {user.password}
 Breached   {PASSWORDS[0]} (try it as a new password: it is refused)
 

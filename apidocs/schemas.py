@@ -1,7 +1,6 @@
 """The JSON Schema (2020-12) of a request's body, from its fields, and of a response's type."""
 
 import inspect
-import sys
 import unicodedata
 from functools import cache
 from typing import (
@@ -108,17 +107,16 @@ def _schema_of_field(field: Field[Any]) -> Schema:
 
 @cache
 def _characters(categories: tuple[str, ...]) -> str:
-    """Return the characters of the categories as ranges of a regular expression."""
-    found = [n for n in range(sys.maxunicode) if unicodedata.category(chr(n)) in categories]
+    """Return the characters of the categories up to U+FFFF as ranges of a regular expression.
+
+    JSON Schema and Python share no escape for those above, and a program that takes UTF-16 for its
+    characters would read a range of them as another one. The service refuses them itself.
+    """
+    found = [n for n in range(0x10000) if unicodedata.category(chr(n)) in categories]
     first = [n for n in found if n - 1 not in found]
     last = [n for n in found if n + 1 not in found]
-    return "".join(f"{_escape(a)}-{_escape(b)}" for a, b in zip(first, last, strict=True))
-
-
-def _escape(point: int) -> str:
-    # Generators copy a pattern into a program, which must not contain control characters. JSON
-    # Schema and Python share no escape for characters above U+FFFF.
-    return f"\\u{point:04x}" if point <= 0xFFFF else chr(point)  # noqa: PLR2004 - the last of four digits
+    # Escaped, because generators copy a pattern into a program, which has no control characters.
+    return "".join(rf"\u{a:04x}-\u{b:04x}" for a, b in zip(first, last, strict=True))
 
 
 def schema_of_type(kind: Any, named: Schemas) -> Schema:  # noqa: ANN401 - any type of a response

@@ -29,7 +29,7 @@ CRASH: Final = "Crash"
 RETRIED: Final = "Retried"
 """The metric of a message whose task failed and is tried again later."""
 DEGRADED: Final = "Degraded"
-"""The metric of any degradation but a delayed sign-out, which the worker makes up for."""
+"""The metric of every degradation but `EXCUSED` ones."""
 REPEATED_FAILURES: Final = "RepeatedFailures"
 """The metric of a user for whom many attempts failed within an hour, from all addresses."""
 
@@ -53,6 +53,10 @@ class Degradation(StrEnum):
 ERRORS: Final = {Degradation.EVENT_LOST, Degradation.QUEUE_FAILED, Degradation.UNKNOWN_EXCEPTION}
 """The degradations that need someone to act."""
 
+
+EXCUSED: Final = {Degradation.SIGN_OUT_DELAYED, Degradation.WRONG_SERVER}
+"""The degradations that `DEGRADED` leaves out: the worker makes up for the first, and anyone can
+cause the second, which has an alarm of its own."""
 
 _degrading: Final = Lock()
 
@@ -118,16 +122,17 @@ class Record:
     @property
     def metrics(self) -> set[str]:
         """The metrics that count this request, or this attempt at a task, each by one."""
-        hidden = [HIDDEN] if self.hidden else []
-        crash = [CRASH] if self.stack else []
-        retried = [RETRIED] if self.retry_after else []
-        guessed = [REPEATED_FAILURES] if self.failed_repeatedly else []
-        causes = [self.outcome, *([self.cause] if self.cause else [])]
-        if self.retry_after and (self.attempt or 0) > 1:
-            causes = []  # which the first attempt counted
         degradations = set(self.degradations or ())
-        degraded = [DEGRADED] if degradations - {Degradation.SIGN_OUT_DELAYED} else []
-        return {*causes, *hidden, *crash, *retried, *guessed, *degradations, *degraded}
+        counted: dict[str, object] = {
+            HIDDEN: self.hidden,
+            CRASH: self.stack,
+            RETRIED: self.retry_after,
+            REPEATED_FAILURES: self.failed_repeatedly,
+            DEGRADED: degradations - EXCUSED,
+        }
+        if not self.retry_after or self.attempt == 1:  # which counts the cause for all attempts
+            counted |= {self.outcome: True, self.cause or "": self.cause}
+        return degradations | {name for name, is_so in counted.items() if is_so}
 
     @property
     def level(self) -> int:

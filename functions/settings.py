@@ -126,20 +126,12 @@ def _limit_of(operation: Operation) -> str:
     return f"{operation.id}_attempts"
 
 
-def _parse_flag(text: str) -> bool:
-    return {"true": True, "false": False}[text]
-
-
-def _parse_names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
-
-
 _PARSERS: Final[Mapping[Any, Callable[[str], Any]]] = {
-    bool: _parse_flag,
+    bool: {"true": True, "false": False}.__getitem__,
     float: float,
     int: int,
     str: str,
-    tuple[str, ...]: _parse_names,
+    tuple[str, ...]: lambda text: tuple(filter(None, text.split(","))),
 }
 
 

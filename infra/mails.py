@@ -11,12 +11,11 @@ _DIMENSION: Final = "ses:configuration-set"
 _LOST: Final = {
     "Bounce": ses.EmailSendingEvent.BOUNCE,
     "Complaint": ses.EmailSendingEvent.COMPLAINT,
-    "Reject": ses.EmailSendingEvent.REJECT,
 }
 """The metrics of mails that nobody got or wanted, and the events that they count.
 
 SES accepts a mail to an address on its suppression list, sends none, and reports what had put the
-address on the list: a bounce or a complaint.
+address on the list: a bounce or a complaint. It rejects only mails with a virus.
 """
 
 

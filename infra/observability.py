@@ -1,6 +1,6 @@
 """Alarms, alarm mails, and a dashboard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -25,6 +25,7 @@ from functions.records import (
     NAMESPACE,
     REPEATED_FAILURES,
     SERVICE,
+    Degradation,
 )
 from infra.api import Api
 from infra.mails import Mails
@@ -81,7 +82,7 @@ class Observability(Construct):
         failures = {
             "ServerErrors": Watch([api.rest_api.metric_server_error()], FAULT),
             # A handler never raises, so this one was killed, or could not start.
-            "FunctionErrors": Watch([f.metric_errors() for f in functions.values()], 1),
+            "FunctionErrors": Watch([*_failures(functions)], 1),
             # A version that crashes, although its function never raises.
             "Crashes": Watch(self._count(CRASH), 1),
         }
@@ -97,6 +98,9 @@ class Observability(Construct):
             "ClientErrors": Watch([api.rest_api.metric_client_error()], most, 1),
             "TooManyRequests": Watch([self._add_too_many_requests(api.access_log)], most, 1),
         }
+        if settings.server_callers:
+            wrong = self._count(Degradation.WRONG_SERVER)
+            abuse["WrongServerSecret"] = Watch(wrong, 1)
         hidden = {HIDDEN: Watch(self._count(HIDDEN), most, 1)}
         triggers = problems.TRIGGER_FAILED.code, problems.TRIGGER_RESPONSE_INVALID.code
         undelivered = {
@@ -245,6 +249,17 @@ class Observability(Construct):
             graph(title=f"{name}: requests", statistic="Sum", left=[*calls, cold_starts]),
             graph(title=f"{name}: duration with the wait for the step", left=durations),
         ]
+
+
+def _failures(functions: Mapping[str, lambda_.Alias]) -> Iterator[cloudwatch.Metric]:
+    """Yield the metrics of calls that no handler has ended.
+
+    Nothing else tells that the trigger was throttled: the gateway counts a function that was, and
+    messages for the worker wait.
+    """
+    yield from (alias.metric_errors() for alias in functions.values())
+    if trigger := functions.get(CUSTOM_MESSAGE):
+        yield trigger.metric_throttles()
 
 
 def _metric(name: str, **dimensions: str) -> cloudwatch.Metric:

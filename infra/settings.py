@@ -108,7 +108,8 @@ class Choices(TypedDict, total=False):
     forbidden_words: Sequence[str]
     """Words that no new password may contain, such as your product's and your company's names."""
     memory_size: int
-    """MB of each function. Its share of a processor grows with it, and so does the price."""
+    """MB of each function but the worker and `password_policy`, which have 256. A function's share
+    of a processor grows with them, and so does the price."""
     reserved_concurrency: int
     """Concurrent executions that each API function has and cannot exceed; 0 reserves none."""
     snap_start: bool
@@ -239,7 +240,10 @@ def _read_flag(value: object) -> bool:
 
 def _text(pattern: str = ".*", example: str = "") -> Rule:
     def read(value: object) -> str:
-        if isinstance(value, str) and (not value or _matches(pattern, value)):
+        # Cognito refuses a mail whose name has, for example, an ideographic space.
+        if not isinstance(value, str) or not value.isprintable():
+            raise ValueError
+        if not value or _matches(pattern, value):
             return value
         raise ValueError
 
@@ -303,7 +307,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "user_pool_id": _text(),
     "user_pool_client_id": _text(),
     "mail_from": _text(_MAIL_ADDRESS, "no-reply@example.com"),
-    "mail_name": _text(r"[^\x00-\x1f\x7f<>\"]{1,64}", "Acme"),
+    "mail_name": _text(r"[^<>\"]{1,64}", "Acme"),
     "mail_logo": _text(r"https://[^\s\"'<>]+", "https://example.com/logo.png"),
     "mail_reply_to": _text(_MAIL_ADDRESS, "help@example.com"),
     "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),

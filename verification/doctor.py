@@ -114,8 +114,12 @@ def code_mails(target: Target) -> Finding:
         return holds("codeMails is off.")
     called = target.pool.get("LambdaConfig", {}).get("CustomMessage", "no function")
     sender = target.pool.get("EmailConfiguration", {}).get("EmailSendingAccount")
+    kind = target.pool.get("VerificationMessageTemplate", {}).get("DefaultEmailOption", "")
     good = called.startswith(f"{function['FunctionArn']}:") and sender == "DEVELOPER"
-    return judge(f"The pool calls {called}, and sends by {sender}.", good=good)
+    return judge(
+        f"The pool calls {called}, sends by {sender}, and verifies by {kind or 'a code'}.",
+        good=good and kind != "CONFIRM_WITH_LINK",
+    )
 
 
 @check(CHECKS, remedy="Request production access to SES, or end the pause of its sending.")

@@ -79,7 +79,7 @@ class Change:
             # The caller has just signed in, or the list failed.
             self.sessions = self.scope.cognito.find_sessions()
         works: list[Callable[[], None]] = [partial(self._revoke, one) for one in self._others()]
-        works += [self._end_sessions, partial(self._queue, *self._tasks())]
+        works += [self._end_sessions, partial(self.scope.events.follow_up, *self._tasks())]
         run_all(self.scope.limits.forgive, *works)
 
     def _kept(self) -> list[str]:
@@ -103,12 +103,11 @@ class Change:
                 username = self._user.username if self.is_reset else ""
                 self.scope.cognito.revoke_session(session, username)
                 return
-        self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
-
-    def _queue(self, *works: Work) -> None:
-        for task, parameters in self.scope.queue.follow_up(*works):
-            if task is Task.PUT_EVENT:
-                self.scope.events.put_now(**parameters)
+        # Without the caller's own session, no later pass knows which to keep.
+        repeated = self.signs_out or self._kept()
+        self.scope.record.degrade(
+            Degradation.SIGN_OUT_DELAYED if repeated else Degradation.SESSIONS_UNREADABLE
+        )
 
     def _sign_outs(self) -> list[Work]:
         return [(Task.END_SESSIONS, self._user.members)] if self.signs_out else []
@@ -141,4 +140,4 @@ class Change:
                 self.scope.cognito.end_sessions(self._user.username)
         except Failure:
             self.scope.record.degrade(Degradation.SIGN_OUT_DELAYED)
-            self._queue(*self._sign_outs())
+            self.scope.events.follow_up(*self._sign_outs())

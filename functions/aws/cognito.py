@@ -282,29 +282,20 @@ class Cognito:
             self._record.degrade(Degradation.POLICY_UNREADABLE)
             return _pools.last(self._settings)
 
-    def find_owner(self, username: str) -> User | None:
-        """Return the user as they are before a change, or None if there is none or Cognito fails.
+    def find_owner(self, username: str = "") -> User | None:
+        """Return a user, or else the caller, before a change; None if Cognito fails or has none.
 
-        Anyone may have typed the name, so the response must not depend on the result.
+        Anyone may have typed the name, so the response must not depend on the result. Raise a
+        `Failure` only for a caller's dead token.
         """
         try:
-            return self.find_user(username)
-        except Failure as failure:
-            if not failure.outcome.final:  # ConfirmForgotPassword reports the others
-                self._record.degrade(Degradation.NAMES_UNREADABLE)
-            return None
-
-    def find_caller(self) -> User | None:
-        """Return the signed-in caller as they are before a change, or None if Cognito fails.
-
-        Raise a `Failure` for a dead token.
-        """
-        try:
+            if username:
+                return self.find_user(username)
             user = self._ask("GetUser", AccessToken=self._caller.access_token)
         except Failure as failure:
-            if failure.problem in (problems.NOT_SIGNED_IN, problems.SCOPE_MISSING):
+            if not username and failure.problem in (problems.NOT_SIGNED_IN, problems.SCOPE_MISSING):
                 raise
-            if not failure.outcome.final:  # ChangePassword reports the others
+            if not failure.outcome.final:  # the action itself reports the others
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
             return None
         return _read_user(user, user["UserAttributes"])

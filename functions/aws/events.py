@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, NoReturn
 
 from functions.aws.calls import call
-from functions.aws.queue import Queue, Task
+from functions.aws.queue import Queue, Task, Work
 from functions.problems import SERVICE_UNAVAILABLE, Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject
@@ -42,17 +42,18 @@ class Events:
         self._queue = queue
 
     def announce(self, detail_type: str, detail: Mapping[str, str]) -> None:
-        """Have the worker put an event; if the queue fails, put it here and now."""
-        work = Task.PUT_EVENT, {"detail_type": detail_type, "detail": detail}
-        if self._settings.event_bus_name and self._queue.follow_up(work):
-            self.put_now(detail_type, detail)
+        """Have the worker put an event."""
+        if self._settings.event_bus_name:
+            self.follow_up((Task.PUT_EVENT, {"detail_type": detail_type, "detail": detail}))
 
-    def put_now(self, detail_type: str, detail: Mapping[str, str]) -> None:
-        """Put an event that the queue did not take; a failure degrades the request."""
-        try:
-            self.put(detail_type, detail)
-        except Failure:
-            self._record.degrade(Degradation.EVENT_LOST)
+    def follow_up(self, *works: Work) -> None:
+        """Queue what must follow; put an event that the queue does not take here and now."""
+        for task, given in self._queue.follow_up(*works):
+            if task is Task.PUT_EVENT:
+                try:
+                    self.put(**given)
+                except Failure:
+                    self._record.degrade(Degradation.EVENT_LOST)
 
     def put(self, detail_type: str, detail: Mapping[str, str]) -> None:
         """Put one event, or raise a `Failure`."""

@@ -94,8 +94,7 @@ class Queue:
         caller, now = self._caller, round(times.now(), 3)
         origin = caller.request_id, caller.source_ip, self._record.user
         message = Message(task, *origin, parameters, now, caller.language)
-        entry = {"MessageBody": json.dumps(message._asdict())}
-        return {**entry, "DelaySeconds": delay} if delay else {**entry}
+        return {"MessageBody": json.dumps(message._asdict()), "DelaySeconds": delay}
 
 
 def postpone(url: str, receipt_handle: str, seconds: int) -> None:

@@ -86,7 +86,8 @@ class Limits:
     def give_back(self) -> None:
         """Give back what turns out to be no attempt, such as one that never reached Cognito."""
         taken, self._taken = self._taken, []
-        run_all(*(partial(self._take_back, limit.item) for limit in taken))
+        give = partial(self._update, condition="attempts > :bound", amount=-1, bound=0)
+        run_all(*(partial(give, limit.item) for limit in taken))
 
     def forgive(self) -> None:
         """Give back what a password that was changed took from its address and network."""
@@ -166,9 +167,6 @@ class Limits:
         """Add one. Return the new count, 0 if `most` was reached, or None if the table failed."""
         condition = "attribute_not_exists(attempts) OR attempts < :bound"
         return self._update(item, condition, amount=1, bound=most)
-
-    def _take_back(self, item: str) -> None:
-        self._update(item, "attempts > :bound", amount=-1, bound=0)
 
     def _update(self, item: str, condition: str, *, amount: int, bound: int) -> int | None:
         try:

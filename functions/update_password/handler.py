@@ -66,7 +66,7 @@ def check_names(scope: Scope, request: UpdatePassword) -> User | None:
 
     Where users sign in by their email address, the username in a token is only the `sub`.
     """
-    owner = scope.cognito.find_caller()
+    owner = scope.cognito.find_owner()
     if owner:
         old = request.old_password
         scope.passwords.check_rules(request.new_password, owner.names, old=old)
@@ -84,7 +84,7 @@ def update_password(scope: Scope, request: UpdatePassword) -> None:
         EventType.UPDATED,
         scope.caller.username,
         owner,
-        scope.cognito.find_caller,
+        scope.cognito.find_owner,
         signs_out=signs_out,
         sessions=sessions,
     )

@@ -68,12 +68,10 @@ class Worker(LambdaHandler):
         except Failure as failure:
             outcome = failure.outcome
             record.fail(failure, failure.problem)
-            if outcome.final:
-                record.hidden = outcome.of_account or None
-                return True
+            record.hidden = (outcome.final and outcome.of_account) or None
             if outcome.of_account and not outcome.is_known:
                 record.degrade(Degradation.UNKNOWN_EXCEPTION)
-            return False
+            return outcome.final
         except Exception as error:  # noqa: BLE001 - one message must not stop the others
             record.crash(error, problems.INTERNAL_ERROR)
             return False

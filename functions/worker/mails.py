@@ -1,6 +1,5 @@
 """The service's own mails, each in the language of its user."""
 
-import time
 import unicodedata
 from email.utils import formataddr
 from enum import StrEnum
@@ -90,11 +89,6 @@ def _compose(
     question, label = texts["help"]
     help_ = Block(PARAGRAPH, question), Block(BUTTON, label, settings.support_url)
     return title, [*blocks, *help_]
-
-
-def format_time(seconds: float) -> str:
-    """Format seconds since the epoch for readers of any language."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _write_domain(address: str) -> str:

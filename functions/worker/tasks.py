@@ -1,5 +1,6 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -175,7 +176,7 @@ def mail_change(scope: Scope, message: Message) -> None:
         event=EventType.UNANNOUNCED,
         locale=locale,
         lifetime=MAIL_MEMORY,
-        time=mails.format_time(message.requested_at),
+        time=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(message.requested_at)),
         address=message.source_ip,
     )
 

@@ -13,6 +13,7 @@ from infra.observability import FEW
 from infra.queries import ACCESS_QUERIES, QUERIES
 from infra.settings import STAGES, Deployment
 from tests.infra.conftest import (
+    MAILS,
     OTHER_PROD,
     find_in,
     functions_in,
@@ -179,6 +180,12 @@ def test_prod_watches_everything_and_dev_what_stops_the_service() -> None:
     assert sum(len(watched(alarm)) for alarm in prod.values()) <= 30
     assert dev.keys() == set(FEW) < prod.keys()
     assert alarms(synthesize(stage="dev", allAlarms="true")).keys() >= prod.keys() - {"MailsLost"}
+    # Anyone can send a wrong secret, which must not hide another degradation.
+    assert "WrongServerSecret" not in prod
+    assert "WrongServerSecret" in alarms(synthesize(**MAILS, serverCallers="web", allAlarms="true"))
+    # Nothing else tells that Lambda started no trigger.
+    throttled = [one for one in watched(prod["FunctionErrors"]) if one.name == "Throttles"]
+    assert ["CustomMessage" in one.dimensions["FunctionName"] for one in throttled] == [True]
     (degraded,) = watched(prod["Degradations"])
     assert (degraded.name, prod["Degradations"]["Threshold"]) == ("Degraded", 1)
     (resets,) = watched(prod["Resets"])
@@ -223,7 +230,7 @@ def test_a_metric_of_aws_is_that_of_a_resource_of_the_stack(stage: str) -> None:
     emitted = {
         "AWS/ApiGateway": {"4XXError", "5XXError"},
         "AWS/Lambda": {"Duration", "Errors", "Invocations", "Throttles"},
-        "AWS/SES": {"Bounce", "Complaint", "Reject"},
+        "AWS/SES": {"Bounce", "Complaint"},
         "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
         "AWS/Usage": {"CallCount", "ThrottleCount"},
     }
@@ -304,7 +311,7 @@ def test_a_mail_that_ses_accepts_and_nobody_gets_raises_an_alarm(
         counted = {metric.name for metric in watched(found["MailsLost"])}
         assert (found["MailsLost"]["Threshold"], counted) == (
             threshold,
-            {"Bounce", "Complaint", "Reject"},
+            {"Bounce", "Complaint"},
         )
 
 
@@ -375,4 +382,5 @@ def test_the_document_says_what_to_do_for_each_alarm() -> None:
     chapter = OPERATIONS.partition("\n## Alarms\n")[2].partition("\n## ")[0]
     documented = re.findall(r"^### (\w+)\n+- Symptom: ", chapter, re.MULTILINE)
 
-    assert set(documented) == alarms(synthesize_stage("prod")).keys()
+    everything = synthesize(stage="prod", mailFrom="a@example.com", serverCallers="web")
+    assert set(documented) == alarms(everything).keys()

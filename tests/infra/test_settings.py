@@ -54,6 +54,7 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"mailFrom": "example.com"}, "mailFrom must be like no-reply@example.com, not"),
         ({"mailReplyTo": "help@example.com"}, "mailReplyTo is set, so set mailFrom as well."),
         ({"mailName": "Acme <x>"}, "mailName must be like Acme, not 'Acme <x>'."),
+        ({"mailName": "Acme\u3000KK"}, "mailName must be like Acme, not 'Acme.u3000KK'."),
         ({"mailReplyTo": "help"}, "mailReplyTo must be like help@example.com, not 'help'."),
         ({"mailConfigurationSet": "a/b"}, "mailConfigurationSet must be like passwords, not 'a/b'"),
         ({"supportUrl": "http://example.com"}, "supportUrl must be like https://example.com/help"),

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from functions.api.endpoint import Endpoint
 from functions.custom_message import handler as custom_message
 from functions.operations import CUSTOM_MESSAGE, WORKER, Operation
-from functions.records import DEGRADED, SERVICE, Degradation
+from functions.records import DEGRADED, EXCUSED, SERVICE
 from functions.requests import Request
 from functions.settings import Runtime, names_read_by
 from functions.times import Times, begin
@@ -150,7 +150,7 @@ class Reply(NamedTuple):
             for metric in metrics["Metrics"]
         }
         degradations = {one for line in self.lines for one in line.get("degradations", ())}
-        assert (DEGRADED in names) == bool(degradations - {Degradation.SIGN_OUT_DELAYED})
+        assert (DEGRADED in names) == bool(degradations - EXCUSED)
         return names - {DEGRADED}
 
 

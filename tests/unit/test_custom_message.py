@@ -72,6 +72,9 @@ def test_a_message_has_what_cognito_demands_and_tells_nothing_about_its_user(
 
     assert message["emailSubject"].startswith(f"{LONGEST}: ")
     assert len(message["emailSubject"]) <= 140
+    # Cognito's own patterns, which allow only the white space of ASCII, and no formatting.
+    assert message["emailSubject"].isprintable()
+    assert message["emailMessage"].replace("\n", " ").isprintable()
     assert f'<html lang="{language}"' in message["emailMessage"]
     assert len(message["emailMessage"]) <= 20_000
     assert message["smsMessage"].startswith(f"{LONGEST}: ")

@@ -165,6 +165,20 @@ def test_where_sessions_are_not_tracked_nothing_changes(
     assert queued(service) == []
 
 
+@pytest.mark.parametrize(
+    ("own", "metric"), [([session(OWN)], "SignOutDelayed"), ([], "SessionsUnreadable")]
+)
+def test_a_session_that_no_later_pass_can_end_raises_an_alarm(
+    own: list[dict[str, Any]], metric: str, service: Service
+) -> None:
+    """Without the caller's own session, the worker would not know which one to keep."""
+    track(service, session("tkn-other"), *own)
+    service.cognito.answer("RevokeUserSession", error="TooManyRequestsException")
+
+    assert service.invoke(UPDATE).metrics == {"Success", metric}
+    assert len(queued(service)) == len(own)
+
+
 @pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
 @pytest.mark.parametrize(
     ("error", "metrics"),

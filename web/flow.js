@@ -72,7 +72,8 @@ function drawRow(part, { row, time, did, cells }, seen, answered) {
   time.textContent = seen?.after ? `+${sayDuration(seen.after)}` : '';
   const calls = seen?.calls.join(' · ');
   // Where a long name may be broken
-  did.textContent = calls?.replace(/(?<=[a-z])(?=[A-Z])|(?<=[_/])/g, '\u200b') || say(`roles.${part}`);
+  const breakable = calls?.replace(/(?<=[a-z])(?=[A-Z])|(?<=[_/])/g, '\u200b');
+  did.textContent = breakable || say(`roles.${part}`);
   did.dataset.calls = Boolean(calls);
   SECRETS.forEach((secret, index) => {
     const isSent = Boolean(seen?.sent.includes(secret));

@@ -32,13 +32,19 @@ const FOR_SIGNED_IN = ['account', 'update', 'first'];
 const BY_SERVICE = ['usedBefore', 'breached'];
 
 /** How a screen reader is told of a rule that is not met yet. */
-const WORDS = { pending: 'unmet' };
+const STATES = { pending: 'unmet' };
 
 /** Rules whose error says more than the list of rules does. */
 const TOLD_IN_FULL = ['containsUsername', ...BY_SERVICE];
 
 /** Rules that one meets by typing on. The others look broken as soon as they are. */
-const BY_TYPING = ['minLength', 'requireLowercase', 'requireUppercase', 'requireNumbers', 'requireSymbols'];
+const BY_TYPING = [
+  'minLength',
+  'requireLowercase',
+  'requireUppercase',
+  'requireNumbers',
+  'requireSymbols',
+];
 
 /** How a password manager is told of a rule (`passwordrules`). */
 const FOR_MANAGERS = {
@@ -51,7 +57,7 @@ const FOR_MANAGERS = {
 };
 
 /** What the page asks of a field before it sends anything. */
-const FORMS = { username: /^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$/, confirmationCode: /^\d{6}$/ };
+const SHAPES = { username: /^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$/, confirmationCode: /^\d{6}$/ };
 
 /** Wrong codes after which the page says that an hour may have to pass. */
 const PATIENCE = 3;
@@ -333,9 +339,10 @@ function findMistakes(form, values) {
   return inputs.flatMap(({ name }) => {
     const mistake = (rule, params) => ({ pointer: `#/${name}`, rule, params, detail: '' });
     if (!values[name]) return mistake('required');
-    if (FORMS[name] && !FORMS[name].test(values[name])) return mistake('malformed');
+    if (SHAPES[name]?.test(values[name]) === false) return mistake('malformed');
     if (name !== 'newPassword') return [];
-    return validatePassword(policy, values[name], values).map((one) => mistake(one.rule, one.params));
+    const broken = validatePassword(policy, values[name], values);
+    return broken.map(({ rule, params }) => mistake(rule, params));
   });
 }
 
@@ -453,7 +460,7 @@ function drawRules(form, values, refused) {
       const state = states[index];
       const isLater = state === 'unchecked' && BY_SERVICE.includes(one.rule);
       const text = isLater ? `${sayRule(one)} ${say('later')}` : sayRule(one);
-      const item = make('li', {}, make('span', { className: 'hidden' }, say(WORDS[state] ?? state)), text);
+      const item = make('li', {}, make('span', { className: 'hidden' }, say(STATES[state] ?? state)), text);
       item.dataset.state = state;
       return item;
     }),

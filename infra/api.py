@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
@@ -44,6 +44,23 @@ TLS: Final = {
 them. A policy for 1.3 only would lock out phones older than Android 10."""
 
 
+NO_ORIGIN: Final = "none"
+"""The origin that a preflight allows if it allows none. No browser has it."""
+ORIGINS: Final = "allowedOrigins"
+"""The stage variable with origins that only CloudFormation knows, each with a comma after it."""
+ECHO: Final = f"""
+#set($origin = $input.params().header.get("Origin"))
+#if($origin == "")#set($origin = $input.params().header.get("origin"))#end
+#set($allowed = ",${{stageVariables.{ORIGINS}}}")
+#set($asked = ",${{origin}},")
+#if($allowed.contains($asked))
+#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)
+#end
+""".strip()
+"""The template that allows an origin of that variable. The CDK's own one has the origins in it, and
+would change with them. CloudFormation deploys no methods again when a parameter changes."""
+
+
 class Api(Construct):
     """The API Gateway in front of the functions."""
 
@@ -69,7 +86,7 @@ class Api(Construct):
             cloud_watch_role_removal_policy=kept,
             # One name is enough, and it is the operator's.
             disable_execute_api_endpoint=bool(settings.domain_name),
-            deploy_options=_deployment(self.access_log, settings.stage),
+            deploy_options=_deployment(self.access_log, settings),
         )
         # The CDK has no input for these, and AWS's default is TLS 1.0.
         own = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
@@ -105,12 +122,17 @@ class Api(Construct):
             if not operation.signed_in:
                 _acknowledge_public(method, "Users who forgot their password cannot sign in")
             if settings.allowed_origins:
+                deferred = _defers_origins(settings)
                 preflight = resource.add_cors_preflight(
-                    allow_origins=list(settings.allowed_origins),
+                    allow_origins=[NO_ORIGIN] if deferred else list(settings.allowed_origins),
                     allow_methods=[operation.method],
                     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
                     max_age=Duration.hours(1),
                 )
+                if deferred:
+                    made = cast("apigateway.CfnMethod", preflight.node.default_child)
+                    templates = "Integration.IntegrationResponses.0.ResponseTemplates"
+                    made.add_property_override(templates, {"application/json": ECHO})
                 _acknowledge_public(preflight, "A browser sends a preflight without credentials")
             allowed = [operation.method, *(["OPTIONS"] if settings.allowed_origins else [])]
             others = _refuse_other_methods(resource, allowed)
@@ -125,10 +147,18 @@ class Api(Construct):
             )
 
 
-def _deployment(access_log: logs.ILogGroup, stage: str) -> apigateway.StageOptions:
-    line = json.dumps(ACCESS_LOG | {"stage": stage})
+def _defers_origins(settings: Deployment) -> bool:
+    """Whether only CloudFormation knows the origins, which may be one text with commas."""
+    return any(Token.is_unresolved(one) for one in settings.allowed_origins)
+
+
+def _deployment(access_log: logs.ILogGroup, settings: Deployment) -> apigateway.StageOptions:
+    line = json.dumps(ACCESS_LOG | {"stage": settings.stage})
+    # A stage variable is never empty.
+    origins = {ORIGINS: f"{','.join(settings.allowed_origins)},"}
     return apigateway.StageOptions(
         stage_name="v1",
+        variables=origins if _defers_origins(settings) else None,
         tracing_enabled=True,
         access_log_destination=apigateway.LogGroupLogDestination(access_log),
         access_log_format=apigateway.AccessLogFormat.custom(line),

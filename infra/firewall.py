@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from aws_cdk import ArnFormat, Fn, Stack
+from aws_cdk import ArnFormat, CfnCondition, Fn, IResolvable, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk.aws_cognito import IUserPool, IUserPoolClient
@@ -53,13 +53,18 @@ class Firewall(Construct):
         self, scope: Construct, id_: str, *, settings: Deployment, api_stage: apigateway.Stage
     ) -> None:
         super().__init__(scope, id_)
-        block = settings.firewall == "block"
+        block: bool | CfnCondition = settings.firewall == "block"
+        if Token.is_unresolved(settings.firewall):
+            chosen = Fn.condition_equals(settings.firewall, "block")
+            block = CfnCondition(self, "Blocks", expression=chosen)
+        # CloudFormation may know several origins as one text, and WAF compares with each.
+        origins = [one for one in settings.allowed_origins if not Token.is_unresolved(one)]
         attempts = [_path_of(o) for o in Operation if o.attempts_per_hour and not o.signed_in]
         # A website can make a browser send neither JSON, which needs a preflight, nor another
         # origin than its own. Otherwise it could use up the rates of its visitors.
         unforced = _any(
             _header("content-type", "application/json", "STARTS_WITH", "LOWERCASE"),
-            *(_header("origin", one, "EXACTLY", "NONE") for one in settings.allowed_origins),
+            *(_header("origin", one, "EXACTLY", "NONE") for one in origins),
         )
         secrets = [one for one in (settings.server_secret, settings.next_server_secret) if one]
         by_connection, by_servers = [], []
@@ -224,7 +229,7 @@ def _rule(
     name: str,
     statement: CfnWebACL.StatementProperty,
     *,
-    block: bool,
+    block: bool | CfnCondition,
     sampled: bool = False,
 ) -> CfnWebACL.RuleProperty:
     group = statement.managed_rule_group_statement
@@ -234,9 +239,16 @@ def _rule(
         statement=statement,
         visibility_config=_visibility(name, sampled=sampled),
         # The rules of a group have actions of their own.
-        override_action={"none" if block else "count": {}} if group else None,
-        action=None if group else {"block" if block else "count": {}},
+        override_action=_choose("none", block=block) if group else None,
+        action=None if group else _choose("block", block=block),
     )
+
+
+def _choose(action: str, *, block: bool | CfnCondition) -> IResolvable | dict[str, object]:
+    """Return the action of a rule that blocks, or else `count`."""
+    if isinstance(block, CfnCondition):
+        return Fn.condition_if(block.logical_id, {action.title(): {}}, {"Count": {}})
+    return {action if block else "count": {}}
 
 
 def _visibility(metric: str, *, sampled: bool = False) -> CfnWebACL.VisibilityConfigProperty:

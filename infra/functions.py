@@ -73,10 +73,13 @@ class Functions(Construct):
         client: cognito.IUserPoolClient,
         table: dynamodb.ITable,
         event_bus: events.IEventBus | None,
+        code: lambda_.CfnParametersCode | None,
     ) -> None:
+        """Without a `code`, the functions have that of this package, which the CDK uploads."""
         super().__init__(scope, id_)
         self._settings = settings
-        self._code = lambda_.Code.from_asset(str(find_code()))
+        self._parameters = code
+        self._code = code or lambda_.Code.from_asset(str(find_code()))
         # AWS asks for six times the worker's own time.
         self.queue = Queue(self, "Queue", visibility=Duration.seconds(6 * WORKER_TIMEOUT))
         self._runtime = runtime = settings.replace(
@@ -114,10 +117,10 @@ class Functions(Construct):
             sentence = f"{operation.id.replace('_', ' ')} for a user of the pool".capitalize()
             function = self._add(operation.id, sentence)
             grant(function, actions.of_operation(operation, runtime))
-            self.by_operation[operation] = function.add_alias(ALIAS)
+            self.by_operation[operation] = self._publish(function)
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
         grant(worker, actions.of_worker(runtime))
-        self.worker = worker.add_alias(ALIAS)
+        self.worker = self._publish(worker)
         self.worker.add_event_source(
             sources.SqsEventSource(
                 self.queue.queue,
@@ -141,6 +144,17 @@ class Functions(Construct):
                 if isinstance(child, kind):
                     acknowledge(child, reasons)
 
+    def _publish(self, function: lambda_.Function) -> lambda_.Alias:
+        """Return the alias of a function: of a version, or of what is latest.
+
+        A version is a snapshot, and CloudFormation takes another one only under another logical ID.
+        The CDK derives it from the settings. A parameter of a template cannot change it.
+        """
+        if not self._parameters:
+            return function.add_alias(ALIAS)
+        latest = function.latest_version
+        return lambda_.Alias(function, f"Alias{ALIAS}", alias_name=ALIAS, version=latest)
+
     def _add_trigger(self, pool: cognito.IUserPool) -> lambda_.Alias:
         """Add the function that writes messages. A pool made in this app can depend on it.
 
@@ -148,7 +162,7 @@ class Functions(Construct):
         not know an imported one.
         """
         function = self._add(CUSTOM_MESSAGE, "Write the messages in which Cognito sends codes")
-        alias = function.add_alias(ALIAS)
+        alias = self._publish(function)
         if not isinstance(pool.node.default_child, cognito.CfnUserPool):
             caller = iam.ServicePrincipal("cognito-idp.amazonaws.com")
             alias.add_permission("Cognito", principal=caller, source_arn=pool.user_pool_arn)
@@ -207,8 +221,8 @@ class Functions(Construct):
 
 def _grant_mail(function: lambda_.Function, settings: Deployment) -> None:
     """Allow a function to send mails from one address, with its identity or that of its domain."""
-    # The address may be known to CloudFormation alone.
-    stack, domain = Stack.of(function), Fn.select(1, Fn.split("@", settings.mail_from))
+    # The address may be known to CloudFormation alone, and the one of a parameter may be empty.
+    stack, domain = Stack.of(function), Fn.select(1, Fn.split("@", f"{settings.mail_from}@"))
     # SES looks at the identity of the address if there is one, and at the domain's default set.
     names = [("identity", domain), ("identity", settings.mail_from), ("configuration-set", "*")]
     arns = [stack.format_arn(service="ses", resource=r, resource_name=n) for r, n in names]

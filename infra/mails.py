@@ -8,6 +8,8 @@ from constructs import Construct
 
 _DIMENSION: Final = "ses:configuration-set"
 """The tag that SES puts on each mail: the name of its configuration set."""
+NO_SET: Final = "none"
+"""The value of that tag for a mail without a configuration set."""
 _LOST: Final = {
     "Bounce": ses.EmailSendingEvent.BOUNCE,
     "Complaint": ses.EmailSendingEvent.COMPLAINT,
@@ -28,7 +30,7 @@ class Mails(Construct):
         self.configuration_set: str = made.configuration_set_name
         """The name of the set."""
         source = ses.CloudWatchDimensionSource.MESSAGE_TAG
-        dimension = ses.CloudWatchDimension(name=_DIMENSION, source=source, default_value="none")
+        dimension = ses.CloudWatchDimension(name=_DIMENSION, source=source, default_value=NO_SET)
         made.add_event_destination(
             "Lost",
             destination=ses.EventDestination.cloud_watch_dimensions([dimension]),

@@ -6,6 +6,7 @@ from typing import Literal, Unpack
 from aws_cdk import Names, Stack, Token
 from aws_cdk.aws_cognito import CfnUserPool, CfnUserPoolClient, IUserPool, IUserPoolClient
 from aws_cdk.aws_events import EventBus
+from aws_cdk.aws_lambda import CfnParametersCode
 from aws_cdk.aws_sns import ITopic
 from constructs import Construct
 
@@ -36,6 +37,7 @@ class Service(Construct):
         settings: Deployment,
         alarm_topic: ITopic | None = None,
         mails: Mails | None = None,
+        code: CfnParametersCode | None = None,
     ) -> None:
         super().__init__(scope, id_)
         if not settings.stage:
@@ -59,6 +61,7 @@ class Service(Construct):
             client=user_pool_client,
             table=table.table,
             event_bus=self.event_bus,
+            code=code,
         )
         self.functions = functions.by_name
         """The alias of each function: of an operation by its id, of the `worker`, and of

@@ -228,6 +228,8 @@ class Rule(NamedTuple):
     """The values in words."""
     read: Callable[[object], object]
     """Return a value that was given as itself or as text, or raise `ValueError`."""
+    pattern: str = ".*"
+    """The text of a value, or of each name in a list."""
 
 
 def _read_flag(value: object) -> bool:
@@ -247,7 +249,7 @@ def _text(pattern: str = ".*", example: str = "") -> Rule:
             return value
         raise ValueError
 
-    return Rule(f"like {example}" if example else "text", read)
+    return Rule(f"like {example}" if example else "text", read, pattern)
 
 
 def _number(least: int, most: int, kind: type[float] = int) -> Rule:

@@ -66,8 +66,8 @@ PARTS: Final = {
     ),
     "tests": Part("Python packages of the tests", 700, "tests/requirements.txt", ".venv/.tests"),
     "generators": Part(
-        "generators of clients, and Java for one of them",
-        150,
+        "the AWS CLI, generators of clients, and Java for one of them",
+        200,
         "tests/e2e/requirements.txt",
         ".venv/.generators",
     ),

@@ -1,6 +1,7 @@
 """`make package` builds what is published, and `make release` says under which version.
 
-python -m release            writes the wheel and the npm tarball to `dist/`
+python -m release            writes to `dist/` the wheel, the npm tarball, and the template with its
+                             functions
 python -m release VERSION    commits and tags a version
 """
 
@@ -28,6 +29,12 @@ COMMON_JS: Final = "commonjs"
 def build_wheel(folder: Path) -> None:
     """Write the wheel: the same bytes from the same commit."""
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+
+
+def write_template(folder: Path) -> None:
+    """Write the CloudFormation template and the zip of the functions."""
+    # In a process of its own, since the CDK starts Node when it is imported.
+    run(sys.executable, "-m", "release.template", str(folder))
 
 
 def pack_client(folder: Path) -> None:
@@ -125,5 +132,5 @@ if __name__ == "__main__":
     else:
         shutil.rmtree(DIST, ignore_errors=True)
         DIST.mkdir()
-        for make in (build_wheel, pack_client):
+        for make in (build_wheel, pack_client, write_template):
             make(DIST)

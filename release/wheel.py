@@ -15,10 +15,22 @@ from infra.packaging.bundle import find_code
 _PACKAGE = "cognito_password_service"
 _INIT = f'''"""Reset and change passwords of Amazon Cognito users behind an API of your own."""
 
-from {_PACKAGE}.infra.firewall import PoolFirewall
-from {_PACKAGE}.infra.service import PasswordService
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from {_PACKAGE}.infra.firewall import PoolFirewall
+    from {_PACKAGE}.infra.service import PasswordService
 
 __all__ = ["PasswordService", "PoolFirewall"]
+_MODULES = {{"PasswordService": "infra.service", "PoolFirewall": "infra.firewall"}}
+
+
+def __getattr__(name: str) -> object:
+    """Import a construct when it is used: the CDK starts Node, and the verification needs none."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    return getattr(import_module(f"{{__name__}}.{{_MODULES[name]}}"), name)
 '''
 
 

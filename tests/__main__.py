@@ -16,8 +16,9 @@ from typing import Final
 
 AT_A_TIME: Final = 2
 PYTEST: Final = ("pytest", "--durations=5", "-p", "no:schemathesis")
-# The browser, generated requests and clients, packaging, `make verify`, and the load.
+# The browser, generated requests and clients, packaging, adoption, `make verify`, and the load.
 REACH: Final = (
+    "tests/e2e/test_adoption.py",
     "tests/e2e/test_amplify_ui.py",
     "tests/e2e/test_bursts.py",
     "tests/e2e/test_deployment.py",

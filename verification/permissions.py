@@ -97,7 +97,7 @@ def _arns(target: Target) -> dict[Scope, list[str]]:
         Scope.POOL: [arn("cognito-idp", f"userpool/{target.settings.user_pool_id}")],
         Scope.FUNCTIONS: functions,
         Scope.LOGS: [arn("logs", f"log-group:{group}:*") for group in groups],
-        Scope.STACK: [arn("cloudformation", f"stack/{target.stack}/*")],
+        Scope.STACK: [arn("cloudformation", f"stack/{name}/*") for name in target.stacks],
         Scope.API: [target.api_stage["arn"], f"arn:{partition}:apigateway:{region}::/account"],
         Scope.TOPICS: [*target.resources.get("AWS::SNS::Topic", ())],
         Scope.ACCOUNT: ["*"],

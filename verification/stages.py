@@ -3,11 +3,11 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from getpass import getpass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import boto3
 import urllib3
@@ -108,42 +108,24 @@ def describe(
     patience: float = 0,
     pause: float = 0,
 ) -> Target:
-    """Return the service in a stack. The path of its construct is needed if there are several.
+    """Return the service in a stack or in one that is nested in it.
 
-    Only the local stage has a `url`, because AWS does not give it its address.
+    The path of its construct is needed if there are several. Only the local stage has a `url`,
+    because AWS does not give it its address.
     """
     cloudformation = client("cloudformation")
-    template = cloudformation.get_template(StackName=stack)["TemplateBody"]
-    template = json.loads(template) if isinstance(template, str) else template
-    paths = {
-        name: one.get("Metadata", {}).get("aws:cdk:path", "")
-        for name, one in template["Resources"].items()
-    }
-    ours = {
-        name
-        for name, path in paths.items()
-        if not construct or path.startswith(f"{construct.rstrip('/')}/")
-    }
-    functions = {
-        name: (function, one["Properties"])
-        for name, one in template["Resources"].items()
-        if name in ours and (function := name_function(one.get("Properties", {})))
-    }
-    _require_one(stack, [(paths[name], function) for name, (function, _) in functions.items()])
-    reserving = "ReservedConcurrentExecutions"
-    resources: dict[str, list[str]] = {}
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    for page in pages:
-        for one in page["StackResourceSummaries"]:
-            if one["LogicalResourceId"] in ours:
-                resources.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+    parts = [
+        _read(name, resources, cloudformation.get_template(StackName=name), construct)
+        for name, resources in _list(cloudformation, stack)
+    ]
+    part = _choose(stack, [one for one in parts if one.functions])
     return Target(
-        stack=stack,
+        stacks=[one.stack for one in parts],
         name=construct or stack,
-        reserved=frozenset(f for f, properties in functions.values() if reserving in properties),
+        reserved=part.reserved,
         local=bool(url),
-        url=url or _address(resources, cloudformation.meta.region_name),
-        resources=resources,
+        url=url or _address(part.resources, cloudformation.meta.region_name),
+        resources=part.resources,
         client=client,
         mailbox=mailbox,
         patience=patience,
@@ -151,17 +133,79 @@ def describe(
     )
 
 
-def _require_one(stack: str, functions: Sequence[tuple[str, str]]) -> None:
-    """Exit unless each function of the service is there once."""
-    if not functions:
+class Part(NamedTuple):
+    """The service's part of a stack, or nothing of it."""
+
+    stack: str
+    functions: Sequence[tuple[str, str]]
+    """The path and the name of each function of the service."""
+    reserved: frozenset[str]
+    resources: Mapping[str, Sequence[str]]
+    """The physical IDs, by type."""
+
+
+def _list(cloudformation: Any, stack: str) -> Iterator[tuple[str, list[dict[str, str]]]]:  # noqa: ANN401
+    """Give the resources of a stack, and then of those that are nested in it, as by SAM."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    resources = [one for page in pages for one in page["StackResourceSummaries"]]
+    yield stack, resources
+    for one in resources:
+        if one["ResourceType"] == "AWS::CloudFormation::Stack":
+            # The ID of a stack is its ARN.
+            yield from _list(cloudformation, one["PhysicalResourceId"].split("/")[1])
+
+
+def _read(
+    stack: str, resources: Sequence[Mapping[str, str]], answer: Mapping[str, Any], construct: str
+) -> Part:
+    body = answer["TemplateBody"]
+    # What is text is YAML, and so has neither the CDK's paths nor our functions.
+    template = body["Resources"] if isinstance(body, dict) else {}
+    paths = {
+        name: one.get("Metadata", {}).get("aws:cdk:path", "") for name, one in template.items()
+    }
+    ours = {
+        name
+        for name, path in paths.items()
+        if not construct or path.startswith(f"{construct.rstrip('/')}/")
+    }
+    functions = {
+        name: function
+        for name, one in template.items()
+        if name in ours and (function := name_function(one.get("Properties", {})))
+    }
+    ids: dict[str, list[str]] = {}
+    for one in resources:
+        if one["LogicalResourceId"] in ours:
+            ids.setdefault(one["ResourceType"], []).append(one["PhysicalResourceId"])
+    return Part(
+        stack=stack,
+        functions=[(paths[name], function) for name, function in functions.items()],
+        reserved=frozenset(
+            function
+            for name, function in functions.items()
+            if "ReservedConcurrentExecutions" in template[name]["Properties"]
+        ),
+        resources=ids,
+    )
+
+
+def _choose(stack: str, parts: Sequence[Part]) -> Part:
+    """Exit unless there is one stack that has each function of the service once."""
+    if not parts:
         sys.exit(f"{stack} has no password service there.")
-    first = functions[0][1]
-    several = [path.split("/") for path, function in functions if function == first]
-    if len(several) > 1:
-        while len({parts[-1] for parts in several}) == 1:
-            several = [parts[:-1] for parts in several]
-        choice = " or ".join(f"CONSTRUCT={'/'.join(parts)}" for parts in several)
+    if len(parts) > 1:
+        choice = " or ".join(f"STACK={one.stack}" for one in parts)
         sys.exit(f"{stack} has several services: choose one with {choice}.")
+    (part,) = parts
+    first = part.functions[0][1]
+    several = [path.split("/") for path, function in part.functions if function == first]
+    if len(several) > 1:
+        while len({names[-1] for names in several}) == 1:
+            several = [names[:-1] for names in several]
+        choice = " or ".join(f"CONSTRUCT={'/'.join(names)}" for names in several)
+        sys.exit(f"{stack} has several services: choose one with {choice}.")
+    return part
 
 
 def _address(resources: Mapping[str, Sequence[str]], region: str) -> str:

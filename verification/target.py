@@ -77,7 +77,8 @@ class Guest:
 class Target:
     """A deployment. Leaving the context removes the throw-away user, if there is one."""
 
-    stack: str
+    stacks: Sequence[str]
+    """The names of the stack and of those nested in it."""
     name: str
     """The path of the construct if the stack has several, or the name of the stack."""
     url: str

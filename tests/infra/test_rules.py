@@ -16,6 +16,7 @@ from cloudformation_validate import (  # type: ignore[import-untyped]  # it has 
     ValidateConfig,
 )
 
+from release import template
 from tests.infra.conftest import IMPORTED, everything, make_app, make_stack, synthesize
 
 DEPENDS_TWICE = "W3005"
@@ -30,7 +31,7 @@ UNKNOWN_ACTIONS = {"adminlistusersessions", "adminrevokeusersession", "sendmessa
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Templates that have every setting on and off between them."""
+    """Templates that have every setting on and off between them, and that of a release."""
     switched_on = ("canary", "keepVersions", "snapStart")
     switched_off = ("cloudWatchRole", "events", "limits")
     other = {"stage": "dev", "firewall": "count"} | IMPORTED
@@ -39,6 +40,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("templates")
     for number, chosen in enumerate(settings):
         (folder / f"{number}.json").write_text(json.dumps(synthesize(**chosen)))
+    (folder / "release.json").write_text(template.synthesize())
     return sorted(folder.iterdir())
 
 
@@ -91,7 +93,7 @@ def test_awss_own_validator_finds_nothing(matrix: list[Path]) -> None:
         severity_level=Severity.WARN, exclude=RuleFilterConfig(ids=[DEPENDS_TWICE, *ARN_IN_FULL])
     )
 
-    reports = [engine.validate_template(template, config) for template in matrix]
+    reports = [engine.validate_template(one, config) for one in matrix]
 
     found = [str(one) for report in reports for one in report.diagnostics]
     assert [one for one in found if f"Unknown resource type '{YOUNGER}'" not in one] == []

@@ -135,7 +135,8 @@ def test_a_setting_has_its_python_name_and_may_be_known_to_cloudformation_alone(
     assert read["ALLOWED_ORIGINS"]["Fn::Join"][1] == [{"Ref": "Origin"}, ",https://shop.example"]
     assert (read["STAGE"], read["RESPONSE_INTERVAL"], read["LIMITS"]) == ("shop", "0.5", "false")
     assert read["LOWER_CASE_USERNAMES"] == "false"
-    assert {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "Sender"}]}]} in [
+    address = {"Fn::Join": ["", [{"Ref": "Sender"}, "@"]]}
+    assert {"Fn::Select": [1, {"Fn::Split": ["@", address]}]} in [
         part
         for policy in find_in(template, "AWS::IAM::Policy")
         for statement in policy["PolicyDocument"]["Statement"]

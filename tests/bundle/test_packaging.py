@@ -16,6 +16,7 @@ import pytest
 
 from infra.packaging.bundle import ROOT, archive, build, find_code
 from infra.packaging.slimming import slim
+from release import template
 from release.__main__ import build_wheel
 from release.pages import write_page
 from tests.infra.conftest import context, synthesize
@@ -84,6 +85,18 @@ def test_the_template_is_the_same_from_another_copy_of_the_tree(copy: Path, tmp_
 
     copied = json.loads((tmp_path / "password-service-prod.template.json").read_text())
     assert json.dumps(copied) == json.dumps(synthesize(stage="prod"))
+
+
+def test_a_release_has_the_same_template_and_zip_from_another_process(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "release.template", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        check=True,
+    )
+
+    assert (tmp_path / template.TEMPLATE).read_text() == template.synthesize()
+    assert (tmp_path / template.CODE).read_bytes() == find_code().read_bytes()
 
 
 def test_the_bundle_holds_stock_packages_with_their_licences_and_our_functions(

@@ -152,15 +152,13 @@ def find_server_secret(stack: Stack) -> str:
 
 
 def check_from_wheel(embedded: Stack, folder: Path) -> None:
-    """The wheel's own verification finds the construct, with nothing of this repository."""
-    variables = emulator.environment(embedded.endpoint, embedded.key) | {
-        "PYTHONPATH": str(folder / "lib")
-    }
-    command = [sys.executable, "-P", "-m", "cognito_password_service.verification", "--policy"]
+    """The wheel's own program finds the construct, with nothing of this repository nor of Node."""
+    variables = {"JSII_NODE": "/nowhere", "PYTHONPATH": str(folder / "lib")}
+    command = [sys.executable, "-P", folder / "lib/bin/verify-password-service", "--policy"]
     printed = subprocess.run(
         [*command, "--stack", "Shop", "--construct", "Shop/Passwords"],
         cwd=folder,
-        env=variables | {"PYTHONPATH": str(folder / "lib")},
+        env=emulator.environment(embedded.endpoint, embedded.key) | variables,
         check=False,
         capture_output=True,
         text=True,

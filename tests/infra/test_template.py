@@ -55,10 +55,11 @@ def parameter(setting: str) -> str:
     return "".join(map(str.capitalize, setting.split("_")))
 
 
-def test_the_logical_ids_are_those_of_the_construct() -> None:
+def test_the_logical_ids_are_those_of_the_construct_without_a_canary() -> None:
     ids = {name for name, one in template()["Resources"].items() if one["Type"] in PUBLIC}
 
-    assert ids == set(json.loads(IDS.read_text()))
+    known = set(json.loads(IDS.read_text()))
+    assert ids == {name for name in known if not name.startswith("PasswordsDeployments")}
 
 
 def test_two_runs_write_the_same_bytes_and_nothing_that_only_the_cdk_reads() -> None:

@@ -309,7 +309,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "user_pool_id": _text(),
     "user_pool_client_id": _text(),
     "mail_from": _text(_MAIL_ADDRESS, "no-reply@example.com"),
-    "mail_name": _text(r"[^<>\"]{1,64}", "Acme"),
+    # Neither quotes nor brackets, nor what shows nothing: CloudFormation reads the pattern, too.
+    "mail_name": _text(
+        r"[^<>\"\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]{1,64}",
+        "Acme",
+    ),
     "mail_logo": _text(r"https://[^\s\"'<>]+", "https://example.com/logo.png"),
     "mail_reply_to": _text(_MAIL_ADDRESS, "help@example.com"),
     "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),

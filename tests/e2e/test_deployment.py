@@ -154,7 +154,8 @@ def find_server_secret(stack: Stack) -> str:
 def check_from_wheel(embedded: Stack, folder: Path) -> None:
     """The wheel's own program finds the construct, with nothing of this repository nor of Node."""
     variables = {"JSII_NODE": "/nowhere", "PYTHONPATH": str(folder / "lib")}
-    command = [sys.executable, "-P", folder / "lib/bin/verify-password-service", "--policy"]
+    program = str(folder / "lib/bin/verify-password-service")
+    command = [sys.executable, "-P", program, "--policy"]
     printed = subprocess.run(
         [*command, "--stack", "Shop", "--construct", "Shop/Passwords"],
         cwd=folder,

@@ -180,7 +180,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "sign_in_attributes": (["", "email", "email,phone_number"], ["username"]),
     "mail_from": (["", "no-reply@mail.example.com"], ["example.com", "a@b", "a@b.example@c"]),
-    "mail_name": (["", "Acme & Söhne, Inc."], ["Acme <x>", '"Acme"', "a" * 65, "a\nb"]),
+    "mail_name": (["", "Acme & Söhne, Inc."], ["Acme <x>", '"Acme"', "a" * 65, "a\nb", "A\u3000K"]),
     "alarm_email": (["", "ops@example.com"], ["ops", "@", "a b@example.com"]),
     "stage": (["prod", "shop_2"], ["", "my shop", "a" * 65]),
     "firewall": (["block", "count", "off"], ["", "on"]),

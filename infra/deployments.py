@@ -113,9 +113,7 @@ class Deployments(Construct):
             group.add_pre_hook(check)
         id_ = Stack.of(self).get_logical_id(cast("CfnElement", check.node.default_child))
         invokes = f"IAM5[Resource::<{id_}.Arn>:*]"
-        reasons = {
-            invokes: "CodeDeploy may call the check, which is one function",
-            "L1": "As theirs",
-        }
-        acknowledge(self, reasons)
-        acknowledge_policy(self, "AWSCodeDeployRoleForLambdaLimited")
+        acknowledge(check, {"L1": "It runs on the Python of the functions that it calls"})
+        for group in groups:
+            acknowledge(group.role, {invokes: "CodeDeploy may call the check, one function"})
+            acknowledge_policy(group.role, "AWSCodeDeployRoleForLambdaLimited")

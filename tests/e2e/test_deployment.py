@@ -43,9 +43,14 @@ UNEMULATED = (
 
 def deploy(stack: Stack, name: str, *options: str | Path, app: Path, home: Path) -> str:
     """Deploy a stack of the app in a folder, and return what the CDK CLI said."""
-    command = ("deploy", name, "--method", "direct", "--require-approval", "never", "--no-notices")
+    command = ("deploy", name, "--method", "direct", "--require-approval", "never", *options)
+    return run_cdk(stack, *command, app=app, home=home)
+
+
+def run_cdk(stack: Stack, *command: str | Path, app: Path, home: Path) -> str:
+    """Run the CDK CLI in a folder, and return what it said."""
     return subprocess.run(
-        [ROOT / "node_modules/.bin/cdk", *command, *options],
+        [ROOT / "node_modules/.bin/cdk", *command, "--no-notices"],
         cwd=app,
         env=emulator.environment(stack.endpoint, stack.key)
         | {"CDK_HOME": str(home), "CDK_VALIDATION": "false", "NO_COLOR": "1"},

@@ -1,17 +1,19 @@
 """A stack of an earlier version becomes one of this version, by CloudFormation, and loses nothing.
 
-The earlier version is that of the commit `BASE`, whose own `make run` deploys it to the emulator.
-It comes from the history of the repository, because a copy of its template alone would need made-up
-messages and items. Its own functions write them.
+The earlier version is that of the commit `BASE`, from the history of the repository: a copy of its
+template alone would need made-up messages and items, which its own functions write here.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
+from itertools import count as count_up
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,24 @@ from cfnlint.schema.manager import (  # type: ignore[import-untyped]  # it has n
     PROVIDER_SCHEMA_MANAGER,
 )
 
+from functions.aws.events import EventType
+from functions.operations import Operation
 from infra.settings import STAGES
+from local import emulator
 from local.deployment import STACK
-from local.emulator import Key
+from local.emulator import ACCOUNT, REGION, Key
+from local.processes import Processes
+from local.runs import hold
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, UPDATE
-from tests.e2e.conftest import NEW, OLD, Api
-from tests.e2e.test_deployment import deploy
+from tests.e2e.conftest import NEW, OLD, Api, Reply
+from tests.e2e.test_deployment import deploy, run_cdk
 from tests.infra.conftest import synthesize
-from tests.local.clone import Run, link
-from tests.support import ROOT, wait_until
+from tests.support import PATIENCE, ROOT, wait_until
 from tests.support.contract import check_event
 
 JSON = {"Content-Type": "application/json"}
+KEY = {"Idempotency-Key": "9a3c-the-key-of-ada"}
 BASE = "763e154bb8ec8fa374ba0454e714eb4b7596a278"
 DATA = {
     "AWS::ApiGateway::RestApi",
@@ -45,13 +52,15 @@ DATA = {
     "AWS::SQS::Queue",
 }
 """The types of resources that hold data, or that somebody refers to by a name of AWS."""
-ATTEMPTS = 5
-"""Resets of a user and address in an hour, in both versions."""
+ATTEMPTS, TOO_MANY = 5, 429
+"""Resets of a user and address in an hour, in the earlier version, and the status of one more."""
+LONG = 1800
+"""Seconds."""
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the earlier version, with what is installed here."""
+    """The files of the earlier version, and what was built of them before."""
     git = ["git", "-C", str(ROOT), "archive", BASE]
     archived = subprocess.run(git, check=False, capture_output=True)
     assert archived.returncode == 0, (
@@ -60,7 +69,27 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base") / "clone"
     with tarfile.open(fileobj=BytesIO(archived.stdout)) as files:
         files.extractall(folder, filter="data")
-    return link(folder)
+    (ROOT / ".build").mkdir(exist_ok=True)
+    (folder / ".build").symlink_to(ROOT / ".build")
+    return folder
+
+
+def ask(stack: Stack, operation: Operation, body: dict[str, Any], **headers: str) -> Reply:
+    """Send a request, whose answer may be that of either version."""
+    return Api(stack, "198.18.0.1").send("POST", operation.path, json.dumps(body), JSON | headers)
+
+
+def use_up_resets(stack: Stack) -> Iterator[User]:
+    """Use up the resets of users, until the limit of one holds for long enough to upgrade."""
+    left = 0
+    for number in count_up():
+        if left > LONG:
+            return
+        stack.create(user := User(f"eve{number}@example.com", OLD))
+        replies = [ask(stack, RESET, {"username": user.username}) for _ in range(ATTEMPTS + 1)]
+        assert [one.status for one in replies] == [200] * ATTEMPTS + [TOO_MANY]
+        left = int(replies[-1].headers["Retry-After"])
+        yield user
 
 
 def items(stack: Stack) -> dict[str, Any]:
@@ -87,77 +116,82 @@ def switch_worker(stack: Stack, *, on: bool) -> None:
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
 
-def test_what_is_queued_and_stored_survives_an_upgrade(base: Path, tmp_path: Path) -> None:
-    with Run(base) as run:
-        run.wait_until_ready()
-        stack = open_stack(run)
-        bus = subscribe(stack)
-        ada, bob, eve = (User(f"{name}@example.com", OLD) for name in ("ada", "bob", "eve"))
-        for user in (ada, bob, eve):
-            stack.create(user)
-        code = stack.request_code(ada.username)
-        token = stack.sign_in(bob)["AccessToken"]
-        switch_worker(stack, on=False)
-        old = Api(stack, "198.18.0.1")
-        change = {"username": ada.username, "confirmationCode": code, "newPassword": NEW}
-        key = {"Idempotency-Key": "9a3c-the-key-of-ada"}
-        assert old.send("POST", CONFIRM.path, json.dumps(change), JSON | key).status == 204
-        update = {"oldPassword": OLD, "newPassword": NEW}
-        bearer = {"Authorization": f"Bearer {token}"}
-        assert old.send("POST", UPDATE.path, json.dumps(update), JSON | bearer).status == 204
-        for _ in range(ATTEMPTS):
-            reset = json.dumps({"username": eve.username})
-            assert old.send("POST", RESET.path, reset, JSON).status == 200
-        stored, known, queued = items(stack), ids(stack), count(stack)
-        assert queued == 2 + 2 + ATTEMPTS
-
-        deploy(
-            stack,
-            STACK,
-            *("--output", tmp_path / "cdk.out", "--context", "stage=local"),
-            app=ROOT,
-            home=tmp_path,
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Stack]:
+    """An emulated account that the CDK may deploy to, with nothing in it."""
+    port, key = emulator.free_port(), Key.new()
+    with hold(port, "PORT", print) as folder, Processes(folder) as processes:
+        endpoint, child = emulator.start(
+            processes, port=port, folder=folder, key=key, origins=(), functions={}
         )
-
-        assert known.items() <= ids(stack).items()
-        assert stored.items() <= items(stack).items()
-        assert count(stack) == queued
-        new = Api(open_stack(run), "198.18.0.1")
-        refused = new.post(RESET, {"username": eve.username})
-        assert (refused.status, refused.body["type"]) == (
-            429,
-            "urn:password-service:attempts-exceeded",
-        )
-        repeated = new.post(CONFIRM, change, Idempotency_Key=key["Idempotency-Key"])
-        assert (repeated.status, repeated.text) == (204, "")
-        switch_worker(stack, on=True)
-        told = bus(2)
-        assert {one["detail-type"] for one in told} == {
-            "Password Reset Confirmed",
-            "Password Updated",
-        }
-        for event in told:
-            check_event(event)
-            assert event["detail"]["sub"]
-        wait_until(lambda: stack.is_idle)
-        assert stack.code(eve.username)
-        notices = [mail.to for mail in stack.mails() if "was changed" in mail.subject]
-        assert sorted(notices) == [ada.username, bob.username]
-        assert stack.sign_in(ada._replace(password=NEW))
-        assert stack.sign_in(bob._replace(password=NEW))
+        emulator.wait(endpoint, key, child)
+        account = Stack("", endpoint, key, "", "", "", patience=PATIENCE)
+        run_cdk(account, "bootstrap", f"aws://{ACCOUNT}/{REGION}", app=tmp_path, home=tmp_path)
+        # The policy requires TLS, which the emulator does not support.
+        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+        account.client("s3").delete_bucket_policy(Bucket=bucket)
+        account.client("sesv2").create_email_identity(EmailIdentity="example.com")
+        yield account
 
 
-def open_stack(run: Run) -> Stack:
-    """The stack that the earlier version deployed, and described in its own file."""
-    described = json.loads((run.folder / "stack.json").read_text())
-    return Stack(
-        url=described["url"],
-        endpoint=described["endpoint"],
-        key=Key("test", "test"),  # of every emulator of that version
-        user_pool_id=described["userPoolId"],
-        user_pool_client_id=described["userPoolClientId"],
-        public_client_id=described["publicClientId"],
+def deploy_version(account: Stack, folder: Path, *options: str | Path, app: Path) -> Stack:
+    """Deploy the stack of an app, and return it as its outputs describe it."""
+    outputs = folder / "outputs.json"
+    deploy(account, STACK, *options, "--outputs-file", outputs, app=app, home=folder)
+    told = json.loads(outputs.read_text())[STACK]
+    address = re.fullmatch(r"https://(\w+)\.[^/]+/(\w+)/?", told["ApiUrl"])
+    assert address
+    return replace(
+        account,
+        url=f"{account.endpoint}/_aws/execute-api/{address[1]}/{address[2]}",
+        user_pool_id=told["UserPoolId"],
+        user_pool_client_id=told["UserPoolClientId"],
+        public_client_id=told["PublicClientId"],
     )
+
+
+def test_what_is_queued_and_stored_survives_an_upgrade(
+    base: Path, account: Stack, tmp_path: Path
+) -> None:
+    synthesize_base(base, tmp_path / "base.out", "local")
+    stack = deploy_version(account, tmp_path, "--app", tmp_path / "base.out", app=tmp_path)
+    told = subscribe(stack)
+    ada, bob = User("ada@example.com", OLD), User("bob@example.com", OLD)
+    for user in (ada, bob):
+        stack.create(user)
+    code = stack.request_code(ada.username)
+    token = stack.sign_in(bob)["AccessToken"]
+    switch_worker(stack, on=False)
+    change = {"username": ada.username, "confirmationCode": code, "newPassword": NEW}
+    update = {"oldPassword": OLD, "newPassword": NEW}
+    assert ask(stack, CONFIRM, change, **KEY).status == 204
+    assert ask(stack, UPDATE, update, Authorization=f"Bearer {token}").status == 204
+    limited = [*use_up_resets(stack)]
+    stored, known, queued = items(stack), ids(stack), count(stack)
+    assert queued == 2 + 2 + ATTEMPTS * len(limited)
+
+    chosen = ("--context", "stage=local", "--context", f"resetPasswordAttempts={ATTEMPTS}")
+    output = ("--output", tmp_path / "new.out")
+    stack = deploy_version(account, tmp_path, *chosen, *output, app=ROOT)
+
+    assert known.items() <= ids(stack).items()
+    assert stored.items() <= items(stack).items()
+    assert count(stack) == queued
+    assert ask(stack, RESET, {"username": limited[-1].username}).status == TOO_MANY
+    assert ask(stack, CONFIRM, change, **KEY).status == 204
+    switch_worker(stack, on=True)
+    events = told(2)
+    kinds = {one["detail-type"] for one in events}
+    assert kinds == {EventType.RESET_CONFIRMED, EventType.UPDATED}
+    for event in events:
+        check_event(event)
+        assert event["detail"]["sub"]
+    assert stack.settle()
+    mailed = [(mail.to, mail.code) for mail in stack.mails()]
+    assert sorted(to for to, code in mailed if not code) == [ada.username, bob.username]
+    assert {user.username for user in limited} <= {to for to, code in mailed if code}
+    assert stack.sign_in(ada._replace(password=NEW))
+    assert stack.sign_in(bob._replace(password=NEW))
 
 
 def subscribe(stack: Stack) -> Callable[[int], list[dict[str, Any]]]:

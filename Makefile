@@ -19,7 +19,7 @@ calmly = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-sig
 port = $(if $(PORT),--port "$(PORT)")
 
 installing = install-service install-cdk install-run install-package install-checks install-tests install-all
-.PHONY: $(installing) help setup run invoke code token test test-all test-slow check docs screenshot timing bench synth deploy destroy verify package release lock format clean
+.PHONY: $(installing) help setup run invoke code token test test-all test-slow check docs screenshot timing bench synth deploy destroy verify support package release lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,15 @@ verify: install-service ## check a deployment: STAGE=dev or STACK=… CONSTRUCT=
 	@exec .venv/bin/python -m verification $(if $(STACK),--stack "$(STACK)","$(STAGE)") \
 		$(if $(CONSTRUCT),--construct "$(CONSTRUCT)") $(if $(MAILBOX),--mailbox "$(MAILBOX)") \
 		$(if $(POLICY),--policy) $(port)
+
+# Neither a default stage nor an environment's USERNAME may choose whom it concerns, and neither make
+# nor the shell may expand a name.
+typed = $(if $(filter command,$(firstword $(origin $(1)))),$(value $(1)))
+support: override export TYPED_NAME := $(call typed,USERNAME)
+support: install-service ## help a user: TASK=clear_limits|send_code|require_reset USERNAME=… or LIST=names.txt, STAGE=… or STACK=… CONSTRUCT=…
+	@exec .venv/bin/python -m verification.support "$(TASK)" $${TYPED_NAME:+--username="$$TYPED_NAME"} \
+		$(if $(LIST),--list "$(LIST)") $(if $(STACK),--stack "$(STACK)",--stage "$(call typed,STAGE)") \
+		$(if $(CONSTRUCT),--construct "$(CONSTRUCT)") $(port)
 
 define mention_approval
 @test -t 0 || test -n "$(APPROVE)" || \

@@ -6,7 +6,7 @@ from functions import outcomes
 from functions.aws.events import SOURCE, EventType
 from functions.problems import Outcome
 from functions.protection.limits import FAILURES_BEFORE_EVENT, REFUSALS_BEFORE_EVENT
-from functions.records import MAX_USER_AGENT
+from functions.records import MAX_USER_AGENT, SUCCESS
 
 _TYPED: Final = "The name of the user, as it was typed."
 _OWN: Final = "The name of the user: Cognito's own, or as it was typed if Cognito did not tell it."
@@ -53,6 +53,16 @@ EVENTS: Final = {
         {"sub": _FAILED},
         reasons=(outcomes.MAIL_REFUSED, outcomes.NO_VERIFIED_ADDRESS, outcomes.USER_GONE),
     ),
+    EventType.SUPPORT_FINISHED: _Event(
+        "A task of the support desk was carried out, or no retry can carry it out.",
+        {
+            "username": "The name of the user, as the operator typed it.",
+            "task": "What was asked for.",
+            "outcome": f"{SUCCESS}, or the cause of the failure.",
+            "sender": "Who asked, as SQS says: the ID of a user, or of a role and a session.",
+        },
+        {"sub": _NOBODY},
+    ),
 }
 
 
@@ -67,16 +77,18 @@ def _build(type_: EventType, event: _Event) -> dict[str, Any]:
         name: text | {"description": meaning}
         for name, meaning in (event.required | event.optional).items()
     }
-    required = [*event.required, "userPoolId", "requestId", "sourceIp"]
+    by_caller = "sender" not in event.required  # SQS does not tell the address of an operator
+    required = [*event.required, "userPoolId", "requestId", *(["sourceIp"] if by_caller else ())]
     if event.reasons:
         required.append("reason")
         detail["reason"] = {"enum": [one.cause for one in event.reasons]}
     detail |= {
         "userPoolId": text,
         "requestId": text | {"description": "The ID of the request. Its caller can choose it."},
-        "sourceIp": text | {"description": "The address of the caller."},
     }
-    if not event.reasons:  # which the worker finds, and it does not know the browser
+    if by_caller:
+        detail["sourceIp"] = text | {"description": "The address of the caller."}
+    if by_caller and not event.reasons:  # the worker finds these, and does not know the browser
         detail["userAgent"] = text | {"maxLength": MAX_USER_AGENT}
     envelope = ("version", "id", "detail-type", "source", "account", "time", "region", "resources")
     properties: dict[str, Any] = dict.fromkeys(envelope, text) | {

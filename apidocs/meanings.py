@@ -14,6 +14,7 @@ MEMBERS: Final[Mapping[str, str]] = {
     "pool": "The ID of the user pool.",
     "user": "The user's reference: a keyed hash, the same for each request of the user.",
     "task": "What the worker was asked to do.",
+    "sender": "Who asked the support desk, by SQS: the ID of a user, or of a role and a session.",
     "attempt": "The number of this attempt.",
     "retry_after": "Seconds until the worker retries it.",
     "status": "The HTTP status of the response.",
@@ -23,7 +24,7 @@ MEMBERS: Final[Mapping[str, str]] = {
     "note": "The text of that failure, without any value that was sent.",
     "rules": "The rules that the request or the password broke.",
     "hidden": "True if the caller was not told about the failure.",
-    "repeated": "True if the response was stored by an earlier request with the same key.",
+    "repeated": "True if it was done before: for a request with the same key, or the same task.",
     "failed_repeatedly": (
         "True if a user has now failed so often in an hour that an event reports it."
     ),

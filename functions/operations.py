@@ -1,6 +1,6 @@
 """The whole API on one screen. Every part of the project reads it."""
 
-from enum import Enum, unique
+from enum import Enum, StrEnum, unique
 from typing import Final, NamedTuple
 
 SCOPE: Final = "aws.cognito.signin.user.admin"
@@ -19,6 +19,14 @@ WORKER_ATTEMPTS: Final = 6
 
 CUSTOM_MESSAGE: Final = "custom_message"
 """The name of the function that writes the messages in which Cognito sends codes."""
+
+
+class SupportTask(StrEnum):
+    """What an operator can have the worker do, by a queue that no function may send to."""
+
+    CLEAR_LIMITS = "clear_limits"
+    REQUIRE_RESET = "require_reset"
+    SEND_CODE = "send_code"
 
 
 class Facts(NamedTuple):

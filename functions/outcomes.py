@@ -141,6 +141,7 @@ CONNECTION: Final = {
 }
 """The failures without an answer of AWS, by botocore's exception or one that it is a kind of."""
 
+LIMITS_FAILED: Final = Outcome(Degradation.LIMITS_FAILED, problems.SERVICE_UNAVAILABLE)
 POLICY_UNREADABLE: Final = Outcome(Degradation.POLICY_UNREADABLE, problems.SERVICE_UNAVAILABLE)
 
 OURS: Final = [UNKNOWN_MEANING, WRONG_SECRET_HASH, DAILY_MAIL_LIMIT]

@@ -76,6 +76,7 @@ class Record:
     pool: str | None = None
     user: str | None = None
     task: str | None = None
+    sender: str | None = None
     attempt: int | None = None
     retry_after: int | None = None
     status: int | None = None

@@ -54,6 +54,8 @@ class Runtime:
     code_pause: int = 60
     """The seconds within which the worker carries out one reset of a name; 0 for no such limit."""
     queue_url: str = ""
+    support_queue_arn: str = ""
+    """The queue of the tasks that operators start."""
     table_name: str = ""
     event_bus_name: str = ""
     """The bus for events; empty to send none."""
@@ -96,7 +98,8 @@ def names_read_by(function: str) -> list[str]:
     if function == WORKER:
         names += [*mails, "mail_unknown_addresses", "resend_invitations"]
         names += ["code_interval", "code_pause"]
-        return [*names, *signs_as_client, *hashes, "queue_url", "event_bus_name"]
+        queues = ["queue_url", "support_queue_arn"]
+        return [*names, *signs_as_client, *hashes, *queues, "event_bus_name"]
     operation = Operation[function.upper()]
     names += ["allowed_origins", "server_secret", "next_server_secret"]
     if operation.about_user:

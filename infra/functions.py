@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions.aws import actions
@@ -44,6 +45,9 @@ ALIAS: Final = "live"
 CODES_PER_SECOND: Final = 10
 """The number of workers at once. Each takes `code_interval` for a code: one second. Cognito allows
 30 calls a second, and the rest is for those who confirm and update."""
+
+SUPPORT_TASKS_PER_SECOND: Final = 2
+"""The number of workers at once for the support desk, the fewest that AWS allows."""
 
 _CONFIGURATION_SETS: Final = (
     "arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:configuration-set/*"
@@ -89,6 +93,7 @@ class Functions(Construct):
             table_name=table.table_name,
             event_bus_name=event_bus.event_bus_name if event_bus else "",
             queue_url=self.queue.queue.queue_url,
+            support_queue_arn=self.queue.support.queue_arn,
             pseudonym_key=self._make_pseudonym_key(settings),
         )
 
@@ -121,15 +126,8 @@ class Functions(Construct):
         worker = self._add(WORKER, "Send codes, end sessions and put events after the answer")
         grant(worker, actions.of_worker(runtime))
         self.worker = self._publish(worker)
-        self.worker.add_event_source(
-            sources.SqsEventSource(
-                self.queue.queue,
-                # No code waits for another.
-                batch_size=1,
-                max_concurrency=CODES_PER_SECOND,
-                report_batch_item_failures=True,
-            )
-        )
+        self.worker.add_event_source(_read(self.queue.queue, CODES_PER_SECOND))
+        self.worker.add_event_source(_read(self.queue.support, SUPPORT_TASKS_PER_SECOND))
 
         operations = {operation.id: alias for operation, alias in self.by_operation.items()}
         self.by_name = operations | {WORKER: self.worker}
@@ -181,8 +179,8 @@ class Functions(Construct):
         versions = kept if settings.keep_versions else RemovalPolicy.DESTROY
         # A snapshot that was not used for two weeks is not ready at first: no code would be sent.
         restores = settings.snap_start and name != CUSTOM_MESSAGE
-        # The worker needs as many as its event source may start, and no more.
-        reserved = {WORKER: CODES_PER_SECOND, CUSTOM_MESSAGE: None}
+        # The worker needs as many as its event sources may start, and no more.
+        reserved = {WORKER: CODES_PER_SECOND + SUPPORT_TASKS_PER_SECOND, CUSTOM_MESSAGE: None}
         most = reserved.get(name, settings.reserved_concurrency)
         return lambda_.Function(
             self,
@@ -217,6 +215,13 @@ class Functions(Construct):
         )
         acknowledge(key, {"SMG4": "A new key would make users in old log lines unrecognisable"})
         return key.secret_value.unsafe_unwrap()
+
+
+def _read(queue: sqs.IQueue, most: int) -> sources.SqsEventSource:
+    """Have a queue call the worker, with a message at a time, so that none waits for another."""
+    return sources.SqsEventSource(
+        queue, batch_size=1, max_concurrency=most, report_batch_item_failures=True
+    )
 
 
 def _grant_mail(function: lambda_.Function, settings: Deployment) -> None:

@@ -34,6 +34,11 @@ QUERIES: Final = {
             by task, outcome, cause, attempt
         | sort messages desc
     """,
+    "support": """
+        fields @timestamp, sender, task, outcome, cause, repeated, retry_after, user, request_id
+        | filter ispresent(sender)
+        | sort @timestamp desc
+    """,
     "hidden": """
         filter ispresent(hidden)
         | stats count(*) as requests, latest(note) as text, latest(request_id) as example

@@ -1,4 +1,4 @@
-"""The worker's queue and its dead-letter queue."""
+"""The worker's queues and their dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
@@ -8,7 +8,10 @@ from functions.operations import WORKER_ATTEMPTS
 
 
 class Queue(Construct):
-    """Two encrypted queues; a message that failed too often moves to `dead_letters`."""
+    """Encrypted queues; a message of either that failed too often moves to `dead_letters`.
+
+    No function may send to `support`, whose tasks only operators start.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, visibility: Duration) -> None:
         """Deliver a message again if it is not done after `visibility`."""
@@ -20,9 +23,13 @@ class Queue(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        self.queue = sqs.Queue(
+        self.queue = self._add("Queue", visibility)
+        self.support = self._add("Support", visibility)
+
+    def _add(self, id_: str, visibility: Duration) -> sqs.Queue:
+        return sqs.Queue(
             self,
-            "Queue",
+            id_,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(4),

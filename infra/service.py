@@ -68,6 +68,8 @@ class Service(Construct):
         `custom_message`, which you give to `add_trigger` of a pool that your app makes."""
         self.queue = functions.queue.queue
         """What the worker does after the answer."""
+        self.support_queue = functions.queue.support
+        """Where operators start the tasks of the support desk: grant it to their role."""
         self.dead_letters = functions.queue.dead_letters
         """What the worker could not do."""
         api = Api(self, "Api", settings=settings, pool=user_pool, functions=functions.by_operation)

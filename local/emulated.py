@@ -41,7 +41,8 @@ class EmulatedStack(PasswordServiceStack):
         pool = cast("cognito.CfnUserPool", self.user_pool.pool.node.default_child)
         pool.add_property_deletion_override("Policies.PasswordPolicy.PasswordHistorySize")
         # It speaks no TLS.
-        for queue in (self.service.queue, self.service.dead_letters):
+        service = self.service
+        for queue in (service.queue, service.support_queue, service.dead_letters):
             queue.node.try_remove_child("Policy")
             acknowledge(queue, {"SQS4": "The emulator speaks no TLS"})
         # It asks for a permission that IAM does not know: SendMessage allows a batch.

@@ -270,10 +270,19 @@ class Stack:
         return client
 
     @cached_property
+    def mapping(self) -> Mapping[str, str]:
+        """What calls the worker for the functions' own queue."""
+        found = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        mappings: list[Mapping[str, str]] = [
+            one for one in found if "Support" not in one["EventSourceArn"]
+        ]
+        (mapping,) = mappings
+        return mapping
+
+    @cached_property
     def queue(self) -> str:
-        """The URL of the queue that the worker reads."""
-        (mapping,) = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-        name = mapping["EventSourceArn"].rpartition(":")[2]
+        """The URL of the queue to which the functions send."""
+        name = self.mapping["EventSourceArn"].rpartition(":")[2]
         url: str = self.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
         return url
 

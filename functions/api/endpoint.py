@@ -165,6 +165,7 @@ class Endpoint[R: Request](LambdaHandler):
             *(self.operation.id, scope.subject.key, key),
             json.dumps(request.values, sort_keys=True),
             lifetime=idempotency.LIFETIME,
+            keeps_unknown=True,
             admit=partial(self._admit, scope, request),
             withdraw=scope.limits.give_back,
         )

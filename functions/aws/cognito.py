@@ -225,6 +225,10 @@ class Cognito:
             if failure.outcome is not outcomes.NOT_FOUND:  # it has ended meanwhile
                 raise
 
+    def require_reset(self, username: str) -> None:
+        """Have Cognito refuse a user's password from now on, and send a code for a new one."""
+        self._call_for("AdminResetUserPassword", username)
+
     def forget_devices(self, username: str) -> None:
         """Forget the devices of a user, so that each needs the second factor again."""
         ask = partial(self._call_for, "AdminListDevices", username, Limit=60)

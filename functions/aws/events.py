@@ -30,6 +30,8 @@ class EventType(StrEnum):
     """A user gets neither a code nor another mail."""
     UNANNOUNCED = "Password Change Unannounced"
     """A user may not learn by mail of a change."""
+    SUPPORT_FINISHED = "Support Task Finished"
+    """A task of the support desk was carried out, or no retry can carry it out."""
 
 
 class Events:
@@ -80,7 +82,9 @@ class Events:
     def describe(self, subject: Subject, **about: str) -> dict[str, str]:
         """Return the detail of an event: what it is about, and where the request came from."""
         caller = self._caller
-        origin = {"requestId": caller.request_id, "sourceIp": caller.source_ip}
+        origin = {"requestId": caller.request_id}
+        if caller.source_ip:  # which an operator's task does not have
+            origin["sourceIp"] = caller.source_ip
         if caller.user_agent is not None:  # which a message does not have
             origin["userAgent"] = caller.user_agent
         return {**subject.members, **about, "userPoolId": self._settings.user_pool_id, **origin}

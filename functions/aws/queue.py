@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 from functions import times
 from functions.aws.actions import ACTIONS
 from functions.aws.calls import call
+from functions.operations import SupportTask
 from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller
@@ -30,7 +31,7 @@ class Task(StrEnum):
 class Message(NamedTuple):
     """The body of a message, in JSON."""
 
-    task: Task
+    task: Task | SupportTask
     request_id: str
     source_ip: str
     user: str | None

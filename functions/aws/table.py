@@ -48,6 +48,14 @@ class Table:
         attributes: Mapping[str, Any] = response["Attributes"]
         return attributes
 
+    def get(self, id_: str) -> Mapping[str, Any]:
+        """Return an item as it is now, empty if there is none."""
+        table, key = self._settings.table_name, {"id": {"S": id_}}
+        with trace("GetItem"):
+            found = clients.request("GetItem", TableName=table, Key=key, ConsistentRead=True)
+        item: Mapping[str, Any] = found.get("Item", {})
+        return item
+
     def delete(self, id_: str) -> None:
         """Delete an item."""
         key = {"id": {"S": id_}}

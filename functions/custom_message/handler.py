@@ -52,12 +52,16 @@ class CustomMessage:
         given = (request.get(one) or {} for one in ("userAttributes", "clientMetadata"))
         language = choose_language(*(one.get("locale") or "" for one in given)) or DEFAULT
         texts, kind = read_texts(language), source.removeprefix("CustomMessage_")
-        if (found := texts["messages"].get(_SAME.get(kind, kind))) is None:
+        kind = _SAME.get(kind, kind)
+        resets = kind == "ForgotPassword"
+        if resets and request["userAttributes"].get("cognito:user_status") == "RESET_REQUIRED":
+            kind = "ResetRequired"
+        if (found := texts["messages"].get(kind)) is None:
             return {}
         code, name = request["codeParameter"], request.get("usernameParameter")
         title, before, after, ending, sms = (t.format(code=code, username=name) for t in found)
         blocks = [Block(PARAGRAPH, before), Block(CODE, code)]
-        if self._settings.code_url and kind == "ForgotPassword":
+        if self._settings.code_url and resets:
             blocks.append(Block(BUTTON, texts["useCode"], f"{self._settings.code_url}#code={code}"))
         blocks += [Block(PARAGRAPH, after), Block(ENDING, ending)]
         return {

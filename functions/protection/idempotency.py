@@ -46,13 +46,15 @@ class Idempotency:
         purpose: str,
         *parts: str,
         lifetime: int,
+        keeps_unknown: bool = False,
         admit: Callable[[], None] = lambda: None,
         withdraw: Callable[[], None] = lambda: None,
     ) -> Body:
         """Act, unless that was done for the same `parts` within the `lifetime`, in seconds.
 
         A failure of `admit` is a failure to act. It runs while the table is asked, and `withdraw`
-        undoes it if this is a repeat. A definite failure is not stored. If the function is killed,
+        undoes it if this is a repeat. Of failures, only an unknown outcome is stored, if the caller
+        must learn of it and nothing may be done twice: `keeps_unknown`. If the function is killed,
         it stays in progress until Lambda would have stopped it, and can be repeated after that. If
         the table fails, it is done without.
         """
@@ -67,7 +69,11 @@ class Idempotency:
             body = act()
         except Exception as error:
             with self._best_effort():
-                if isinstance(error, Failure) and error.problem is OUTCOME_UNKNOWN:
+                if (
+                    keeps_unknown
+                    and isinstance(error, Failure)
+                    and error.problem is OUTCOME_UNKNOWN
+                ):
                     self._end(id_, {"unknown": error.outcome.cause})
                 else:
                     self._table.delete(id_)

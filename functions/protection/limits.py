@@ -2,10 +2,15 @@
 
 The table holds keyed hashes instead of names and addresses. Windows are fixed, so up to twice a
 limit can pass around the boundary of two windows; each key's windows begin at another time.
+
+Support clears a user's limits without finding the counts, of which there is one for each address:
+it leaves a mark. Only an attempt that would be refused reads the mark, and counts in an item of its
+own if the mark is of the same window. So nobody else pays for it, as all would for an index.
 """
 
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -72,9 +77,7 @@ class Limits:
         because of many at once no more than the limit may pass. All counts of an attempt are made
         at the same time, and one that refuses gives back what the others took.
         """
-        limits = [*self._limits(operation)]
-        counts = run_all(*(partial(self._add, limit.item, limit.most) for limit in limits))
-        counted = [*zip(limits, counts, strict=True)]
+        counted = run_all(*(partial(self._take, limit) for limit in self._limits(operation)))
         self._taken = [limit for limit, attempts in counted if attempts]
         for limit, attempts in counted:
             if attempts == 0:
@@ -82,6 +85,35 @@ class Limits:
                 self._refuses_user = limit.problem is problems.ATTEMPTS_EXCEEDED
                 problem = limit.problem._replace(retry_after=limit.seconds)
                 raise Failure(problem, outcome=outcomes.ATTEMPTS_LIMIT)
+
+    def _take(self, limit: _Limit) -> tuple[_Limit, int | None]:
+        """Count one attempt, and return the limit that has it, and what `_add` returned."""
+        attempts = self._add(limit.item, limit.most)
+        of_user = limit.problem is problems.ATTEMPTS_EXCEEDED
+        if attempts == 0 and of_user and (mark := self._find_mark(limit.seconds)):
+            limit = limit._replace(item=f"{limit.item}#{mark}")
+            attempts = self._add(limit.item, limit.most)
+        return limit, attempts
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Let the user with these names try as often as in a new window, at every address."""
+        marks = [self._mark(Subject(username=one)) for one in names]
+        if None in run_all(*(partial(self._add, mark, sys.maxsize) for mark in marks)):
+            raise outcomes.LIMITS_FAILED.failure()
+
+    def _find_mark(self, seconds: int) -> str:
+        """Return the number of a mark in the window that has so many seconds left, if any."""
+        try:
+            mark = self.table.get(self._mark(self.subject))
+        except clients.ERRORS:
+            self.record.degrade(Degradation.LIMITS_FAILED)
+            return ""
+        # A mark expires a whole window after it was left.
+        is_new = mark and float(mark["expiration"]["N"]) >= times.now() + seconds
+        return mark["attempts"]["N"] if is_new else ""
+
+    def _mark(self, subject: Subject) -> str:
+        return f"cleared#{keyed_hash(self.settings.pseudonym_key, 'cleared', subject.key)}"
 
     def give_back(self) -> None:
         """Give back what turns out to be no attempt, such as one that never reached Cognito."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from functions import outcomes, problems
+from functions import outcomes
 from functions.aws import cognito
 from functions.aws.cognito import User
 from functions.aws.events import EventType
@@ -35,7 +35,7 @@ def send_or_help(scope: Scope, username: str, client_metadata: dict[str, str]) -
     with scope.pauses.free_on_failure():
         scope.cognito.read_client_secret()
         user = scope.cognito.find_user(username)
-    if user and (reason := _classify(user)):
+    if user and (reason := classify(user)):
         help_(user, reason)
     try:
         attribute = _send(scope, username, client_metadata)
@@ -63,7 +63,7 @@ def _send(scope: Scope, username: str, client_metadata: dict[str, str]) -> str:
     return attribute
 
 
-def _classify(user: User) -> Outcome | None:
+def classify(user: User) -> Outcome | None:
     """Return why Cognito sends no code, as far as that can be seen."""
     if not user.enabled:
         return None  # the operator's decision
@@ -111,9 +111,6 @@ def _resend(
         except Failure as failure:
             if failure.outcome is outcomes.INVALID_PARAMETER:  # the pool verifies nothing
                 _report(scope, username, user, reason, failure.note)
-            if failure.problem is problems.OUTCOME_UNKNOWN:
-                # A second message does no harm, and none leaves the user waiting.
-                failure.problem = problems.CODE_NOT_DELIVERED
             raise
 
     parts = ("mail", reason.cause, scope.settings.user_pool_id, user.username)
@@ -135,7 +132,7 @@ def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) 
     names = [
         lower if other else one.username
         for one in users
-        if one.verified_email == address and (other or one.has_username) and not _classify(one)
+        if one.verified_email == address and (other or one.has_username) and not classify(one)
     ]
     if address and names:
         if other:
@@ -143,7 +140,7 @@ def _help_unknown(scope: Scope, username: str, client_metadata: dict[str, str]) 
         _tell_names(scope, username, users[0], names)
     if users:
         # If nothing else keeps a code away, the user signs in with another name.
-        reason = _classify(users[0]) or outcomes.NOT_A_SIGN_IN_NAME
+        reason = classify(users[0]) or outcomes.NOT_A_SIGN_IN_NAME
         _help(scope, lower if other else username, client_metadata, users[0], reason)
     if is_address and not found and scope.settings.mail_unknown_addresses:
         scope.idempotency.run_once(

@@ -15,7 +15,7 @@ from functions.settings import Runtime
 from functions.times import DEFAULT, Times
 from functions.work.lambda_handler import LambdaHandler
 from functions.work.scope import Scope
-from functions.worker.tasks import carry_out
+from functions.worker import support, tasks
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -42,18 +42,24 @@ class Worker(LambdaHandler):
                 record.retry_after = 3**record.attempt  # 3, 9, 27, 81 and 243 seconds
         if not done:
             # After the last attempt, SQS moves it to the dead letters on the next delivery.
-            seconds = record.retry_after or 0
-            queue.postpone(self.settings.queue_url, delivery["receiptHandle"], seconds)
+            seconds, name = record.retry_after or 0, delivery["eventSourceARN"].rpartition(":")[2]
+            url = f"{self.settings.queue_url.rpartition('/')[0]}/{name}"
+            queue.postpone(url, delivery["receiptHandle"], seconds)
         return done
 
     def _carry_out(
         self, delivery: dict[str, Any], context: "LambdaContext", record: Record
     ) -> bool:
         """Carry out a task, record its outcome, and return whether a retry would change nothing."""
+        is_support = delivery["eventSourceARN"] == self.settings.support_queue_arn
         try:
-            message = Message.parse(delivery["body"])
+            if is_support:
+                record.sender = delivery["attributes"]["SenderId"]
+                message = support.read(delivery["body"], self.settings)
+            else:
+                message = Message.parse(delivery["body"])
             record.task, record.request_id = message.task, message.request_id
-            record.source_ip, record.user = message.source_ip, message.user
+            record.source_ip, record.user = message.source_ip or None, message.user
             record.pool = self.settings.user_pool_id
             caller = Caller(
                 message.request_id,
@@ -64,11 +70,13 @@ class Worker(LambdaHandler):
             )
             about = message.parameters
             subject = Subject(about.get("sub", ""), about.get("username", ""))
+            carry_out = support.carry_out if is_support else tasks.carry_out
             carry_out(Scope(self.settings, record, caller, subject), message)
         except Failure as failure:
             outcome = failure.outcome
             record.fail(failure, failure.problem)
-            record.hidden = (outcome.final and outcome.of_account) or None
+            hides = outcome.final and outcome.of_account and not is_support
+            record.hidden = hides or None
             if outcome.of_account and not outcome.is_known:
                 record.degrade(Degradation.UNKNOWN_EXCEPTION)
             return outcome.final

@@ -24,6 +24,7 @@ class Mail(StrEnum):
     CHANGED = "passwordChanged"
     FEDERATED = "federated"
     NO_ACCOUNT = "noAccount"
+    RESET_REQUIRED = "resetRequired"
     UNCONFIRMED = "unconfirmed"
     USERNAMES = "usernames"
 
@@ -82,6 +83,8 @@ def _compose(
     texts = read_texts(language)
     title, *paragraphs = (text.format(**values) for text in texts[mail])
     blocks = [Block(PARAGRAPH, text) for text in paragraphs]
+    if mail is Mail.RESET_REQUIRED:
+        return title, blocks
     if mail is not Mail.CHANGED:
         return title, [*blocks, Block(ENDING, texts["ignore"])]
     if not settings.support_url:

@@ -1,7 +1,8 @@
 """The worker's tasks. Each may run twice, because SQS may deliver a message twice."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from functions import times
@@ -20,6 +21,7 @@ from functions.outcomes import (
 )
 from functions.problems import Failure
 from functions.requests import Subject
+from functions.settings import Runtime
 from functions.work.scope import Scope
 from functions.worker import mails
 from functions.worker.dead_ends import send_or_help
@@ -47,29 +49,36 @@ def carry_out(scope: Scope, message: Message) -> None:
     _TASKS[message.task](scope, message)
 
 
-def send_code(scope: Scope, message: Message) -> None:
-    """Have Cognito send a code, unless the request is too old or follows another one too soon.
+@contextmanager
+def pace(settings: Runtime) -> Iterator[float]:
+    """Take a share of a second for a call of Cognito, however quick it is; give its start.
 
-    The call takes its share of a second however quick Cognito is, so that as many workers as the
-    queue may have leave the rest of Cognito's quota to the other operations.
+    So as many workers as a queue may have leave the rest of Cognito's quota to the callers.
     """
+    started = times.monotonic()
+    try:
+        yield started
+    finally:
+        left = settings.code_interval - (times.monotonic() - started)
+        times.current().clock.sleep(max(0.0, left))
+
+
+def send_code(scope: Scope, message: Message) -> None:
+    """Have Cognito send a code, unless the request is too old or follows another one too soon."""
     if times.now() - message.requested_at > CODE_LIFETIME:
         raise MESSAGE_EXPIRED.failure()
     scope.pauses.take(scope.subject)
-    started = times.monotonic()
-    try:
-        parameters = message.parameters
-        send_or_help(scope, parameters["username"], parameters["client_metadata"])
-    except Failure as failure:
-        sends = failure.action in ACTIONS and ACTIONS[failure.action].client is CODES
-        is_slow = sends and times.monotonic() - started > SLOW
-        attempt = scope.record.attempt or 1
-        if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
-            raise
-        raise CODE_TIMED_OUT.failure(failure.note, failure.action) from None
-    finally:
-        left = scope.settings.code_interval - (times.monotonic() - started)
-        times.current().clock.sleep(max(0.0, left))
+    with pace(scope.settings) as started:
+        try:
+            parameters = message.parameters
+            send_or_help(scope, parameters["username"], parameters["client_metadata"])
+        except Failure as failure:
+            sends = failure.action in ACTIONS and ACTIONS[failure.action].client is CODES
+            is_slow = sends and times.monotonic() - started > SLOW
+            attempt = scope.record.attempt or 1
+            if failure.outcome.final or not is_slow or attempt < SLOW_ATTEMPTS:
+                raise
+            raise CODE_TIMED_OUT.failure(failure.note, failure.action) from None
 
 
 def end_sessions(scope: Scope, message: Message) -> None:
@@ -93,7 +102,7 @@ def end_other_sessions(scope: Scope, message: Message) -> None:
                 scope.cognito.revoke_session(session, username)
         if sessions is not None and given["passes"] > 1:
             again = given | {"passes": given["passes"] - 1, "delay": LIST_LAG}
-            scope.queue.send(message.task, **again)
+            scope.queue.send(Task.END_OTHER_SESSIONS, **again)
 
     _protect(scope, message, revoke)
 
@@ -181,7 +190,7 @@ def mail_change(scope: Scope, message: Message) -> None:
     )
 
 
-_TASKS: Final[Mapping[Task, Callable[[Scope, Message], None]]] = {
+_TASKS: Final[Mapping[str, Callable[[Scope, Message], None]]] = {
     Task.SEND_CODE: send_code,
     Task.END_SESSIONS: end_sessions,
     Task.END_OTHER_SESSIONS: end_other_sessions,

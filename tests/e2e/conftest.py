@@ -169,10 +169,9 @@ def deployment() -> Iterator[tuple[Stack, Fronts]]:
             context=CONTEXT | {"breachEndpoint": f"{breach_front.url}/range"},
         ) as stack:
             functions = stack.client("lambda")
-            (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
             # Few processes, because each prints late what it printed last: see `nudge`.
             few = {"MaximumConcurrency": WORKERS}
-            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=few)
+            functions.update_event_source_mapping(UUID=stack.mapping["UUID"], ScalingConfig=few)
             fronts = Fronts(cognito, table, events, mail, queue, breach_front)
             yield replace(stack, patience=PATIENCE), fronts
 

@@ -42,17 +42,16 @@ def test_a_reset_never_asks_cognito_before_its_answer(
 ) -> None:
     """So its answer and its time are the same for every account, whatever Cognito says."""
     functions = stack.client("lambda")
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
     stranger = user.username.replace("ada", "aye")
     kill(stack, RESET.id)
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    functions.update_event_source_mapping(UUID=stack.mapping["UUID"], Enabled=False)
     try:
         known, unknown = (
             api.post(RESET, {"username": username}) for username in (user.username, stranger)
         )
         assert front.requests == []
     finally:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        functions.update_event_source_mapping(UUID=stack.mapping["UUID"], Enabled=True)
     assert known.status == 200
     assert what_an_attacker_sees(unknown) == what_an_attacker_sees(known)
     wait_until(lambda: acted(front) == [RESET.action] * 2)

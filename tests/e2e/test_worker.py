@@ -23,8 +23,7 @@ def soon_visible(stack: Stack) -> Iterator[Callable[[], object]]:
     While each of the two workers holds it, it does not come, and so it is no dead letter.
     """
     sqs, functions, name = stack.client("sqs"), stack.client("lambda"), "VisibilityTimeout"
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
-    update = partial(functions.update_event_source_mapping, UUID=mapping["UUID"])
+    update = partial(functions.update_event_source_mapping, UUID=stack.mapping["UUID"])
     kept = sqs.get_queue_attributes(QueueUrl=stack.queue, AttributeNames=[name])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=stack.queue, Attributes={name: "1"})
     try:

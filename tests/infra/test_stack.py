@@ -314,7 +314,8 @@ def test_a_role_may_do_what_its_operation_does_and_nothing_else(
     operation: Operation, template: dict[str, Any]
 ) -> None:
     expected = {*LOG_AND_TRACE}
-    expected |= {"dynamodb:UpdateItem"} if operation.attempts_per_hour else set()
+    counts = {"dynamodb:UpdateItem", "dynamodb:GetItem"}
+    expected |= counts if operation.attempts_per_hour else set()
     expected |= STORE if operation.repeatable else set()
     expected |= {"sqs:SendMessage", "events:PutEvents"} if operation.uses_queue else set()
     used = of_operation(operation, Deployment.of_stage("prod").replace(event_bus_name="the-bus"))
@@ -346,7 +347,7 @@ def test_the_worker_may_do_what_its_settings_need_and_nothing_else(
     queue |= {"GetQueueAttributes", "GetQueueUrl", "SendMessage"}
     cognito_actions = {"DescribeUserPoolClient", "AdminGetUser", "AdminUserGlobalSignOut"}
     cognito_actions |= {"AdminListDevices", "AdminForgetDevice", "ListUsers"}
-    cognito_actions |= {"AdminListUserSessions", "AdminRevokeUserSession"}
+    cognito_actions |= {"AdminListUserSessions", "AdminRevokeUserSession", "AdminResetUserPassword"}
 
     assert role_actions(template, "worker") == more | {
         *LOG_AND_TRACE,
@@ -428,11 +429,43 @@ def test_the_table_is_encrypted_on_demand_and_forgets(find: Find) -> None:
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_codes_take_a_third_of_cognitos_quota_at_most(stage: str) -> None:
     template = synthesize_stage(stage)
-    (source,) = find_in(template, "AWS::Lambda::EventSourceMapping")
-    seconds = float(variables(template, "worker")["CODE_INTERVAL"])
+    sources = find_in(template, "AWS::Lambda::EventSourceMapping")
+    most = {
+        source["EventSourceArn"]["Fn::GetAtt"][0]: source["ScalingConfig"]["MaximumConcurrency"]
+        for source in sources
+    }
+    read = variables(template, "worker")
+    seconds = float(read["CODE_INTERVAL"])
 
-    assert source["BatchSize"] == 1
-    assert source["ScalingConfig"]["MaximumConcurrency"] / seconds <= 30 / 3
+    assert {source["BatchSize"] for source in sources} == {1}
+    assert most.pop(read["QUEUE_URL"]["Ref"]) / seconds <= 30 / 3
+    # A list of the support desk adds no more than this.
+    assert most.pop(read["SUPPORT_QUEUE_ARN"]["Fn::GetAtt"][0]) / seconds <= 30 / 10
+    assert most == {}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_no_role_may_send_to_the_queue_of_the_support_desk_and_the_worker_may_read_it(
+    stage: str,
+) -> None:
+    template = synthesize_stage(stage)
+    queue = variables(template, "worker")["SUPPORT_QUEUE_ARN"]["Fn::GetAtt"][0]
+    granted = [
+        (policy["Roles"], action, json.dumps(statement["Resource"]))
+        for policy in find_in(template, "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in actions(statement)
+        if action.startswith("sqs:")
+    ]
+
+    assert not [one for one in granted if "*" in one[1] + one[2]]
+    consume = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
+    consume |= {"GetQueueAttributes", "GetQueueUrl"}
+    assert {action for _, action, to in granted if queue in to} == {f"sqs:{c}" for c in consume}
+    roles = [roles for roles, _, to in granted if queue in to]
+    assert roles == [[{"Ref": handler_in(template, "worker")["Role"]["Fn::GetAtt"][0]}]] * 5
+    for policy in find_in(template, "AWS::SQS::QueuePolicy"):
+        assert {one["Effect"] for one in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -450,7 +483,7 @@ def test_the_queues_are_encrypted_take_tls_alone_and_forget(stage: str) -> None:
 
     days = sorted(queue["MessageRetentionPeriod"] / 86_400 for queue in queues)
     assert all(queue["SqsManagedSseEnabled"] for queue in queues)
-    assert (len(without_tls), days) == (len(queues), [4, 14])
+    assert (len(without_tls), days) == (len(queues), [4, 4, 14])
 
 
 def test_a_setting_reaches_the_functions() -> None:
@@ -469,7 +502,7 @@ def test_a_setting_reaches_the_functions() -> None:
         # Nobody may have needed a snapshot of the trigger for two weeks, and Cognito waits for 5 s.
         restores = function["Handler"] != handler_name(CUSTOM_MESSAGE)
         assert (function.get("SnapStart") == {"ApplyOn": "PublishedVersions"}) is restores
-        others = {handler_name(WORKER): 10, handler_name(CUSTOM_MESSAGE): None}
+        others = {handler_name(WORKER): 12, handler_name(CUSTOM_MESSAGE): None}
         reserved = others.get(function["Handler"], 25)
         assert function.get("ReservedConcurrentExecutions") == reserved
     for setting in ("SnapStart", "ReservedConcurrentExecutions"):
@@ -546,9 +579,11 @@ def test_the_worker_has_time_for_the_slowest_code_and_the_mail_after_it(
     stored = 3 * longest("PutItem")
     total = looks + longest("ForgotPassword") + longest("SendEmail") + stored
     worker = handler_in(template, "worker")
-    (queue,) = (one for one in find("AWS::SQS::Queue") if "RedrivePolicy" in one)
+    queues = [one for one in find("AWS::SQS::Queue") if "RedrivePolicy" in one]
 
-    assert total <= worker["Timeout"] == queue["VisibilityTimeout"] / 6
+    assert len(queues) == 2
+    for queue in queues:
+        assert total <= worker["Timeout"] == queue["VisibilityTimeout"] / 6
 
 
 def test_a_start_ends_before_lambda_gives_up_although_cognito_hangs() -> None:

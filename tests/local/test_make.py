@@ -28,6 +28,13 @@ STARTED = {
         "python -m verification dev --rules\n"
         "cdk destroy password-service-dev --context stage=dev --force"
     ),
+    "support TASK=send_code USERNAME='a $b' STAGE=prod": (
+        "python -m verification.support send_code --username=a $b --stage prod"
+    ),
+    "support TASK=require_reset LIST=names.txt STACK=Shop CONSTRUCT=Shop/Main PORT=4567": (
+        "python -m verification.support require_reset --list names.txt --stack Shop"
+        " --construct Shop/Main --port 4567"
+    ),
 }
 MAKE = str(shutil.which("make"))
 

@@ -206,6 +206,14 @@ def test_a_sample_event_is_answered_logged_and_counted(run: Run, name: str) -> N
     assert f"{json.loads(log).get('outcome', 'Success')}=1 Count" in metrics
 
 
+def test_support_sends_a_code_on_this_machine_too(run: Run) -> None:
+    asked = ("TASK=send_code", "USERNAME=eve@example.com", "STAGE=local", f"PORT={run.port}")
+    result = execute(run.clone, "make", "-s", "support", *asked)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("Queued send_code for eve@example.com, as request ")
+
+
 @pytest.mark.parametrize("setting", ["PORT", "WEB_PORT"])
 def test_a_port_in_use_is_refused_and_the_run_that_uses_it_is_named(run: Run, setting: str) -> None:
     port, web_port = (run.port, 0) if setting == "PORT" else (0, run.web_port)

@@ -28,6 +28,7 @@ from tests.support import PATIENCE, ROOT
 ORIGIN: Final = "https://app.example"
 CLIENT_ID: Final = "0client0of0the0tests0"
 REQUEST_ID: Final = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+SENDER: Final = "AROA5ONR45AYSCULMW46P:ops@example.com"
 SUB: Final = "6d5e1c0a-3f51-4f2b-9c0e-1b2a3c4d5e6f"
 USERNAME: Final = "demo@example.com"
 CODE: Final = "482916"
@@ -43,6 +44,7 @@ SETTINGS: Final = Runtime(
     code_interval=0.0,
     code_pause=0,
     queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/the-queue",
+    support_queue_arn="arn:aws:sqs:us-east-1:123456789012:the-support-queue",
     table_name="the-table",
     breach_endpoint="",
     pseudonym_key="the-pseudonym-key-of-the-tests",
@@ -253,7 +255,7 @@ def _invoke(handler: Any, event: Any) -> tuple[dict[str, Any], str]:
     return response, printed.getvalue()
 
 
-def make_message(body: str, *, attempt: int = 1) -> dict[str, Any]:
+def make_message(body: str, *, attempt: int = 1, queue: str = "the-queue") -> dict[str, Any]:
     """The part of an SQS record that the worker reads."""
     return {
         "messageId": str(next(_messages)),
@@ -261,9 +263,11 @@ def make_message(body: str, *, attempt: int = 1) -> dict[str, Any]:
         "body": body,
         "attributes": {
             "ApproximateReceiveCount": str(attempt),
+            "SenderId": SENDER,
             "SentTimestamp": f"{NOW * 1000:.0f}",
         },
         "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
     }
 
 

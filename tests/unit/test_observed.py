@@ -28,7 +28,7 @@ from tests.infra.test_observability import named, searched
 from tests.support import ROOT
 from tests.support.contract import WITH_BODY
 from tests.support.front import CognitoFront, make_user
-from tests.support.invocation import BODIES, REQUEST_ID, Reply
+from tests.support.invocation import BODIES, REQUEST_ID, Reply, make_message
 from tests.unit.conftest import Service, after, mock_table
 
 RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
@@ -123,6 +123,11 @@ class World:
             RESET, headers={"Caller-Secret": secret, "Caller-Address": "198.51.100.7"}
         )
 
+    def asked_by_support(self) -> Reply:
+        body = {"task": "clear_limits", "username": "ada", "request_id": "r"}
+        message = make_message(json.dumps(body), queue="the-support-queue")
+        return self.service.deployment.work(message)
+
     def crash(self) -> Reply:
         self.service.configure(allowed_origins=None)
         return self.sends(RESET)
@@ -207,6 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
     "KeyError or TypeError": World.crash,
     "a malformed request": lambda w: w.sends(UPDATE, raw="{"),
     "a repeat": World.repeated,
+    "the support desk": World.asked_by_support,
     "a message of Cognito": lambda w: w.service.deployment.write(
         json.loads((ROOT / "events/custom_message.json").read_text())
     ),
@@ -370,6 +376,7 @@ def test_a_saved_query_counts_each_request_once_and_no_metric(lines: list[dict[s
         "failures": lambda line: line.get("status", 0) >= 500,
         "crashes": lambda line: "stack" in line,
         "worker": lambda line: line["operation"] == "worker",
+        "support": lambda line: "sender" in line,
         "hidden": lambda line: "hidden" in line,
         "degradations": lambda line: bool(line.get("degradations")),
         "attacked users": lambda line: "user" in line,

@@ -251,7 +251,7 @@ def assert_degraded(seen: Seen, degradations: AbstractSet[Degradation]) -> None:
     assert degradations <= found <= degradations | LIST
     level = "ERROR" if degradations == QUEUE else "WARNING" if found else "INFO"
     assert (log["outcome"], log["level"]) == (SUCCESS, level)
-    assert metrics == {SUCCESS} | found
+    assert metrics == {SUCCESS} | found | ({DEGRADED} if found - EXCUSED else set())
 
 
 @each_change

@@ -39,11 +39,11 @@ class Facts(NamedTuple):
     log_message: str
     """The event that each log line reports; `outcome` tells how it ended."""
     requests_per_second: int
-    """For all callers together: the gateway's throttle, and its burst."""
+    """The gateway's throttle for all callers together, and its burst."""
     success: str
     """The meaning of a successful response, for the API's document."""
     status: int
-    """Of a successful response."""
+    """The HTTP status of a successful response."""
     max_age: int = 0
     """Seconds for which anyone may cache a successful response; 0 if nobody may."""
     uses_client_secret: bool = False
@@ -55,9 +55,9 @@ class Facts(NamedTuple):
     signed_in: bool = False
     """The caller sends an access token, which the gateway's authorizer verifies."""
     attempts_per_hour: int = 0
-    """For one user. The default of a setting; 0 if attempts are not counted."""
+    """The attempts that one user has: the default of a setting; 0 if they are not counted."""
     about_user: bool = True
-    """The request names a user, or its caller is one, whose hash is in the log."""
+    """The request names a user, or its caller is one. The log has a hash of the name."""
     has_body: bool = True
     """A request has a body, which must be JSON. Otherwise, one that comes is ignored."""
     uses_queue: bool = True
@@ -139,7 +139,7 @@ class Operation(Facts, Enum):
 
     @property
     def id(self) -> str:
-        """The operation's one name: its folder, its events, its metrics' dimension."""
+        """The operation's one name: its folder, its events, its log lines."""
         return self.name.lower()
 
     @property

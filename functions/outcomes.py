@@ -48,7 +48,7 @@ NOT_OFFERED: Final = tuple(
     Outcome(cause, problems.INTERNAL_ERROR, of_account=True)
     for cause in ("OperationNotEnabledException", "UnknownOperationException", "InvalidAction")
 )
-"""What a pool says that has not turned an action on, or a region that does not have it yet."""
+"""The failures of a pool that has not turned an action on, or of a region without it."""
 
 COGNITO: Final = (
     # Before the other rows of the same exception, because the first one that fits is taken.
@@ -125,7 +125,7 @@ COGNITO: Final = (
         )
     ),
 )
-"""What Cognito can say. The first row that fits an exception and its text is taken."""
+"""The failures of Cognito. The first row that fits an exception and its text is taken."""
 
 CONNECTION: Final = {
     # TLS can break after the request was sent.
@@ -183,4 +183,4 @@ CODE_TIMED_OUT: Final = _ours("CodeTimedOut", problems.CODE_NOT_DELIVERED, final
 MAIL_REFUSED: Final = _ours("MailRefused", problems.CODE_NOT_DELIVERED, final=True)
 
 NEIGHBOURS: Final = {"SendEmail.BadRequestException": MAIL_REFUSED}
-"""What other services of AWS can say that a retry cannot change, by action and exception."""
+"""Failures of other services of AWS that a retry cannot change, by action and exception."""

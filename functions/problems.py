@@ -1,7 +1,7 @@
 """Every failure that a caller can see.
 
-A problem is a value. What is raised is a new `Failure` each time: an exception that is kept would
-also keep the frames of its last traceback, and with them a password.
+A problem is a value, and each raise makes a new `Failure`: an exception that is kept would also
+keep the frames of its last traceback, and with them a password.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ EXPOSED: Final = "Retry-After, WWW-Authenticate"
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one field of the body. `pointer` is the URI fragment of RFC 9457 §3."""
+    """A mistake in one field of the body. `pointer` is the URI fragment of RFC 9457 §3."""
 
     pointer: str
     rule: str
@@ -79,7 +79,7 @@ class Problem(NamedTuple):
     retry_after: int | None = None
     """Seconds, for the header `Retry-After`."""
     challenge: str = ""
-    """Which token is missing, for the header `WWW-Authenticate` (RFC 6750 §3)."""
+    """The token that is missing, for the header `WWW-Authenticate` (RFC 6750 §3)."""
 
     @property
     def type(self) -> str:

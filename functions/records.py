@@ -1,4 +1,4 @@
-"""What a request leaves for the operator: the source of its log line and metrics."""
+"""The record of a request for the operator: the source of its log line and metrics."""
 
 import logging
 import traceback
@@ -63,7 +63,7 @@ _degrading: Final = Lock()
 
 @dataclass
 class Record:
-    """What a request or an attempt at a task did: its log line, without the members that are None.
+    """The log line of a request or of an attempt at a task, without the members that are None.
 
     `started` is a time of the clock's `monotonic`, and `padding` the seconds that a refusal waited.
     """
@@ -116,7 +116,7 @@ class Record:
         self.duration = round(times.monotonic() - self.started - self.padding, 3)
 
     def degrade(self, degradation: Degradation) -> None:
-        """Note once that a side effect failed. What runs at the same time shares the record."""
+        """Note once that a side effect failed. Threads of a request share the record."""
         with _degrading:
             self.degradations = sorted({*(self.degradations or ()), degradation})
 

@@ -22,7 +22,7 @@ MAX_NAME: Final = 64
 
 
 class Caller(NamedTuple):
-    """Who sent the request, as the gateway and its authorizer report it."""
+    """The sender of the request, as the gateway and its authorizer report it."""
 
     request_id: str = ""
     source_ip: str = ""
@@ -70,7 +70,7 @@ class Subject(NamedTuple):
 
     @property
     def members(self) -> dict[str, str]:
-        """What an event says of the user."""
+        """The members of an event that name the user."""
         return {name: value for name, value in self._asdict().items() if value}
 
 

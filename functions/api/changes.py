@@ -1,4 +1,4 @@
-"""What follows a password change: its sessions end, and it is announced."""
+"""Finish a password change: end its sessions, and announce it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

@@ -352,7 +352,7 @@ def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) ->
 
 
 def _read_pages(ask: Callable[..., dict[str, Any]], token: str, members: str) -> list[Any]:
-    """Return the members of every page. What is done with one must not change the next one."""
+    """Return the members of every page. To act on one may change the next."""
     pages = [ask()]
     while more := pages[-1].get(token):
         pages.append(ask(**{token: more}))

@@ -1,4 +1,4 @@
-"""Limits that treat known and unknown users alike, because they count before Cognito is called.
+"""Limits that are the same for known and unknown users, because they count before Cognito acts.
 
 The table holds keyed hashes instead of names and addresses. Windows are fixed, so up to twice a
 limit can pass around the boundary of two windows; each key's windows begin at another time.
@@ -66,7 +66,7 @@ class Limits:
     events: Events
 
     _taken: list[_Limit] = field(default_factory=list)
-    """What the attempt has taken."""
+    """The limits from which the attempt has taken."""
     _refuses_user: bool = False
 
     def count(self, operation: Operation) -> None:
@@ -161,7 +161,7 @@ class Limits:
     def count_refusal(self, operation: Operation) -> None:
         """Count a refused attempt of a user at any address, and put one event if there are many.
 
-        What the limit of a network refused says nothing about the user.
+        A refusal by the limit of a network says nothing about the user.
         """
         if not self._refuses_user:
             return

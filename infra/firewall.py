@@ -188,7 +188,7 @@ def _add_acl(
 
 def _log(scope: Construct, settings: Deployment, acl: CfnWebACL) -> None:
     stack = Stack.of(scope)
-    # Of this very stack: the log of one that was removed may have been kept.
+    # The name is unique to this stack: the log of one that was removed may have been kept.
     *_, unique = Fn.split("-", Fn.select(2, Fn.split("/", stack.stack_id)), 5)
     # WAF accepts no other prefix.
     name = f"aws-waf-logs-password-service-{settings.stage}-{unique}"

@@ -61,7 +61,7 @@ _FINDINGS: Final = {
     },
     lambda_.CfnFunction: {"L1": "Python 3.13 starts faster than 3.14, and is supported until 2029"},
 }
-"""What cdk-nag finds in each kind of resource."""
+"""The findings of cdk-nag in each kind of resource."""
 
 
 class Functions(Construct):
@@ -226,7 +226,7 @@ def _read(queue: sqs.IQueue, most: int) -> sources.SqsEventSource:
 
 def _grant_mail(function: lambda_.Function, settings: Deployment) -> None:
     """Allow a function to send mails from one address, with its identity or that of its domain."""
-    # The address may be known to CloudFormation alone, and the one of a parameter may be empty.
+    # The address may be known only to CloudFormation, and the one of a parameter may be empty.
     stack, domain = Stack.of(function), Fn.select(1, Fn.split("@", f"{settings.mail_from}@"))
     # SES looks at the identity of the address if there is one, and at the domain's default set.
     names = [("identity", domain), ("identity", settings.mail_from), ("configuration-set", "*")]

@@ -1,4 +1,4 @@
-"""What happens to the mails that Amazon SES has accepted."""
+"""The fate of the mails that Amazon SES has accepted."""
 
 from typing import Final
 

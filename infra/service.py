@@ -67,11 +67,11 @@ class Service(Construct):
         """The alias of each function: of an operation by its id, of the `worker`, and of
         `custom_message`, which you give to `add_trigger` of a pool that your app makes."""
         self.queue = functions.queue.queue
-        """What the worker does after the answer."""
+        """The tasks of the worker."""
         self.support_queue = functions.queue.support
         """Where operators start the tasks of the support desk: grant it to their role."""
         self.dead_letters = functions.queue.dead_letters
-        """What the worker could not do."""
+        """The tasks that the worker could not do."""
         api = Api(self, "Api", settings=settings, pool=user_pool, functions=functions.by_operation)
         self.rest_api = api.rest_api
         if settings.firewall != "off":

@@ -1,4 +1,4 @@
-"""What a deployment chooses. Each choice has a type, a meaning, a rule, and defaults by stage."""
+"""The choices of a deployment. Each has a type, a meaning, a rule, and defaults by stage."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class Choices(TypedDict, total=False):
     server_callers: Sequence[str]
     """Names of secrets for servers of yours that call for their users: one, or two meanwhile."""
     firewall: Firewall
-    """What happens to a request that matches a firewall rule; `off` deploys no firewall."""
+    """The action on a request that matches a firewall rule; `off` deploys no firewall."""
     reveal_user_existence: bool
     """Respond with Cognito's own errors, which tell anyone whether an account exists."""
     threat_protection: bool
@@ -146,7 +146,7 @@ class StageChoices(Choices, total=False):
     user_pool_client_id: str
     """The service's app client in that pool. It needs a secret."""
     pool_firewall: Firewall
-    """What happens to a reset that goes to Cognito without this service; `off` adds no web ACL."""
+    """The action on a reset that goes to Cognito without this service; `off` adds no web ACL."""
     export_outputs: bool
     """Export each output, under the name of the stack, a hyphen and its own name."""
 

@@ -27,7 +27,7 @@ class PasswordServiceStack(Stack):
             termination_protection=settings.retain_data,
         )
         self._exports = settings.export_outputs
-        for name, value in tags.items():  # of the resources, beside those of the stack itself
+        for name, value in tags.items():  # of the resources; those above are the stack's
             Tags.of(self).add(name, value)
         mails = Mails(self, "Mails") if settings.needs_configuration_set else None
         self.user_pool = UserPool(self, "UserPool", settings=settings, mails=mails)

@@ -35,7 +35,7 @@ CALLS: Final = "/_door/calls"
 OWN_ROUTES: Final = ("/_ministack/", CALLS)
 """The paths by which the emulator itself is read and configured, and the door."""
 POOL_DOCUMENTS: Final = re.compile(r"/[\w-]+_\w+/\.well-known/(jwks\.json|openid-configuration)")
-"""What a pool publishes. No bucket has a name with `_`, so the path means nothing else."""
+"""The documents that a pool publishes. No bucket has a `_` in its name, so nothing else fits."""
 COGNITO: Final = "AWSCognitoIdentityProviderService."
 """The prefix of the actions of user pools in `X-Amz-Target`."""
 OWN_SITES: Final = {"none", "same-origin", "same-site"}

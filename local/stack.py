@@ -61,7 +61,7 @@ DEMO: Final = tuple(
 
 @dataclass(frozen=True)
 class Stack:
-    """What is in `.local/runs/<port>/stack.json`."""
+    """A running stack, as `.local/runs/<port>/stack.json` describes it."""
 
     url: str
     endpoint: str
@@ -69,7 +69,7 @@ class Stack:
     user_pool_id: str
     user_pool_client_id: str
     public_client_id: str
-    """Of the app client without a secret, by which Amplify signs users in."""
+    """The ID of the app client without a secret, by which Amplify signs users in."""
     region: str = emulator.REGION
     demo_users: tuple[User, ...] = DEMO
     lookups: Iterable[Call] = field(default=(), repr=False)
@@ -220,7 +220,7 @@ class Stack:
 
     @contextmanager
     def throttled(self, operation: Operation, *, rate: float, burst: int) -> Iterator[None]:
-        """Let so many requests a second pass: the emulator takes no throttle from a template."""
+        """Throttle an operation, because the emulator takes no throttle from a template."""
         api, stage = self.url.rsplit("/", 2)[1:]
         method = f"/{operation.path.replace('/', '~1')}/{operation.method}"
 
@@ -262,7 +262,7 @@ class Stack:
 
     @cached_property
     def _app_client(self) -> Mapping[str, Any]:
-        """Of the functions, with its secret."""
+        """The functions' client, with its secret."""
         described = self.client("cognito-idp").describe_user_pool_client(
             UserPoolId=self.user_pool_id, ClientId=self.user_pool_client_id
         )

@@ -1,4 +1,4 @@
-"""What the door sees of a request to the API and of the calls of the functions that follow it.
+"""The door's view of a request to the API and of the calls of the functions that follow it.
 
 The page draws it. It holds the names of what callers typed, such as `password`, and never a value.
 """
@@ -37,15 +37,15 @@ class Call(TypedDict):
     time: float
     """Seconds since the epoch."""
     at: str
-    """What gets the call."""
+    """The receiver of the call."""
     by: str
     """The function that makes it; empty for a request to the API, and for an unsigned call."""
     action: str
     has: list[str]
-    """What is in the bytes of the call, of all that was typed for the latest request."""
+    """The names of what was typed for the latest request, if the call has it in its bytes."""
     status: NotRequired[int]
     seconds: NotRequired[float]
-    """Of the answer, as soon as there is one, and the time until then."""
+    """The status of the answer, as soon as there is one, and the time until then."""
 
 
 class Watch:
@@ -53,7 +53,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.calls: deque[Call] = deque(maxlen=MOST)
-        # What Cognito takes without a signature names no function.
+        # A call that Cognito takes without a signature names no function.
         self._functions = {"": ""}
         self._typed: list[tuple[str, re.Pattern[str]]] = []
 
@@ -106,7 +106,7 @@ def _read(body: bytes) -> dict[str, Any]:
 
 
 def _pattern(value: str) -> re.Pattern[str]:
-    """Return what finds a value: alone, as JSON has it, and as JSON has it inside JSON."""
+    """Return what finds a value: as it is, as JSON has it, and as JSON has it inside JSON."""
     once = json.dumps(value)[1:-1]
     spellings = {value, once, json.dumps(once)[1:-1]} - {""}
     found = "|".join(map(re.escape, spellings)) or "(?!)"

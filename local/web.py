@@ -1,4 +1,4 @@
-"""The pages of `make run`, and the few things that they ask of the runner: on loopback alone."""
+"""The pages of `make run`, and the few things that they ask of the runner: only on loopback."""
 
 import json
 import re
@@ -136,7 +136,7 @@ _SIGN_IN_INCOMPLETE: Final = Problem(
 
 
 class Answer(NamedTuple):
-    """What a request gets: `policy` is its content security policy, and it may lead elsewhere."""
+    """The answer to a request. `policy` is its content security policy; it may lead elsewhere."""
 
     media_type: str
     content: bytes
@@ -146,7 +146,7 @@ class Answer(NamedTuple):
 
 
 type Routes = dict[tuple[str, str], Callable[[Any], Answer]]
-"""By method and path; each gets the JSON that was sent, or None."""
+"""The answers by method and path; each function gets the JSON that was sent, or None."""
 
 
 def origins(port: int) -> list[str]:
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the name is http.server's
 
     def do_POST(self) -> None:
-        # What is left unread would be taken for the next request.
+        # An unread rest would be taken for the next request.
         self.close_connection = True
         if not _is_own(self.headers):
             self._send(_refuse(_ANOTHER_SITE))

@@ -23,7 +23,7 @@ def write_page(name: str, version: str) -> str:
 
 
 class Pages(MetadataHookInterface):
-    """The page of the wheel, and the links beside it."""
+    """The page of the wheel, and the links next to it."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add them to what `pyproject.toml` says."""

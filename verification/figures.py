@@ -22,7 +22,7 @@ some."""
 DAYS: Final = 14
 COIN: Final = 0.5
 ERRORS: Final = 3
-"""The standard errors of chance by which an area may be above a coin's."""
+"""The number of standard errors by which an area may exceed a coin's by chance."""
 SPEED: Final = "Compare with docs/reference/performance.md: is memorySize the default?"
 
 

@@ -1,4 +1,4 @@
-// Who knows what: the latest request and the calls that followed it, as the emulator saw them.
+// The flow of what is known: the latest request and the calls that followed it, as the emulator saw them.
 
 import { make } from './elements.js';
 import { label, say, sayDuration } from './language.js';

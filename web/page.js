@@ -1,4 +1,4 @@
-// The page of the password service. It uses the service only through the client beside it.
+// The page of the password service. It uses the service only through the client next to it.
 
 import { element, make } from './elements.js';
 import { openFlow } from './flow.js';
@@ -56,7 +56,7 @@ const FOR_MANAGERS = {
   requireSymbols: () => 'required: [-!@#$%^&*]',
 };
 
-/** What the page asks of a field before it sends anything. */
+/** The pattern that a field must have before the page sends anything. */
 const SHAPES = { username: /^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$/, confirmationCode: /^\d{6}$/ };
 
 /** Wrong codes after which the page says that an hour may have to pass. */
@@ -101,7 +101,7 @@ let wrongCodes = 0;
 /** Until it has come, or if it does not come, only the service judges. */
 let policy = { rules: [] };
 
-/** What each form does. It returns the next card. */
+/** The action of each form. It returns the next card. */
 const ACTIONS = {
   async 'sign-in'({ username, password }) {
     accessToken = await signIn(username, password);
@@ -285,7 +285,7 @@ function reveal(input, visible) {
 function retype({ value }) {
   shareUsername(value);
   inbox.draw();
-  // The limit may be for the former user alone.
+  // The limit may be only for the former user.
   for (const form of document.forms) if (form.wait) tick(form);
 }
 
@@ -333,7 +333,7 @@ function read(form) {
   return Object.fromEntries(entries.map(([name, value]) => [name, FOLDS[name]?.(value) ?? value]));
 }
 
-/** What is wrong with a form before anything is sent, as the errors of the service say it. */
+/** Return the mistakes in a form before anything is sent, as the errors of the service say them. */
 function findMistakes(form, values) {
   const inputs = [...form.querySelectorAll('input:not([readonly], [type=checkbox])')];
   return inputs.flatMap(({ name }) => {
@@ -362,7 +362,7 @@ function fail(form, error, values) {
   if (form.wait) form.querySelector('.problem').focus(); // its button is disabled
 }
 
-/** Say what a form failed with: `atFields` beside its fields, or else the whole of it. */
+/** Say what a form failed with: `atFields` next to its fields, or else the whole of it. */
 function explain(form) {
   if (!form.failure) return { atFields: [] };
   const { error } = form.failure;

@@ -1,4 +1,4 @@
-// What goes over the wire: a list of the posts that `fetch` sends, newest first.
+// A list of the posts that `fetch` sends, newest first.
 
 import { make } from './elements.js';
 import { label, sayTime } from './language.js';

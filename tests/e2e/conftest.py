@@ -232,7 +232,7 @@ def front(fronts: Fronts) -> CognitoFront:
 
 
 def acted(front: CognitoFront) -> list[str]:
-    """What was done at Cognito for a caller: all but what the functions look up."""
+    """Return the actions at Cognito for a caller, without the reads of the functions."""
     actions = [request.action for request in front.requests]
     looked_up = ("Describe", "AdminGetUser", "ListUsers")
     return [action for action in actions if not action.startswith(looked_up)]

@@ -1,4 +1,4 @@
-"""What the CDK CLI does: a second deployment of the stack, and the service in another app."""
+"""The CDK CLI deploys the stack a second time, and the service in another app."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the service adds to Cognito, through the deployed API."""
+"""The protection that the service adds to Cognito, through the deployed API."""
 
 import json
 from itertools import count

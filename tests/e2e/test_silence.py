@@ -34,7 +34,7 @@ ACCOUNTS = {
     "with a mistyped code": "CodeMismatchException",
     "tried too often": "TooManyFailedAttemptsException",
 }
-"""What AWS documents for each kind of account, with the text where Cognito tells kinds by it."""
+"""AWS's documented answer for each kind of account, with the text if Cognito tells kinds by it."""
 
 
 def test_a_reset_never_asks_cognito_before_its_answer(

@@ -1,4 +1,4 @@
-"""What a person does, through the deployed API."""
+"""The story of a person, through the deployed API."""
 
 from typing import Any
 

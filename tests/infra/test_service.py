@@ -77,7 +77,7 @@ def test_the_ids_of_what_holds_data_are_those_of_the_last_version() -> None:
 
 
 def names(template: dict[str, Any], of: str) -> set[str]:
-    """By what AWS and operators tell a service from another; `of` begins its logical ids."""
+    """Return the names that tell services apart; `of` begins the logical ids of one."""
     own = {n: r["Properties"] for n, r in template["Resources"].items() if n.startswith(of)}
     kinds = {n: template["Resources"][n]["Type"] for n in own}
     found = {

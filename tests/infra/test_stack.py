@@ -1,4 +1,4 @@
-"""What the templates contain, which is what AWS will do."""
+"""The templates have the resources that AWS is to make."""
 
 import json
 import re
@@ -290,7 +290,7 @@ def test_a_function_has_no_policy_but_its_own(find: Find) -> None:
 
 
 def role_actions(template: Mapping[str, Any], name: str) -> set[str]:
-    """What a function's role may do. It must name the resources where AWS allows that."""
+    """Return the actions of a function's role. It must name the resources where AWS allows that."""
     role = handler_in(template, name)["Role"]["Fn::GetAtt"][0]
     allowed = set()
     for policy in find_in(template, "AWS::IAM::Policy"):

@@ -77,7 +77,7 @@ def check_nothing_is_left(clone: Path, group: int) -> None:
         return [*(clone / ".local" / "runs").glob("*/"), *strewn]
 
     wait_until(lambda: not members(group))
-    # What removes the files may be the last process of another group.
+    # The last process of another group may be the one that removes the files.
     wait_until(lambda: left() == [])
 
 

@@ -1,4 +1,4 @@
-"""What `make` starts and installs, and what it says where something that it needs is missing."""
+"""`make` starts and installs the right things, and says what is missing."""
 
 import os
 import shlex

@@ -93,7 +93,7 @@ def use_up_resets(stack: Stack) -> Iterator[User]:
 
 
 def items(stack: Stack) -> dict[str, Any]:
-    """What is in the table, by its key."""
+    """Return the items of the table by their keys."""
     dynamodb = stack.client("dynamodb")
     (table,) = dynamodb.list_tables()["TableNames"]
     return {one["id"]["S"]: one for one in dynamodb.scan(TableName=table)["Items"]}
@@ -195,7 +195,7 @@ def test_what_is_queued_and_stored_survives_an_upgrade(
 
 
 def subscribe(stack: Stack) -> Callable[[int], list[dict[str, Any]]]:
-    """Keep each event on the bus; return what waits for so many of them."""
+    """Keep each event on the bus; return what waits for a number of them."""
     events, sqs = stack.client("events"), stack.client("sqs")
     (bus,) = {one["Name"] for one in events.list_event_buses()["EventBuses"]} - {"default"}
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]

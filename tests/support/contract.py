@@ -42,7 +42,7 @@ def assert_is_problem(reply: Reply, status: int, code: str) -> None:
     assert challenge.startswith('Bearer error="') or status != 401
     document = problem.document(reply.body["requestId"])
     assert {name: reply.body[name] for name in reply.body if name != "errors"} == document
-    # A client that knows the language translates by these alone.
+    # A client that knows the language translates only by these.
     for error in reply.body.get("errors", []):
         assert RULES[error["rule"]].format(**error.get("params", {}))
 

@@ -65,7 +65,7 @@ _pools = count(1)
 
 
 def make_claims(pool: str = SETTINGS.user_pool_id) -> dict[str, str]:
-    """What the gateway's authorizer reports about an access token."""
+    """Return the claims that the gateway's authorizer reports of an access token."""
     return {
         "auth_time": f"{NOW:.0f}",
         "client_id": CLIENT_ID,

@@ -28,7 +28,7 @@ type Configure = Callable[..., None]
 
 
 def sent(front: CognitoFront, operation: Operation) -> list[CognitoRequest]:
-    """What the front got of the operation's own action."""
+    """Return the front's requests of the operation's own action."""
     return [request for request in front.requests if request.action == operation.action]
 
 

@@ -24,7 +24,7 @@ ON: dict[str, Any] = {"event_bus_name": "the-bus", "mail_from": FROM, "resend_in
 
 
 def acts(cognito: CognitoFront) -> list[str]:
-    """What was done for the user."""
+    """Return the actions that were done for the user."""
     looks = {"AdminGetUser", "ListUsers", "DescribeUserPoolClient"}
     return [one.action for one in cognito.requests if one.action not in looks]
 

@@ -1,4 +1,4 @@
-"""Attempts are counted before Cognito is asked, so that known and unknown users look alike."""
+"""Attempts are counted before Cognito is asked, so known and unknown users look the same."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The mail after a change, once, in the user's language, and to a verified address alone."""
+"""The mail after a change, once, in the user's language, and only to a verified address."""
 
 import json
 import re
@@ -27,7 +27,7 @@ changing = pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=lambda on
 
 
 def mails(cognito: CognitoFront) -> list[dict[str, Any]]:
-    """What SES got."""
+    """Return the requests that SES got."""
     return [request.body for request in cognito.requests if request.action == "SendEmail"]
 
 
@@ -144,7 +144,7 @@ def nobody() -> NoReturn:
 
 
 def told(cognito: CognitoFront) -> list[tuple[str, str | None, str]]:
-    """Who the bus was told could not be told, and why."""
+    """Return the users who, as the bus was told, could not be told, and why."""
     events = [one for one in put(cognito) if one["DetailType"] == "Password Change Unannounced"]
     details = [json.loads(one["Detail"]) for one in events]
     return [(one["username"], one.get("sub"), one["reason"]) for one in details]
@@ -444,7 +444,7 @@ def read_languages(folder: str) -> dict[str, Any]:
 
 
 def placeholders(texts: Any, path: str = "") -> dict[str, set[str | None]]:
-    """What each text leaves open, by the text's path."""
+    """Return the placeholders of each text, by the text's path."""
     if isinstance(texts, str):
         return {path: {name for _, name, _, _ in string.Formatter().parse(texts)} - {None}}
     named = texts.items() if isinstance(texts, dict) else enumerate(texts)

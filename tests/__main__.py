@@ -30,9 +30,6 @@ REACH: Final = (
     "tests/web/test_package.py",
 )
 RULES: Final = ("tests/infra/test_nag.py", "tests/infra/test_rules.py")
-DOCUMENTS: Final = sorted(
-    str(file) for pattern in ("*.md", "docs/**/*.md") for file in Path().glob(pattern)
-)
 # `tests/unit` runs every line of `functions`, and `tests/infra` every line of `infra`. The other
 # tests run functions in processes of their own, where coverage cannot be measured.
 PRODUCT: Final[dict[str, tuple[str, ...]]] = {
@@ -56,8 +53,7 @@ TOOLING: Final[dict[str, tuple[str, ...]]] = {
     "imports": ("lint-imports", "--no-cache"),
     "format": ("ruff", "format", "--check"),
     "lint": ("ruff", "check"),
-    # All of proselint's checks except typography, which wants curly quotes even in code.
-    "prose": ("proselint", "check", "--config", "tests/proselint.json", *DOCUMENTS),
+    "prose": ("python", "-m", "tests.prose"),
     # The words of `tests/words.txt` are not plain English; `-` is codespell's own list.
     "spelling": ("codespell", "-D", "tests/words.txt", "-D", "-"),
 }

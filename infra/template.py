@@ -37,7 +37,7 @@ _ORIGIN: Final = r"[a-z][a-z0-9.-]*://[a-z0-9._~-]+(?::[0-9]+)?"
 
 
 class Parameter(NamedTuple):
-    """What somebody who deploys the template chooses. Without a default, they must."""
+    """A choice of somebody who deploys the template. Without a default, they must choose."""
 
     description: str
     default: str | None = None

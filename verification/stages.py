@@ -159,7 +159,7 @@ def _read(
     stack: str, resources: Sequence[Mapping[str, str]], answer: Mapping[str, Any], construct: str
 ) -> Part:
     body = answer["TemplateBody"]
-    # What is text is YAML, and so has neither the CDK's paths nor our functions.
+    # A text is YAML, which has neither the CDK's paths nor our functions.
     template = body["Resources"] if isinstance(body, dict) else {}
     paths = {
         name: one.get("Metadata", {}).get("aws:cdk:path", "") for name, one in template.items()

@@ -188,7 +188,7 @@ def test_make_verify_checks_the_templates_stack_and_one_that_it_is_nested_in(
     nested = sam["Resources"]["Passwords"]["Properties"]
     nested["Parameters"] |= {"Firewall": "off", "Stage": "nested"}
     nested["TemplateURL"] = f"{stack.endpoint}/{BUCKET}/{nested.pop('Location')}"
-    # What SAM makes of its own type, as text that is no JSON.
+    # SAM turns its own type into this one, as text that is no JSON.
     sam["Resources"]["Passwords"]["Type"] = "AWS::CloudFormation::Stack"
     del sam["Transform"]
     chosen = {

@@ -29,7 +29,7 @@ SNAPSHOTS = (
     "AWS::ApiGateway::Resource",
     "AWS::Lambda::Version",
 )
-"""What a deployment of an API holds. A new one needs another logical ID, as a version does."""
+"""The parts of an API's deployment. A new one needs another logical ID, as a version does."""
 
 
 @cache
@@ -153,7 +153,7 @@ def test_a_preflight_asks_a_stage_variable_for_the_origins() -> None:
     ],
 )
 def test_a_parameter_leaves_out_what_nobody_wants(value: str, kinds: set[str]) -> None:
-    """What refers to a resource that is left out is checked by cfn-lint (rule W1001)."""
+    """A reference to a resource that is left out would be found by cfn-lint (rule W1001)."""
     resources = template()["Resources"].values()
     name = f"Has{value}"
 

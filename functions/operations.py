@@ -22,7 +22,7 @@ CUSTOM_MESSAGE: Final = "custom_message"
 
 
 class SupportTask(StrEnum):
-    """What an operator can have the worker do, by a queue that no function may send to."""
+    """A task that an operator gives to the worker, by a queue that no function may send to."""
 
     CLEAR_LIMITS = "clear_limits"
     REQUIRE_RESET = "require_reset"

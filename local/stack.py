@@ -271,7 +271,7 @@ class Stack:
 
     @cached_property
     def mapping(self) -> Mapping[str, str]:
-        """What calls the worker for the functions' own queue."""
+        """The mapping that calls the worker for the functions' own queue."""
         found = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
         mappings: list[Mapping[str, str]] = [
             one for one in found if "Support" not in one["EventSourceArn"]

@@ -102,7 +102,7 @@ class Limits:
             raise outcomes.LIMITS_FAILED.failure()
 
     def _find_mark(self, seconds: int) -> str:
-        """Return the number of a mark in the window that has so many seconds left, if any."""
+        """Return the number of a mark in the window with this number of seconds left, if any."""
         try:
             mark = self.table.get(self._mark(self.subject))
         except clients.ERRORS:

@@ -1,7 +1,7 @@
 """A stack of an earlier version becomes one of this version, by CloudFormation, and loses nothing.
 
-The earlier version is that of the commit `BASE`, from the history of the repository: a copy of its
-template alone would need made-up messages and items, which its own functions write here.
+The earlier version is that of the commit `BASE`, from the history of the repository: a mere copy of
+its template would need made-up messages and items, which its own functions write here.
 """
 
 import json

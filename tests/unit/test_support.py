@@ -28,7 +28,7 @@ RESET, CONFIRM = Operation.RESET_PASSWORD, Operation.CONFIRM_RESET_PASSWORD
 UPDATE = Operation.UPDATE_PASSWORD
 QUEUE = "the-support-queue"
 ACTIONS = {"AdminResetUserPassword", "AdminUserGlobalSignOut", "ForgotPassword", "SendEmail"}
-"""What a user notices."""
+"""The actions that a user notices."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,18 +39,18 @@ def helping(configure: Configure, dynamodb: DynamoDBClient) -> None:
 def ask(
     service: Service, task: str, username: str = USERNAME, *, attempt: int = 1, **more: Any
 ) -> Reply:
-    """What the worker makes of a message on the queue of the support desk."""
+    """Return the worker's reply to a message on the queue of the support desk."""
     body = {"task": task, "username": username, "request_id": "the-request"} | more
     return service.deployment.work(make_message(json.dumps(body), attempt=attempt, queue=QUEUE))
 
 
 def done(service: Service) -> list[str]:
-    """What a user notices, in its order."""
+    """Return the actions that a user noticed, in their order."""
     return [one.action for one in service.cognito.requests if one.action in ACTIONS]
 
 
 def told(service: Service) -> list[dict[str, str]]:
-    """What the bus is told about support tasks."""
+    """Return the events about support tasks."""
     service.work()
     return [
         json.loads(one["Detail"])

@@ -14,10 +14,6 @@ export function openInbox({ list, empty, news, latest, address, use }) {
   let mails = [];
   let drawn;
   const used = new Set();
-  // Next to the inbox, the code would be there twice.
-  new IntersectionObserver(([{ isIntersecting }]) => {
-    latest.dataset.near = isIntersecting;
-  }).observe(list);
 
   /** Draw what has changed: a list that is drawn again loses the focus of its buttons. */
   function draw() {

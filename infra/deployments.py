@@ -44,6 +44,7 @@ def find_check(name: str) -> Check:
         delivery = {
             "messageId": CALLER,
             "receiptHandle": CALLER,
+            "eventSourceARN": CALLER,
             "attributes": {"ApproximateReceiveCount": "1"},
             "body": json.dumps(message._asdict()),
         }

@@ -28,7 +28,7 @@ from functions.problems import (
     WRONG_PASSWORD,
     Problem,
 )
-from functions.records import RETRIED, SUCCESS, Degradation
+from functions.records import DEGRADED, EXCUSED, RETRIED, SUCCESS, Degradation
 from local.stack import Stack, User
 from tests.e2e.client import (
     CONFIRM,

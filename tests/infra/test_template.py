@@ -74,7 +74,8 @@ def test_two_runs_write_the_same_bytes_and_nothing_that_only_the_cdk_reads() -> 
 def test_every_choice_reaches_what_it_is_about_and_the_rest_is_that_of_prod() -> None:
     prod = Deployment.of_stage("prod")
     read = {name for function in FUNCTIONS for name in names_read_by(function)}
-    made = {"pseudonym_key", "queue_url", "table_name", "event_bus_name", "mail_configuration_set"}
+    made = {"pseudonym_key", "queue_url", "support_queue_arn", "table_name", "event_bus_name"}
+    made |= {"mail_configuration_set"}
 
     for function in FUNCTIONS:
         for name, value in variables(template(), function).items():

@@ -114,6 +114,8 @@ class Door:
                 message["headers"] = self._correct(scope, headers, message["headers"])
                 if call:
                     end(call, message["status"])
+            elif call:
+                self.watch.learn(call, message.get("body", b""))
             await send(message)
 
         await self.app(scope, body.receive, answer)

@@ -1,6 +1,6 @@
 """The door's view of a request to the API and of the calls of the functions that follow it.
 
-The page draws it. It holds the names of what callers typed, such as `password`, and never a value.
+The page draws it. A call has the names of what it holds, such as `password`, and never a value.
 """
 
 import json
@@ -42,7 +42,9 @@ class Call(TypedDict):
     """The function that makes it; empty for a request to the API, and for an unsigned call."""
     action: str
     has: list[str]
-    """The names of what was typed for the latest request, if the call has it in its bytes."""
+    """The names of what belongs to the latest request, if the call has it in its bytes."""
+    got: NotRequired[list[str]]
+    """The names of what belongs to it, if the answer has it."""
     status: NotRequired[int]
     seconds: NotRequired[float]
     """The status of the answer, as soon as there is one, and the time until then."""
@@ -85,6 +87,14 @@ class Watch:
         text = body.decode("utf-8", "replace")
         has = sorted({name for name, pattern in self._typed if pattern.search(text)})
         return self._add(place, by, action, has)
+
+    def learn(self, call: Call, body: bytes) -> None:
+        """Note the address of a signed-in user, who types none, from an answer of Cognito."""
+        if call["action"] == "GetUser":
+            for attribute in _read(body).get("UserAttributes", ()):
+                if attribute["Name"] == "email":
+                    self._typed.append(("address", _pattern(attribute["Value"])))
+                    call["got"] = ["address"]
 
     def _add(self, at: str, by: str, action: str, has: list[str]) -> Call:
         call = Call(time=time.time(), at=at, by=by, action=action, has=has)

@@ -26,8 +26,11 @@ const CALLED = {
   table: 'table',
 };
 
-/** Show in the table what each part was sent, and in the summary how the request was answered. */
-export function openFlow({ table, summary }) {
+/**
+ * Show in the table what each part was sent, and in the summary how the request was answered.
+ * `address` returns whose mails belong to it.
+ */
+export function openFlow({ table, summary, address }) {
   const rows = new Map(PARTS.map((part) => [part, makeRow(part)]));
   const names = SECRETS.map((secret) => named(make('th', { scope: 'col' }), 'secrets', secret));
   table.append(
@@ -40,7 +43,8 @@ export function openFlow({ table, summary }) {
   return {
     draw({ calls, mails }) {
       const own = calls.filter(({ time }) => time > opened);
-      const story = tell(own, mails);
+      const theirs = mails.filter(({ to }) => to.toLowerCase() === address().toLowerCase());
+      const story = tell(own, theirs);
       const drawing = JSON.stringify([story, document.documentElement.lang]);
       if (drawing === drawn) return;
       drawn = drawing;
@@ -103,7 +107,8 @@ function tell(calls, mails) {
   reach('gateway', has, 0, status ? [`${status}`] : []);
   const own = followed.find(({ by }) => by === operation);
   // Only the function refuses a request with 400. The gateway refuses tokens without asking it.
-  if (own || status === 400) reach('function', has, own?.after, [operation]);
+  const got = followed.filter(({ by }) => by !== 'worker').flatMap((call) => call.got ?? []);
+  if (own || status === 400) reach('function', [...has, ...got], own?.after, [operation]);
   for (const [at, group] of Object.entries(Object.groupBy(followed, ({ at }) => at))) {
     if (!CALLED[at]) continue;
     const counts = Object.entries(Object.groupBy(group, ({ action }) => action));
@@ -113,11 +118,10 @@ function tell(calls, mails) {
   const byWorker = followed.find(({ by }) => by === 'worker');
   // A worker gets the message as it was queued.
   if (byWorker) reach('worker', parts.queue?.sent ?? [], byWorker.after);
-  const mail = mails.find((one) => one.code && one.time >= time);
-  if (mail) {
+  for (const mail of mails.filter((one) => one.time >= time)) {
     // Cognito makes codes, and mails them itself.
-    reach('cognito', ['code'], mail.time - time);
-    reach('mailbox', ['address', 'code'], mail.time - time);
+    if (mail.code) reach('cognito', ['code'], mail.time - time);
+    reach('mailbox', mail.code ? ['address', 'code'] : ['address'], mail.time - time);
   }
   const asked = followed.filter(({ at, has }) => at === 'cognito' && has.includes('address'));
   const isApart = byWorker && asked.length > 0 && asked.every(({ by }) => by !== operation);

@@ -146,7 +146,11 @@ for (const form of document.forms) {
 }
 element('brand').textContent = config.name;
 await change(findLanguage());
-const flow = openFlow({ table: element('flow'), summary: element('flow-summary') });
+const flow = openFlow({
+  table: element('flow'),
+  summary: element('flow-summary'),
+  address: readUsername,
+});
 logRequests({ list: element('requests'), reveal: element('reveal'), endpoint: config.endpoint });
 const inbox = openInbox({
   list: element('inbox'),

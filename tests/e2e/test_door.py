@@ -118,6 +118,21 @@ def test_the_door_tells_what_calls_hold_and_no_value(stack: Stack, api: Api, use
     assert not [value for value in body.values() if value in text]
 
 
+def test_the_door_finds_the_address_of_a_signed_in_user_who_types_none(
+    stack: Stack, api: Api, user: User
+) -> None:
+    token = stack.sign_in(user)["AccessToken"]
+    body = {"oldPassword": user.password, "newPassword": NEW}
+    assert api.post(Operation.UPDATE_PASSWORD, body, token=token).status == 204
+
+    calls = stack.calls()
+    number = max(n for n, one in enumerate(calls) if one["at"] == "gateway")
+    assert calls[number]["has"] == ["password", "token"]
+    queued = [one["has"] for one in calls[number:] if one["at"] == "queue"]
+    assert ["address"] in queued
+    assert {"password", "token", "code"}.isdisjoint(name for has in queued for name in has)
+
+
 def test_a_page_reaches_the_api(stack: Stack) -> None:
     answer = send(stack, "GET", f"{stack.url}/password-policy", **PAGES["another port"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Final, NamedTuple
 
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, WORKER, Operation, handler_name
 from infra.packaging.bundle import ROOT, build, install
 from infra.settings import Deployment

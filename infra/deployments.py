@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import WORKER, Operation
 from infra import deployment_check
 from infra.acknowledgments import acknowledge, acknowledge_policy

@@ -8,7 +8,8 @@ from functools import partial
 from functions import times
 from functions.aws.cognito import LIST_LAG, Session, User
 from functions.aws.events import EventType
-from functions.aws.queue import Task, Work
+from functions.aws.queue import Work
+from functions.messages import Task
 from functions.problems import Failure
 from functions.records import Degradation
 from functions.requests import Subject

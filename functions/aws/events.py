@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Final, NoReturn
 
 from functions.aws.calls import call
-from functions.aws.queue import Queue, Task, Work
+from functions.aws.queue import Queue, Work
+from functions.messages import Task
 from functions.problems import SERVICE_UNAVAILABLE, Failure, Outcome
 from functions.records import Degradation, Record
 from functions.requests import Caller, Subject

@@ -3,57 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from functions import times
 from functions.aws.actions import ACTIONS
 from functions.aws.calls import call
-from functions.operations import SupportTask
+from functions.messages import Message, Task
 from functions.problems import Failure
 from functions.records import Degradation, Record
 from functions.requests import Caller
 from functions.settings import Runtime
-
-
-class Task(StrEnum):
-    """The task that a message asks the worker to do."""
-
-    SEND_CODE = "send_code"
-    END_SESSIONS = "end_sessions"
-    END_OTHER_SESSIONS = "end_other_sessions"
-    FORGET_DEVICES = "forget_devices"
-    CHECK_CHANGE = "check_change"
-    PUT_EVENT = "put_event"
-    MAIL_CHANGE = "mail_change"
-
-
-class Message(NamedTuple):
-    """The body of a message, in JSON."""
-
-    task: Task | SupportTask
-    request_id: str
-    source_ip: str
-    user: str | None
-    """The user's reference in the log."""
-    parameters: dict[str, Any]
-    requested_at: float
-    """Seconds since the epoch. A message that is redriven from the dead letters has a new
-    `SentTimestamp`."""
-    language: str = ""
-    """The language of the request, if we have texts in it."""
-
-    @classmethod
-    def parse(cls, body: str) -> Self:
-        """Return the message, or raise what its body makes Python raise.
-
-        During a deployment, it can be that of a newer version with more members, or that of an
-        older one without those that have a default.
-        """
-        members = json.loads(body)
-        known = {name: members[name] for name in cls._fields if name in members}
-        return cls(**known | {"task": Task(members["task"])})
-
 
 type Work = tuple[Task, Mapping[str, Any]]
 """A task and its parameters, among them the `delay` in seconds, if it has one."""

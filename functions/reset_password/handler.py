@@ -3,8 +3,8 @@
 from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
 from functions.api.endpoint import Endpoint
-from functions.aws.queue import Task
 from functions.fields import ClientMetadata, Username
+from functions.messages import Task
 from functions.operations import Operation
 from functions.problems import RESET_USERNAME_MISSING
 from functions.requests import Request

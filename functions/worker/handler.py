@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from functions import problems
 from functions.aws import actions, queue
 from functions.aws.actions import Action
-from functions.aws.queue import Message
+from functions.messages import Message
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.problems import Failure
 from functions.records import Degradation, Record

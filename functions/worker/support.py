@@ -11,7 +11,7 @@ from typing import Final
 from functions import times
 from functions.aws.cognito import User
 from functions.aws.events import EventType
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import SupportTask
 from functions.outcomes import USER_NOT_FOUND
 from functions.problems import Failure

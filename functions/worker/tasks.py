@@ -9,7 +9,7 @@ from functions import times
 from functions.aws.actions import ACTIONS, CODES
 from functions.aws.cognito import LIST_LAG
 from functions.aws.events import EventType
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import WORKER_ATTEMPTS
 from functions.outcomes import (
     CODE_TIMED_OUT,

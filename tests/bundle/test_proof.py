@@ -20,7 +20,7 @@ import botocore
 import botocore.session
 import pytest
 
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import CUSTOM_MESSAGE, FUNCTIONS, Operation
 from infra.packaging.slimming import ACTIONS
 from tests.support import ROOT

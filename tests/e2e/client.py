@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import WORKER, Operation, handler_name
 from functions.records import RETRIED
 from local.stack import Stack, User

@@ -15,7 +15,7 @@ import pytest
 
 from functions import outcomes
 from functions.aws.cognito import POLICY_PAUSE
-from functions.aws.queue import Task
+from functions.messages import Task
 from functions.operations import (
     Operation,
 )

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from functions.aws.queue import Task
+from functions.messages import Task
 from functions.operations import WORKER, WORKER_ATTEMPTS
 from functions.records import SUCCESS
 from local.stack import Stack, User

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.aws.queue import Message, Task
 from functions.languages import LANGUAGES, choose_language, read_texts
+from functions.messages import Message, Task
 from functions.operations import WORKER_TIMEOUT, Operation
 from functions.worker.mails import Mail
 from tests.support import ROOT

@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from functions.aws.events import EventType
-from functions.aws.queue import Task
+from functions.messages import Task
 from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support.contract import EVENTS, ids
 from tests.support.front import make_user

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.aws.events import EventType
-from functions.aws.queue import Task
 from functions.languages import LANGUAGES, read_texts
+from functions.messages import Task
 from functions.operations import WORKER_ATTEMPTS, Operation, SupportTask
 from functions.protection.limits import WINDOW
 from tests.support.contract import ids

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.aws.queue import Message, Task
+from functions.messages import Message, Task
 from functions.operations import WORKER_ATTEMPTS, Operation
 from tests.support import ROOT
 from tests.support.front import make_user

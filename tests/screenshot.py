@@ -42,6 +42,7 @@ def main() -> None:
                 page.get_by_role("button", name="Forgot your password?").click()
                 page.get_by_role("button", name="Send code").click()
                 expect(page.locator("#code-sent")).not_to_be_empty()
+                expect(page.locator("#confirm .rules li")).not_to_have_count(0)
                 page.get_by_role("button", name="Use code").first.click()
                 page.locator("#confirm-new-password").fill("a-demo-of-quiet-harbours")
                 reached = page.locator("#flow [data-part=mailbox][data-reached=true]")

@@ -1,15 +1,18 @@
 """A new version gets traffic slowly and rolls back by itself; settings keep or prune old ones."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from functions.operations import FUNCTIONS
+from functions.operations import FUNCTIONS, WORKER
+from infra import deployment_check
+from infra.deployments import find_check
 from infra.settings import STAGES
 from tests.infra.conftest import OTHER_DEV, OTHER_PROD, find_in, synthesize, synthesize_stage
 from tests.infra.test_observability import alarm_name, alarms, period
+from tests.support.front import CognitoFront
 
 GROUP = "AWS::CodeDeploy::DeploymentGroup"
 
@@ -97,3 +100,49 @@ def test_a_version_that_was_replaced_is_kept_or_pruned_as_is_set(
     ]
 
     assert versions == [policy] * len(FUNCTIONS)
+
+
+VERSION = "arn:aws:lambda:us-east-1:123456789012:function:worker:7"
+EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+CHECK = {"version": VERSION, **find_check(WORKER)._asdict()}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoFront]:
+    """Lambda and CodeDeploy, whose deployment is of the group `worker`."""
+    with CognitoFront() as front:
+        for service in ("CODEDEPLOY", "LAMBDA"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", front.url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        monkeypatch.setenv("CHECKS", json.dumps([{"group": "worker", **CHECK}]))
+        info = {"deploymentInfo": {"deploymentGroupName": "worker"}}
+        front.answer("GetDeployment", body=info)
+        yield front
+
+
+@pytest.mark.parametrize(
+    ("script", "group", "status"),
+    [
+        ({"body": {"batchItemFailures": []}}, "worker", "Succeeded"),
+        ({"body": {"batchItemFailures": [{"itemIdentifier": "m"}]}}, "worker", "Failed"),
+        ({"body": {"errorType": "Runtime.ImportModuleError"}}, "worker", "Failed"),
+        ({"error": "AccessDeniedException"}, "worker", "Failed"),
+        ({"body": {"batchItemFailures": []}}, "another", "Failed"),
+    ],
+)
+def test_codedeploy_is_always_told_what_came_of_the_check(
+    script: dict[str, Any], group: str, status: str, aws: CognitoFront
+) -> None:
+    aws.answer("", **script)
+    aws.answer("GetDeployment", body={"deploymentInfo": {"deploymentGroupName": group}})
+
+    deployment_check.handler(EVENT, None)
+
+    (told,) = aws.take("PutLifecycleEventHookExecutionStatus")
+    assert told.body == {
+        "deploymentId": "d-1",
+        "lifecycleEventHookExecutionId": "e-1",
+        "status": status,
+    }

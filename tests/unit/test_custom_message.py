@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from functions.languages import LANGUAGES
+from functions.languages import LANGUAGES, read_texts
 from tests.unit.conftest import Configure, Service
 
 RESET = "CustomMessage_ForgotPassword"
@@ -59,6 +59,22 @@ def answer(service: Service, source: str = RESET, **request: Any) -> dict[str, s
     assert (reply.metrics, reply.log["level"], reply.log["task"]) == ({"Success"}, "INFO", source)
     response: dict[str, str] = reply.body["response"]
     return response
+
+
+@each_language
+def test_who_must_reset_is_told_so_and_not_that_the_password_stays(
+    language: str, service: Service
+) -> None:
+    """An operator has the password refused before Cognito sends the code."""
+    required = ATTRIBUTES | {"cognito:user_status": "RESET_REQUIRED"}
+    locale = METADATA | {"locale": language}
+    usual = answer(service, clientMetadata=locale)
+    message = answer(service, clientMetadata=locale, userAttributes=required)
+    texts = read_texts(language)["messages"]
+
+    assert texts["ResetRequired"][0] in message["emailSubject"]
+    assert texts["ResetRequired"][2] in unescape(message["emailMessage"])
+    assert message["emailMessage"] != usual["emailMessage"]
 
 
 @each_source

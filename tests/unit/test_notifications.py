@@ -126,12 +126,17 @@ def test_an_event_that_the_queue_refuses_is_put_at_once(
 
 @changing
 @pytest.mark.parametrize("again", [{"Failed": []}, None])
+@pytest.mark.parametrize(("position", "task"), [(0, Task.PUT_EVENT), (1, Task.MAIL_CHANGE)])
 def test_what_the_queue_does_not_take_of_a_batch_is_sent_again_and_nothing_else(
-    operation: Operation, again: dict[str, Any] | None, service: Service
+    operation: Operation,
+    position: int,
+    task: Task,
+    again: dict[str, Any] | None,
+    service: Service,
 ) -> None:
     """SQS answers 200, and names the messages that it did not take."""
     service.configure(event_bus_name="the-bus", mail_from="no-reply@example.com")
-    refused = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+    refused = {"Failed": [{"Id": f"{position}", "Code": "InternalError", "SenderFault": False}]}
     service.cognito.answer("SendMessageBatch", body=refused, times=1)
     service.cognito.answer("SendMessageBatch", body=again or refused)
 
@@ -140,12 +145,12 @@ def test_what_the_queue_does_not_take_of_a_batch_is_sent_again_and_nothing_else(
         one.body["Entries"] for one in service.cognito.requests if one.action == "SendMessageBatch"
     )
 
-    assert second == first[:1]
-    assert json.loads(second[0]["MessageBody"])["task"] == Task.PUT_EVENT
+    assert second == first[position : position + 1]
+    assert json.loads(second[0]["MessageBody"])["task"] == task
     assert more == ([] if again else [second])
     assert reply.status == 204
     assert reply.metrics == {"Success", *([] if again else ["QueueFailed"])}
-    assert len(put(service.cognito)) == (0 if again else 1)
+    assert len(put(service.cognito)) == (0 if again or task is not Task.PUT_EVENT else 1)
 
 
 @changing

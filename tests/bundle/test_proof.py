@@ -141,6 +141,7 @@ EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
             "ExpressionAttributeValues": {":now": _NOW},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
+        "GetItem": _KEY,
         "UpdateItem": _KEY
         | {
             "UpdateExpression": "ADD attempts :one",
@@ -169,6 +170,8 @@ EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "sqs": {
         "ChangeMessageVisibility": _QUEUE | {"ReceiptHandle": "a", "VisibilityTimeout": 3},
         "SendMessage": _QUEUE | {"MessageBody": '{"username": "ä"}'},
+        "SendMessageBatch": _QUEUE
+        | {"Entries": [{"Id": "0", "MessageBody": '{"username": "ä"}', "DelaySeconds": 30}]},
     },
 }
 

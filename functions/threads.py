@@ -7,26 +7,25 @@ from typing import Final, cast
 
 from functions.problems import Failure
 
-_POOL: Final = ThreadPoolExecutor(10)
-"""The threads of this process, as many as botocore keeps connections of a client. They start when
-they are first needed, and stay: starting one costs more than most of what it does."""
+MOST: Final = 10
+"""Threads, as many as botocore keeps connections of a client."""
 
 
 def run_all[T](*works: Callable[[], T]) -> list[T]:
     """Return the results in the order of the works, or raise the first failure in that order.
 
-    The first one stays in this thread, and no other one may itself run several: no thread of the
-    pool waits for another one. A crash comes before any `Failure`, so that none is lost. Nothing
-    is still running then: Lambda would freeze it after the response. Each thread has a copy of this
-    one's context: its clock, deadline and trace.
+    A crash comes before any `Failure`, so that none is lost. Nothing is still running then: Lambda
+    would freeze it after the response. The first work stays in this thread, and the others have
+    threads with a copy of its context: its clock, deadline and trace.
     """
     if not works:
         return []
-    running = [Future[T](), *(_POOL.submit(copy_context().run, work) for work in works[1:])]
-    try:
-        running[0].set_result(works[0]())
-    except Exception as error:  # noqa: BLE001 - raised below, when the others have ended
-        running[0].set_exception(error)
+    with ThreadPoolExecutor(MOST) as pool:
+        running = [Future[T](), *(pool.submit(copy_context().run, work) for work in works[1:])]
+        try:
+            running[0].set_result(works[0]())
+        except Exception as error:  # noqa: BLE001 - raised below, when the others have ended
+            running[0].set_exception(error)
     failures = list(filter(None, map(Future.exception, running)))
     try:
         if failures:

@@ -1,6 +1,7 @@
 """Find the deployment that is to be checked: on AWS, or the stack of `make run`."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +61,9 @@ def find_local(port: int) -> Target:
         _mails(document["mailbox"])
     except (OSError, urllib3.exceptions.HTTPError):
         sys.exit(f"No local stack is running on port {port}: start one with make run.")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        # The stack has a key of its own, and boto3 fails for a profile that is not there.
+        os.environ.pop(name, None)
 
     @cache
     def client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it

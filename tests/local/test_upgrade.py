@@ -112,8 +112,8 @@ def ids(stack: Stack) -> dict[str, str]:
 
 def switch_worker(stack: Stack, *, on: bool) -> None:
     functions = stack.client("lambda")
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
 
 @pytest.fixture

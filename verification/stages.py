@@ -73,6 +73,7 @@ def find_local(port: int) -> Target:
             region_name=document["region"],
             aws_access_key_id=document["accessKeyId"],
             aws_secret_access_key=document["secretAccessKey"],
+            config=Config(proxies={}),  # no proxy reaches this machine's loopback
         )
 
     return describe_local(client, document["url"], document["mailbox"])

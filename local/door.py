@@ -57,25 +57,6 @@ def route_key(secret: str, path: str) -> str:
     return hmac.digest(secret.encode(), path.encode(), "sha256").hex()[:32]
 
 
-class Body:
-    """The body of a request, which the door may read before the application does."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._messages: list[Message] = []
-
-    async def read(self) -> bytes:
-        """Return all of it."""
-        self._messages = self._messages or [await self._receive()]
-        while self._messages[-1].get("more_body"):
-            self._messages.append(await self._receive())
-        return b"".join(message.get("body", b"") for message in self._messages)
-
-    async def receive(self) -> Message:
-        """Return the next message, whether it was read before or not."""
-        return self._messages.pop(0) if self._messages else await self._receive()
-
-
 @dataclass(frozen=True)
 class Door:
     """An ASGI application in front of another one."""
@@ -99,15 +80,21 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = _join(scope["headers"])
-        body = Body(receive)
+        # Who is answered before the end of its body loses the answer, or its next request on that
+        # connection, because the server has to close it.
+        body = await _read(receive)
         allowed = self._is_of_this_machine(scope, headers)
-        if not allowed or not await self._is_known(scope, headers, body):
+        if not allowed or not self._is_known(scope, headers, body):
             await _refuse(send)
             return
         if scope["path"] == CALLS:
             await _send(send, HTTPStatus.OK, "application/json", json.dumps([*self.watch.calls]))
             return
-        call = await self._note(scope, headers, body)
+        call = self._note(scope, headers, body)
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def ask() -> Message:
+            return unread.pop() if unread else await receive()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -118,19 +105,19 @@ class Door:
                 self.watch.learn(call, message.get("body", b""))
             await send(message)
 
-        await self.app(scope, body.receive, answer)
+        await self.app(scope, ask, answer)
 
-    async def _note(self, scope: Message, headers: Mapping[str, str], body: Body) -> Call | None:
+    def _note(self, scope: Message, headers: Mapping[str, str], body: bytes) -> Call | None:
         """Note what the page draws: posts to the API, and calls that no page makes."""
         path = scope["path"]
         if of_api := API.match(path):
             posted = scope["method"] == "POST"
             path = path[of_api.end() :]
-            return self.watch.request(path, headers, await body.read()) if posted else None
+            return self.watch.request(path, headers, body) if posted else None
         if "origin" in headers:
             return None
         key = _claimed_key(scope, headers)
-        return self.watch.call(key, path, headers, await body.read())
+        return self.watch.call(key, path, headers, body)
 
     def _is_of_this_machine(self, scope: Message, headers: Mapping[str, str]) -> bool:
         if headers.get("host") not in self.hosts:
@@ -141,14 +128,14 @@ class Door:
         own = origin is None or urlsplit(origin).netloc == headers["host"]
         return own and headers.get("sec-fetch-site", "none") in OWN_SITES
 
-    async def _is_known(self, scope: Message, headers: Mapping[str, str], body: Body) -> bool:
+    def _is_known(self, scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the caller has a key, or needs none. One that claims an AWS key needs it."""
         method, path = scope["method"], scope["path"]
         if path.startswith(OWN_ROUTES):
             key = _query(scope).get("key", [""])[0]
             return hmac.compare_digest(key.encode(), route_key(self.secret, path).encode())
         if _claimed_key(scope, headers):
-            return _is_signed(scope, headers, await body.read())
+            return _is_signed(scope, headers, body)
         return (
             API.match(path) is not None
             or (method == "GET" and POOL_DOCUMENTS.fullmatch(path) is not None)
@@ -252,6 +239,16 @@ def _is_signed(scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
     )
 
 
+async def _read(receive: Receive) -> bytes:
+    """Return all of a request's body."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
 async def _refuse(send: Send) -> None:
     text = "Sign the request with the key in stack.json. Web pages can use only the API.\n"
     await _send(send, HTTPStatus.FORBIDDEN, "text/plain", text)
@@ -262,7 +259,6 @@ async def _send(send: Send, status: HTTPStatus, kind: str, text: str) -> None:
     headers = [
         (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # the body was not read
     ]
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 import urllib3
@@ -68,6 +70,24 @@ def test_a_page_reaches_nothing_of_the_emulator_even_with_a_key(
 
     assert is_refused(answer)
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "https://evil.example"])
+def test_no_answer_comes_before_the_end_of_the_body_so_the_connection_goes_on(
+    origin: str, stack: Stack
+) -> None:
+    with closing(HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE)) as connection:
+        connection.connect()
+        opened = connection.sock
+        for _ in range(2):
+            connection.putrequest("OPTIONS", "/")
+            connection.putheader("Origin", origin)
+            connection.putheader("Content-Length", "2")
+            connection.endheaders()
+            assert send(stack, "GET", "/", Origin="null").status == 403  # time to answer too early
+            connection.send(b"{}")
+            connection.getresponse().read()
+            assert connection.sock is opened
 
 
 def test_no_page_may_read_what_the_emulator_answers_to_programs(stack: Stack) -> None:

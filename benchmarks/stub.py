@@ -55,6 +55,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
             "AttributeName": "email",
         },
     },
+    "GetItem": {},
     "GetUser": _USER,
     "GlobalSignOut": {},
     "ListUserSessions": _OFF,

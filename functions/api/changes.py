@@ -72,7 +72,7 @@ class Change:
             raise
 
     def complete(self) -> None:
-        """End the sessions, tell the user and the event bus, and forgive the attempt."""
+        """End the sessions, tell the user and the event bus, forgive the attempt, and store it."""
         self._since = times.now()
         with suppress(Failure):
             self.owner = self.owner or self.find()
@@ -81,6 +81,7 @@ class Change:
             self.sessions = self.scope.cognito.find_sessions()
         works: list[Callable[[], None]] = [partial(self._revoke, one) for one in self._others()]
         works += [self._end_sessions, partial(self.scope.events.follow_up, *self._tasks())]
+        works.append(self.scope.idempotency.succeed)
         run_all(self.scope.limits.forgive, *works)
 
     def _kept(self) -> list[str]:

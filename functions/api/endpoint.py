@@ -6,6 +6,8 @@ explain the failure to the caller.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from functions import outcomes, problems, times
 from functions.api.body import read_body
 from functions.api.caller import NO_ADDRESS, identify, name_user, read_caller
-from functions.aws import actions
+from functions.aws import actions, clients
 from functions.aws.actions import Action
+from functions.aws.table import Table
 from functions.languages import choose_language
 from functions.outcomes import ATTEMPTS_LIMIT
 from functions.problems import Failure, FieldError, Problem
@@ -65,16 +68,21 @@ class Endpoint[R: Request](LambdaHandler):
         """Yield the actions of the operation."""
         return actions.of_operation(self.operation, self.settings)
 
-    def start(self) -> None:
-        """Prepare the clients, and meanwhile the certificates for the breach lookup."""
-        if not (self.operation.changes_password and self.settings.breach_endpoint):
-            super().start()
-            return
-        # Reading them releases the GIL.
-        certificates = Thread(target=breaches.make_context)
-        certificates.start()
-        super().start()
-        certificates.join()
+    def prepare(self) -> None:
+        """Also open the connections to the table and for the breach lookup."""
+        endpoint = self.settings.breach_endpoint if self.operation.changes_password else ""
+        # A thread of its own, because nothing else can stop waiting for a name server. Reading the
+        # certificates releases the GIL.
+        connect = partial(copy_context().run, breaches.connect, endpoint)
+        connecting = Thread(target=connect, daemon=True)
+        if endpoint:
+            connecting.start()
+        super().prepare()
+        if self.operation.attempts_per_hour and self.settings.limits:
+            with suppress(*clients.ERRORS):
+                Table(self.settings).connect()
+        if endpoint:
+            connecting.join(self._times.breaches)
 
     def handle(self, event: Event, context: "LambdaContext") -> Response:
         """Respond to one event: parse, identify, carry out once, hide, pad, record."""

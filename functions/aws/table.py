@@ -1,13 +1,18 @@
 """The table of counts and outcomes, where each item is changed under a condition."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from functions.aws import clients
 from functions.aws.calls import trace
 from functions.settings import Runtime
+from functions.threads import run_all
+
+CONNECTIONS: Final = 3
+"""Items that most requests change at once: the outcome, and the counts of user and address."""
 
 
 class ConditionFailedError(Exception):
@@ -23,6 +28,10 @@ class Table:
 
     def __init__(self, settings: Runtime) -> None:
         self._settings = settings
+
+    def connect(self) -> None:
+        """Open as many connections as the first request uses at once."""
+        run_all(*[partial(self.get, "no item")] * CONNECTIONS)
 
     def put(self, id_: str, item: Mapping[str, Any], condition: str, **values: Any) -> None:
         """Store an item, or raise a `ConditionFailedError`."""

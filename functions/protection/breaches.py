@@ -5,6 +5,7 @@ passwords share them. NIST SP 800-63B-4 §3.1.1.2 requires such a check.
 """
 
 import hashlib
+import re
 import select
 import socket
 import ssl
@@ -29,8 +30,16 @@ def contain(endpoint: str, password: str) -> bool | None:
     if body is None:
         return None
     # Padding lines have a count of 0.
-    lines = (line.partition(":") for line in body.decode("ascii", "replace").splitlines())
-    return any(tail == digest[_PREFIX:] and count.strip("0 ") for tail, _, count in lines)
+    line = rf"^{digest[_PREFIX:]}:[0 ]*[1-9]"
+    return re.search(line, body.decode("ascii", "replace"), re.MULTILINE) is not None
+
+
+def connect(endpoint: str) -> None:
+    """Open the connection of the first lookup, if that takes no longer than a lookup may."""
+    connection = _take_connection(endpoint)
+    with suppress(OSError):
+        connection.connect()
+        _kept.append((endpoint, connection, times.now()))
 
 
 @cache

@@ -39,6 +39,8 @@ class Idempotency:
         self._record = record
         self._caller = caller
         self._table = table
+        self._running = ""
+        """The item of what is being carried out, until its outcome is stored."""
 
     def run_once(
         self,
@@ -66,6 +68,7 @@ class Idempotency:
         try:
             if refusal:
                 raise refusal  # noqa: TRY301 - as if `act` had raised it
+            self._running = id_
             body = act()
         except Exception as error:
             with self._best_effort():
@@ -80,9 +83,15 @@ class Idempotency:
             raise
         finally:
             refusal = None  # whose traceback has this frame
-        with self._best_effort():
-            self._end(id_, {"body": body})
+        self.succeed(body)
         return body
+
+    def succeed(self, body: Body = None) -> None:
+        """Store once that it was carried out. What follows may be done at the same time."""
+        id_, self._running = self._running, ""
+        if id_:
+            with self._best_effort():
+                self._end(id_, {"body": body})
 
     @contextmanager
     def _best_effort(self) -> Iterator[None]:

@@ -42,6 +42,10 @@ class LambdaHandler:
     def start(self) -> None:
         """Prepare what the first event would wait for. A failure is retried by that event."""
         times.begin(self._times, self._times.start)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make the clients, and read what is kept of the pool."""
         with suppress(Exception):
             actions = [action for action in self.find_actions() if action.is_prepared]
             for action in actions:

@@ -127,6 +127,37 @@ def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
     assert b"add-padding: true" in request.lower()
 
 
+@changing
+def test_a_start_opens_the_connection_of_the_first_lookup(
+    operation: Operation, service: Service
+) -> None:
+    connections: list[socket.socket] = []
+
+    def play(connection: socket.socket, _: Event) -> None:
+        connections.append(connection)
+        answer(connection, b"")
+
+    with range_api(service.configure, play):
+        service.deployment.handler(operation).start()
+        assert choose(service.invoke, operation, NOT_WEAK).metrics == {"Success"}
+
+    assert len(connections) == 1
+
+
+@changing
+def test_a_start_does_not_wait_for_a_server_that_is_down(
+    operation: Operation, service: Service
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/range"
+    service.configure(breach_endpoint=url)
+
+    service.deployment.handler(operation).start()
+
+    metrics = choose(service.invoke, operation, NOT_WEAK).metrics
+    assert metrics == {"Success", "BreachCheckFailed"}
+
+
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"Content-Length: 0\r\n\r\n"
 SHORT = TIMES._replace(breaches=0.05)

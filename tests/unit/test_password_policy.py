@@ -146,7 +146,6 @@ WRITTEN: list[Callable[[str], str]] = [
 REFUSED_FIRST = {"maxLength", "pattern", "replacementCharacter", "invisibleCharacter"}
 
 
-@pytest.mark.no_cover
 @given(
     required=st.fixed_dictionaries({name: st.booleans() for name in STRICT if "Require" in name}),
     words=st.lists(texts.filter(lambda word: len(word) > 2), max_size=2),

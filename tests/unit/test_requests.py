@@ -327,7 +327,6 @@ bodies = st.dictionaries(members | st.text(), json_values | st.text(min_size=1),
 DOCUMENTED = {200, 204, 400, 413, 415}
 
 
-@pytest.mark.no_cover
 @each_operation
 @given(raw=st.text() | bodies.map(json.dumps), encoded=st.booleans())
 def test_gives_any_body_a_documented_answer(
@@ -346,7 +345,6 @@ odd = json_values | st.dictionaries(
 )
 
 
-@pytest.mark.no_cover
 @with_body
 @given(event=odd)
 def test_gives_any_event_a_problem(operation: Operation, service: Service, event: object) -> None:

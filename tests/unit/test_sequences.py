@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -200,7 +199,6 @@ def look_back[T](items: list[T], back: int) -> T:
     return items[max(-1 - back, -len(items))]
 
 
-@pytest.mark.no_cover
 def test_any_sequence_keeps_the_rules(
     cognito: CognitoFront, invoke: Invoke, service: Service
 ) -> None:

@@ -1,26 +1,22 @@
 """The choices of a deployment. Each has a type, a meaning, a rule, and defaults by stage."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Final, Literal, NamedTuple, Self, TypedDict, Unpack, cast
+from typing import Any, Final, Literal, Self, TypedDict, Unpack
 
 from functions.operations import Operation
 from functions.settings import Runtime
+from infra import rules
 
 MAX_INTERVAL: Final = 5
 """Seconds. The gateway does not wait long, and Lambda bills each of them."""
 MAX_PAUSE: Final = 600
 """Seconds. Somebody whose first code is lost waits as long for the next one."""
-MAX_SERVER_CALLERS: Final = 2
-"""Secrets: the one in use, and the one that replaces it."""
 MAX_SIGN_IN_AGE: Final = 86_400
 """Seconds. Cognito's access tokens are valid for a day at most."""
 MAX_RESETS: Final = 60 * Operation.RESET_PASSWORD.requests_per_second
 """Per minute. The gateway's throttle lets no more through, so a higher alarm would never ring."""
-MAX_NAMES: Final = 1000
-"""Characters. Lambda has room for 4 KB of environment, and three settings are lists of names."""
 MAX_ATTEMPTS: Final = 100
 MAX_ATTEMPTS_PER_ADDRESS: Final = 10_000
 MAX_ATTEMPTS_PER_NETWORK: Final = 100_000
@@ -31,8 +27,6 @@ MAX_RESERVED: Final = 1000
 _MAIL_ADDRESS: Final = r"[^@\s]+@(?:[a-z0-9-]+\.)+[a-z0-9-]+"
 _NOT_SETTINGS: Final = {"stage", "acknowledged-issue-numbers", "cli-telemetry"}
 """Other keys in the context; all further ones of the CDK have colons."""
-_DEFERRED: Final = "${Token["
-"""Begins what the CDK writes for a text that only CloudFormation knows."""
 
 type Firewall = Literal["off", "count", "block"]
 type LogRetention = Literal["ONE_MONTH", "ONE_YEAR"]
@@ -221,143 +215,63 @@ class Deployment(Runtime):
         return bool(self.mail_from and not self.mail_configuration_set)
 
 
-class Rule(NamedTuple):
-    """The values that a setting accepts."""
+STAGE_NAME: Final = rules.text(r"[\w-]{1,64}", "shop-passwords")
+_ATTEMPTS: Final = rules.number(1, MAX_ATTEMPTS)
 
-    expected: str
-    """The values in words."""
-    read: Callable[[object], object]
-    """Return a value that was given as itself or as text, or raise `ValueError`."""
-    pattern: str = ".*"
-    """The text of a value, or of each name in a list."""
-
-
-def _read_flag(value: object) -> bool:
-    if value in ("true", "false"):
-        return value == "true"
-    if isinstance(value, bool):
-        return value
-    raise ValueError
-
-
-def _text(pattern: str = ".*", example: str = "") -> Rule:
-    def read(value: object) -> str:
-        # Cognito refuses a mail whose name has, for example, an ideographic space.
-        if not isinstance(value, str) or not value.isprintable():
-            raise ValueError
-        if not value or _matches(pattern, value):
-            return value
-        raise ValueError
-
-    return Rule(f"like {example}" if example else "text", read, pattern)
-
-
-def _number(least: int, most: int, kind: type[float] = int) -> Rule:
-    def read(value: object) -> float:
-        number = kind(str(value))
-        if least <= number <= most:
-            return number
-        raise ValueError
-
-    return Rule(f"a {'whole ' if kind is int else ''}number from {least} to {most}", read)
-
-
-def _names(pattern: str = ".*", example: str = "a,b", kind: str = "names") -> Rule:
-    def read(value: object) -> tuple[str, ...]:
-        names = value.split(",") if isinstance(value, str) else value
-        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
-            stripped = tuple(name.strip() for name in names if name.strip())
-            fits = len(",".join(stripped)) <= MAX_NAMES
-            if fits and all(_matches(pattern, name) for name in stripped):
-                return stripped
-        raise ValueError
-
-    return Rule(f"comma-separated {kind}, such as {example}, at most {MAX_NAMES} characters", read)
-
-
-def _servers() -> Rule:
-    names = _names("[A-Za-z][A-Za-z0-9]{0,31}")
-
-    def read(value: object) -> object:
-        found = cast("tuple[str, ...]", names.read(value))
-        if len({name.lower() for name in found}) == len(found) <= MAX_SERVER_CALLERS:
-            return found
-        raise ValueError
-
-    return Rule("one or two different names of letters and digits, such as web", read)
-
-
-def _choice(*options: str) -> Rule:
-    def read(value: object) -> str:
-        if value in options:
-            return str(value)
-        raise ValueError
-
-    return Rule(f"one of {', '.join(options)}", read)
-
-
-def _matches(pattern: str, text: str) -> bool:
-    return text.startswith(_DEFERRED) or re.fullmatch(pattern, text) is not None
-
-
-STAGE_NAME: Final = _text(r"[\w-]{1,64}", "shop-passwords")
-_FLAG: Final = Rule("true or false", _read_flag)
-_ATTEMPTS: Final = _number(1, MAX_ATTEMPTS)
-
-RULES: Final[Mapping[str, Rule]] = {
-    **{one.name: _FLAG for one in fields(Deployment) if one.type is bool},
-    "user_pool_id": _text(),
-    "user_pool_client_id": _text(),
-    "mail_from": _text(_MAIL_ADDRESS, "no-reply@example.com"),
+RULES: Final[Mapping[str, rules.Rule]] = {
+    **{one.name: rules.FLAG for one in fields(Deployment) if one.type is bool},
+    "user_pool_id": rules.text(),
+    "user_pool_client_id": rules.text(),
+    "mail_from": rules.text(_MAIL_ADDRESS, "no-reply@example.com"),
     # Neither quotes nor brackets, nor what shows nothing: CloudFormation reads the pattern, too.
-    "mail_name": _text(
+    "mail_name": rules.text(
         r"[^<>\"\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]{1,64}",
         "Acme",
     ),
-    "mail_logo": _text(r"https://[^\s\"'<>]+", "https://example.com/logo.png"),
-    "mail_reply_to": _text(_MAIL_ADDRESS, "help@example.com"),
-    "mail_configuration_set": _text(r"[\w-]{1,64}", "passwords"),
-    "support_url": _text(r"https://[^\s\"'<>]+", "https://example.com/help"),
-    "code_url": _text(r"https://[^\s\"'<>#]+", "https://example.com/reset"),
-    "allowed_client_ids": _names(),
+    "mail_logo": rules.text(r"https://[^\s\"'<>]+", "https://example.com/logo.png"),
+    "mail_reply_to": rules.text(_MAIL_ADDRESS, "help@example.com"),
+    "mail_configuration_set": rules.text(r"[\w-]{1,64}", "passwords"),
+    "support_url": rules.text(r"https://[^\s\"'<>]+", "https://example.com/help"),
+    "code_url": rules.text(r"https://[^\s\"'<>#]+", "https://example.com/reset"),
+    "allowed_client_ids": rules.names(),
     # A browser sends neither a path nor a final slash, and no pattern matches what it sends. An app
     # has a scheme of its own, such as Capacitor's, and every sandboxed page has the origin `null`.
-    "allowed_origins": _names(
+    "allowed_origins": rules.names(
         r"[a-z][a-z0-9+.-]*://[^/*?#@\sA-Z]+",
         "https://example.com,capacitor://localhost",
         "origins",
     ),
-    "sign_in_attributes": _names("email|phone_number", "email,phone_number"),
-    "max_sign_in_age": _number(0, MAX_SIGN_IN_AGE),
-    "server_callers": _servers(),
-    "domain_name": _text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
-    "certificate_arn": _text(
+    "sign_in_attributes": rules.names("email|phone_number", "email,phone_number"),
+    "max_sign_in_age": rules.number(0, MAX_SIGN_IN_AGE),
+    "server_callers": rules.servers(),
+    "domain_name": rules.text(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", "passwords.example.com"),
+    "certificate_arn": rules.text(
         r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+",
         "arn:aws:acm:<region>:<account>:certificate/<id>",
     ),
-    "hosted_zone_id": _text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
-    "firewall": _choice("off", "count", "block"),
-    "pool_firewall": _choice("off", "count", "block"),
-    "response_interval": _number(0, MAX_INTERVAL, float),
-    "code_pause": _number(0, MAX_PAUSE),
+    "hosted_zone_id": rules.text(r"Z[A-Z0-9]+", "Z0123456789ABCDEFGHIJ"),
+    "firewall": rules.choice("off", "count", "block"),
+    "pool_firewall": rules.choice("off", "count", "block"),
+    "response_interval": rules.number(0, MAX_INTERVAL, float),
+    "code_pause": rules.number(0, MAX_PAUSE),
     "reset_password_attempts": _ATTEMPTS,
     "confirm_reset_password_attempts": _ATTEMPTS,
     "update_password_attempts": _ATTEMPTS,
-    "attempts_per_address": _number(1, MAX_ATTEMPTS_PER_ADDRESS),
-    "attempts_per_network": _number(1, MAX_ATTEMPTS_PER_NETWORK),
-    "ipv6_address_prefix": _number(56, 128),
-    "ipv6_network_prefix": _number(16, 55),
-    "breach_endpoint": _text(
+    "attempts_per_address": rules.number(1, MAX_ATTEMPTS_PER_ADDRESS),
+    "attempts_per_network": rules.number(1, MAX_ATTEMPTS_PER_NETWORK),
+    "ipv6_address_prefix": rules.number(56, 128),
+    "ipv6_network_prefix": rules.number(16, 55),
+    "breach_endpoint": rules.text(
         r"https?://[^/:\s]+(?::\d+)?(?:/\S*)?", "https://api.pwnedpasswords.com/range"
     ),
-    "forbidden_words": _names(
+    "forbidden_words": rules.names(
         r"[^\x00-\x1f\x7f-\x9f,]{3,64}", "Acme,Acme Rockets", "words of 3 to 64 characters"
     ),
-    "memory_size": _number(128, 1769),
-    "reserved_concurrency": _number(0, MAX_RESERVED),
-    "alarm_email": _text(r"[^@\s]+@[^@\s]+", "ops@example.com"),
-    "resets_per_minute": _number(1, MAX_RESETS),
-    "log_retention": _choice("ONE_MONTH", "ONE_YEAR"),
+    "memory_size": rules.number(128, 1769),
+    "reserved_concurrency": rules.number(0, MAX_RESERVED),
+    "alarm_email": rules.text(r"[^@\s]+@[^@\s]+", "ops@example.com"),
+    "resets_per_minute": rules.number(1, MAX_RESETS),
+    "log_retention": rules.choice("ONE_MONTH", "ONE_YEAR"),
 }
 
 NEEDS: Final[Mapping[str, str]] = {
@@ -445,7 +359,7 @@ def _read(
     return mistakes, values
 
 
-def _check(key: str, value: object, rule: Rule) -> Iterator[str]:
+def _check(key: str, value: object, rule: rules.Rule) -> Iterator[str]:
     try:
         rule.read(value)
     except ValueError:

@@ -20,8 +20,9 @@ from constructs import Construct, IConstruct
 
 from functions.operations import CUSTOM_MESSAGE
 from infra.mails import NO_SET, Mails
+from infra.rules import MAX_NAMES
 from infra.service import Service
-from infra.settings import MAX_NAMES, RULES, STAGE_NAME, Deployment
+from infra.settings import RULES, STAGE_NAME, Deployment
 
 if TYPE_CHECKING:
     from aws_cdk.aws_apigateway import CfnAccount, CfnStage

@@ -80,8 +80,8 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = _join(scope["headers"])
-        # Who is answered before the end of its body loses the answer, or its next request on that
-        # connection, because the server has to close it.
+        # A server that answers before the end of a body has to close the connection, and the client
+        # loses the answer, or its next request on that connection.
         body = await _read(receive)
         allowed = self._is_of_this_machine(scope, headers)
         if not allowed or not self._is_known(scope, headers, body):

@@ -87,7 +87,7 @@ class Idempotency:
         return body
 
     def succeed(self, body: Body = None) -> None:
-        """Store once that it was carried out. What follows may be done at the same time."""
+        """Store that it was carried out, unless the operation has stored that itself."""
         id_, self._running = self._running, ""
         if id_:
             with self._best_effort():

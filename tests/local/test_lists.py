@@ -99,7 +99,11 @@ INSERTED: Final = (
         "    memory_size: int\n",
         '    max_repeats: int\n    """How often a new password may repeat a character."""\n',
     ),
-    ("infra/settings.py", '    "memory_size": _number', '    "max_repeats": _number(1, 256),\n'),
+    (
+        "infra/settings.py",
+        '    "memory_size": rules.number',
+        '    "max_repeats": rules.number(1, 256),\n',
+    ),
     # An error
     ("functions/problems.py", "INTERNAL_ERROR = _Row(", PROBLEMS),
     (

@@ -33,7 +33,7 @@ def _read_flag(value: object) -> bool:
 
 
 FLAG: Final = Rule("true or false", _read_flag)
-"""The rule of what is on or off."""
+"""The rule of a switch."""
 
 
 def text(pattern: str = ".*", example: str = "") -> Rule:

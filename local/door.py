@@ -83,8 +83,11 @@ class Door:
         # A server that answers before the end of a body has to close the connection, and the client
         # loses the answer, or its next request on that connection.
         body = await _read(receive)
-        allowed = self._is_of_this_machine(scope, headers)
-        if not allowed or not self._is_known(scope, headers, body):
+        if (
+            body is None
+            or not self._is_of_this_machine(scope, headers)
+            or not self._is_known(scope, headers, body)
+        ):
             await _refuse(send)
             return
         if scope["path"] == CALLS:
@@ -239,11 +242,13 @@ def _is_signed(scope: Message, headers: Mapping[str, str], body: bytes) -> bool:
     )
 
 
-async def _read(receive: Receive) -> bytes:
-    """Return all of a request's body."""
+async def _read(receive: Receive) -> bytes | None:
+    """Return all of a request's body; None if the client went away before its end."""
     body, more = bytearray(), True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(body)

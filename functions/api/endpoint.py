@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from functions import outcomes, problems, times
 from functions.api.body import read_body
 from functions.api.caller import NO_ADDRESS, identify, name_user, read_caller
-from functions.aws import actions, clients
-from functions.aws.actions import Action
+from functions.aws import actions
+from functions.aws.actions import ACTIONS, Action
 from functions.aws.table import Table
 from functions.languages import choose_language
 from functions.outcomes import ATTEMPTS_LIMIT
@@ -78,10 +78,10 @@ class Endpoint[R: Request](LambdaHandler):
         if endpoint:
             connecting.start()
         super().prepare()
-        if self.operation.attempts_per_hour and self.settings.limits:
-            with suppress(*clients.ERRORS):
+        if ACTIONS["GetItem"] in self.find_actions() and not times.is_over():
+            with suppress(Exception):
                 Table(self.settings).connect()
-        if endpoint:
+        if endpoint and not times.is_over():
             connecting.join(self._times.breaches)
 
     def handle(self, event: Event, context: "LambdaContext") -> Response:

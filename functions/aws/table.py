@@ -12,7 +12,7 @@ from functions.settings import Runtime
 from functions.threads import run_all
 
 CONNECTIONS: Final = 3
-"""Items that most requests change at once: the outcome, and the counts of user and address."""
+"""Items that a confirmation with a key changes at once, from an IPv4 address."""
 
 
 class ConditionFailedError(Exception):

@@ -5,8 +5,6 @@ passwords share them. NIST SP 800-63B-4 §3.1.1.2 requires such a check.
 """
 
 import hashlib
-import re
-import select
 import socket
 import ssl
 from contextlib import suppress
@@ -30,16 +28,16 @@ def contain(endpoint: str, password: str) -> bool | None:
     if body is None:
         return None
     # Padding lines have a count of 0.
-    line = rf"^{digest[_PREFIX:]}:[0 ]*[1-9]"
-    return re.search(line, body.decode("ascii", "replace"), re.MULTILINE) is not None
+    _, found, rest = f"\n{body.decode('ascii', 'replace')}".partition(f"\n{digest[_PREFIX:]}:")
+    return bool(found and rest.partition("\n")[0].strip("0 \r"))
 
 
 def connect(endpoint: str) -> None:
-    """Open the connection of the first lookup, if that takes no longer than a lookup may."""
-    connection = _take_connection(endpoint)
-    with suppress(OSError):
+    """Open the connection of the first lookup. The caller decides how long to wait."""
+    with suppress(Exception):
+        connection, now = _take_connection(endpoint), times.now()
         connection.connect()
-        _kept.append((endpoint, connection, times.now()))
+        _kept.append((endpoint, connection, now))
 
 
 @cache
@@ -86,7 +84,7 @@ class _Lookup(Thread):
 
 
 _kept: list[tuple[str, HTTPConnection, float]] = []
-"""At most one connection that no thread uses: its endpoint, and the time of its last response."""
+"""Connections that no thread uses, rarely more than one: the endpoint, and the time of use."""
 
 
 def _read(endpoint: str, prefix: str) -> bytes | None:
@@ -117,5 +115,15 @@ def _take_connection(endpoint: str) -> HTTPConnection:
 
 
 def _is_open(connection: HTTPConnection) -> bool:
-    """Return whether the other end has kept it open; a closed connection is readable."""
-    return bool(connection.sock) and not select.select([connection.sock], [], [], 0)[0]
+    """Return whether the other end has kept it open, and has sent nothing but records of TLS."""
+    sock = connection.sock
+    if not sock:
+        return False
+    sock.settimeout(0)
+    with suppress(OSError):
+        try:
+            sock.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            sock.settimeout(connection.timeout)
+            return True
+    return False

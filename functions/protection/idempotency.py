@@ -40,7 +40,7 @@ class Idempotency:
         self._caller = caller
         self._table = table
         self._running = ""
-        """The item of what is being carried out, until its outcome is stored."""
+        """The item of what is being carried out and has no outcome yet."""
 
     def run_once(
         self,
@@ -65,12 +65,15 @@ class Idempotency:
         if earlier is not None:
             withdraw()
             return self._repeat(earlier)
+        self._running = id_
         try:
             if refusal:
                 raise refusal  # noqa: TRY301 - as if `act` had raised it
-            self._running = id_
             body = act()
         except Exception as error:
+            if not self._running:  # what crashed follows a success
+                raise
+            self._running = ""
             with self._best_effort():
                 if (
                     keeps_unknown
@@ -87,7 +90,10 @@ class Idempotency:
         return body
 
     def succeed(self, body: Body = None) -> None:
-        """Store that it was carried out, unless the operation has stored that itself."""
+        """Store the success, if that has not been done.
+
+        An operation that calls it while it still works must return no body: a repeat has none.
+        """
         id_, self._running = self._running, ""
         if id_:
             with self._best_effort():

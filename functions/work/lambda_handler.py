@@ -45,7 +45,7 @@ class LambdaHandler:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make the clients, and read what is kept of the pool."""
+        """Make the clients, and read what is kept of the pool and its client."""
         with suppress(Exception):
             actions = [action for action in self.find_actions() if action.is_prepared]
             for action in actions:

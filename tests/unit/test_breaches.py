@@ -4,6 +4,7 @@ import hashlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from unittest.mock import patch
@@ -11,12 +12,14 @@ from unittest.mock import patch
 import pytest
 
 from functions.operations import Operation
+from functions.protection.breaches import make_context
 from functions.times import Times
 from local.breaches import PASSWORDS, breached_passwords
-from tests.support import PATIENCE
+from tests.support import PATIENCE, wait_until
 from tests.support.contract import assert_is_problem
 from tests.support.front import make_user
 from tests.support.invocation import TIMES, Reply
+from tests.support.tls import HOST, make_certificate, resolve_to, serve
 from tests.unit.conftest import Configure, Service, sent
 from tests.unit.test_passwords import changing, choose
 
@@ -139,23 +142,70 @@ def test_a_start_opens_the_connection_of_the_first_lookup(
 
     with range_api(service.configure, play):
         service.deployment.handler(operation).start()
+        wait_until(lambda: len(connections) == 1)
         assert choose(service.invoke, operation, NOT_WEAK).metrics == {"Success"}
 
     assert len(connections) == 1
 
 
-@changing
-def test_a_start_does_not_wait_for_a_server_that_is_down(
-    operation: Operation, service: Service
+def test_the_first_lookup_uses_the_connection_of_the_start_after_tls_has_sent_its_tickets(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/range"
-    service.configure(breach_endpoint=url)
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    make_context.cache_clear()
+    try:
+        with serve(certificate) as server, patch("socket.getaddrinfo", resolve_to(server)):
+            service.configure(breach_endpoint=f"https://{HOST}/range")
+            service.deployment.handler(CONFIRM).start()
+            replies = [choose(service.invoke, CONFIRM, NOT_WEAK) for _ in range(2)]
+    finally:
+        make_context.cache_clear()
 
-    service.deployment.handler(operation).start()
+    assert [reply.metrics for reply in replies] == [{"Success"}] * 2
+    assert server.connections == 1
 
-    metrics = choose(service.invoke, operation, NOT_WEAK).metrics
-    assert metrics == {"Success", "BreachCheckFailed"}
+
+def test_a_server_that_closes_each_connection_is_asked_by_a_new_one(service: Service) -> None:
+    connections: list[socket.socket] = []
+
+    def play(connection: socket.socket, _: Event) -> None:
+        connections.append(connection)
+        if connection.recv(4096):
+            connection.sendall(OK + b"Connection: close\r\n" + END)
+
+    with range_api(service.configure, play):
+        replies = [choose(service.invoke, CONFIRM, NOT_WEAK) for _ in range(2)]
+
+    assert [reply.metrics for reply in replies] == [{"Success"}] * 2
+    assert len(connections) == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "a..b"])
+def test_a_start_survives_a_server_that_is_down(host: str, service: Service) -> None:
+    service.configure(breach_endpoint=f"http://{host}/range")
+
+    service.deployment.handler(CONFIRM).start()
+
+    assert_given_up(service.invoke(CONFIRM))
+
+
+def test_a_start_waits_only_for_the_time_of_a_lookup(service: Service) -> None:
+    started, late = Event(), Event()
+
+    look_up = socket.getaddrinfo
+
+    def hang(host: str, *arguments: object, **options: object) -> object:
+        if host == "range.example" and not started.wait(PATIENCE):
+            late.set()
+        return look_up("127.0.0.1", *arguments, **options)  # type: ignore[arg-type]  # as it was called
+
+    service.configure(times=SHORT, breach_endpoint="http://range.example/range")
+    with patch("socket.getaddrinfo", hang):
+        service.deployment.handler(CONFIRM).start()
+        started.set()
+
+    assert not late.is_set()
 
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -11,6 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.aws import clients
 from functions.aws.actions import ACTIONS
 from functions.aws.cognito import POLICY_LIFETIME
+from functions.aws.table import CONNECTIONS
 from functions.operations import Operation
 from functions.protection.limits import REFUSALS_BEFORE_EVENT, WINDOW
 from tests.support import PATIENCE
@@ -93,6 +94,21 @@ def test_a_refusal_by_a_rule_is_not_kept(operation: Operation, service: Service)
     second = repeatable(service.invoke, operation)
 
     assert (first.rules, second.status) == ({("#/newPassword", "minLength")}, 204)
+
+
+@changing
+def test_a_change_stays_stored_if_what_follows_it_crashes(
+    operation: Operation, service: Service
+) -> None:
+    service.configure(event_bus_name="the-bus")
+    nonsense = {"Failed": [{"Id": "of no entry"}]}
+    service.cognito.answer("SendMessageBatch", body=nonsense, times=1)
+    first = repeatable(service.invoke, operation)
+
+    second = repeatable(service.invoke, operation)
+
+    assert (first.status, second.status) == (500, 204)
+    assert len(sent(service.cognito, operation)) == 1
 
 
 @changing
@@ -318,6 +334,14 @@ def test_a_change_with_a_key_takes_four_rounds_of_calls(
         reply = repeatable(service.invoke, operation)
 
     assert (reply.status, reply.metrics) == (204, {"Success"})
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_start_opens_the_connections_of_the_first_round(service: Service) -> None:
+    service.configure(limits=True)
+
+    with at_the_same_time(["GetItem"] * CONNECTIONS):
+        service.deployment.handler(CONFIRM).start()
 
 
 FORCED: dict[Operation, dict[str, Any]] = {CONFIRM: {}, UPDATE: {"force_global_sign_out": True}}

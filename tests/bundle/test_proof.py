@@ -461,4 +461,4 @@ def test_a_lost_root_certificate_stops_no_function_and_no_change_is_sent_twice(
         run(changed, _CHANGE, given)
 
         assert server.requests == ["ForgotPassword"] * 2
-        assert server.connections == 3  # the first of them with too few certificates
+        assert server.connections == 2  # the first of them with too few certificates

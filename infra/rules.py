@@ -91,7 +91,7 @@ def servers() -> Rule:
 
 
 def choice(*options: str) -> Rule:
-    """Return the rule of a word."""
+    """Return the rule of a choice between words."""
 
     def read(value: object) -> str:
         if value in options:

@@ -82,7 +82,7 @@ class Change:
         works: list[Callable[[], None]] = [partial(self._revoke, one) for one in self._others()]
         works += [self._end_sessions, partial(self.scope.events.follow_up, *self._tasks())]
         works.append(self.scope.idempotency.succeed)
-        run_all(self.scope.limits.forgive, *works)  # the first one may run several, too
+        run_all(self.scope.limits.forgive, *works)  # it runs several itself, so it is the first
 
     def _kept(self) -> list[str]:
         """Return the caller's own session, and the SSO session that it came from."""

@@ -15,7 +15,7 @@ from functions.operations import Operation
 from functions.protection.breaches import make_context
 from functions.times import Times
 from local.breaches import PASSWORDS, breached_passwords
-from tests.support import PATIENCE, wait_until
+from tests.support import PATIENCE
 from tests.support.contract import assert_is_problem
 from tests.support.front import make_user
 from tests.support.invocation import TIMES, Reply
@@ -130,37 +130,24 @@ def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
     assert b"add-padding: true" in request.lower()
 
 
-@changing
-def test_a_start_opens_the_connection_of_the_first_lookup(
-    operation: Operation, service: Service
-) -> None:
-    connections: list[socket.socket] = []
-
-    def play(connection: socket.socket, _: Event) -> None:
-        connections.append(connection)
-        answer(connection, b"")
-
-    with range_api(service.configure, play):
-        service.deployment.handler(operation).start()
-        wait_until(lambda: len(connections) == 1)
-        assert choose(service.invoke, operation, NOT_WEAK).metrics == {"Success"}
-
-    assert len(connections) == 1
-
-
-def test_the_first_lookup_uses_the_connection_of_the_start_after_tls_has_sent_its_tickets(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = make_certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    """The only certificate that a lookup trusts, and its key."""
+    made = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made[1]))
     make_context.cache_clear()
-    try:
-        with serve(certificate) as server, patch("socket.getaddrinfo", resolve_to(server)):
-            service.configure(breach_endpoint=f"https://{HOST}/range")
-            service.deployment.handler(CONFIRM).start()
-            replies = [choose(service.invoke, CONFIRM, NOT_WEAK) for _ in range(2)]
-    finally:
-        make_context.cache_clear()
+    yield made
+    make_context.cache_clear()
+
+
+def test_lookups_use_the_connection_of_the_start_after_tls_has_sent_its_tickets(
+    certificate: tuple[Path, Path], service: Service
+) -> None:
+    with serve(certificate) as server, patch("socket.getaddrinfo", resolve_to(server)):
+        service.configure(breach_endpoint=f"https://{HOST}/range")
+        service.deployment.handler(CONFIRM).start()
+        assert server.connections == 1
+        replies = [choose(service.invoke, CONFIRM, NOT_WEAK) for _ in range(2)]
 
     assert [reply.metrics for reply in replies] == [{"Success"}] * 2
     assert server.connections == 1
@@ -192,20 +179,27 @@ def test_a_start_survives_a_server_that_is_down(host: str, service: Service) -> 
 
 def test_a_start_waits_only_for_the_time_of_a_lookup(service: Service) -> None:
     started, late = Event(), Event()
-
-    look_up = socket.getaddrinfo
-
-    def hang(host: str, *arguments: object, **options: object) -> object:
-        if host == "range.example" and not started.wait(PATIENCE):
-            late.set()
-        return look_up("127.0.0.1", *arguments, **options)  # type: ignore[arg-type]  # as it was called
-
     service.configure(times=SHORT, breach_endpoint="http://range.example/range")
-    with patch("socket.getaddrinfo", hang):
+
+    with patch("socket.getaddrinfo", hang_until(started, late)):
         service.deployment.handler(CONFIRM).start()
         started.set()
 
     assert not late.is_set()
+
+
+def hang_until(event: Event, late: Event) -> Callable[..., object]:
+    """Return a `getaddrinfo` that finds `range.example` after the event, or when it is too late."""
+    look_up = socket.getaddrinfo
+
+    def hang(host: str, *arguments: Any, **options: Any) -> object:
+        if host == "range.example":
+            host = "127.0.0.1"
+            if not event.wait(PATIENCE):
+                late.set()
+        return look_up(host, *arguments, **options)
+
+    return hang
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -265,21 +259,13 @@ def test_waits_only_for_its_time_for_a_name_server_and_asks_nothing_after_that(
     service: Service,
 ) -> None:
     given_up, closed, late = Event(), Event(), Event()
-    look_up = socket.getaddrinfo
 
     def play(connection: socket.socket, _: Event) -> None:
         while connection.recv(4096):
             pass
         closed.set()
 
-    def hang(host: str, *arguments: object, **options: object) -> object:
-        if host == "range.example":
-            host = "127.0.0.1"
-            if not given_up.wait(PATIENCE):
-                late.set()
-        return look_up(host, *arguments, **options)  # type: ignore[arg-type]  # as it was called
-
-    name_server = patch("socket.getaddrinfo", hang)
+    name_server = patch("socket.getaddrinfo", hang_until(given_up, late))
     with range_api(service.configure, play, SHORT, "range.example"), name_server:
         assert_given_up(service.invoke(CONFIRM))
         given_up.set()

@@ -222,7 +222,8 @@ def test_a_start_reads_what_the_first_request_needs(operation: Operation, servic
 
 @each_operation
 def test_a_start_survives_what_it_cannot_read(operation: Operation, service: Service) -> None:
-    for action in ("DescribeUserPoolClient", "DescribeUserPool"):
+    service.configure(limits=True)
+    for action in ("DescribeUserPoolClient", "DescribeUserPool", "GetItem"):
         service.cognito.answer(action, error="TooManyRequestsException", times=1)
 
     service.deployment.handler(operation).start()

@@ -6,7 +6,6 @@ explain the failure to the caller.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import Thread
@@ -16,8 +15,7 @@ from functions import outcomes, problems, times
 from functions.api.body import read_body
 from functions.api.caller import NO_ADDRESS, identify, name_user, read_caller
 from functions.aws import actions
-from functions.aws.actions import ACTIONS, Action
-from functions.aws.table import Table
+from functions.aws.actions import Action
 from functions.languages import choose_language
 from functions.outcomes import ATTEMPTS_LIMIT
 from functions.problems import Failure, FieldError, Problem
@@ -69,7 +67,7 @@ class Endpoint[R: Request](LambdaHandler):
         return actions.of_operation(self.operation, self.settings)
 
     def prepare(self) -> None:
-        """Also open the connections to the table and for the breach lookup."""
+        """Also open the connection of the first breach lookup."""
         endpoint = self.settings.breach_endpoint if self.operation.changes_password else ""
         # A thread of its own, because nothing else can stop waiting for a name server. Reading the
         # certificates releases the GIL.
@@ -78,9 +76,6 @@ class Endpoint[R: Request](LambdaHandler):
         if endpoint:
             connecting.start()
         super().prepare()
-        if ACTIONS["GetItem"] in self.find_actions() and not times.is_over():
-            with suppress(Exception):
-                Table(self.settings).connect()
         if endpoint and not times.is_over():
             connecting.join(self._times.breaches)
 

@@ -42,7 +42,7 @@ class Action(NamedTuple):
     """IAM governs it. Users call the other actions with a token, or without a signature."""
     is_prepared: bool = True
     """A start makes its client, and reads what is kept of its answer. Nobody waits for the others:
-    they follow an answer, or a failure. With `GetItem`, endpoints open connections at a start."""
+    they follow an answer, or a failure. With `GetItem`, a start opens connections."""
 
 
 _DYNAMODB: Final = Client("dynamodb", connect=1, read=3, attempts=3)
@@ -73,7 +73,7 @@ ACTIONS: Final = {
         Action("DescribeUserPoolClient", READS),
         Action("ListUsers", READS),
         Action("DeleteItem", _DYNAMODB),
-        Action("GetItem", _DYNAMODB, is_prepared=False),
+        Action("GetItem", _DYNAMODB),
         Action("PutItem", _DYNAMODB),
         Action("UpdateItem", _DYNAMODB),
         Action("PutEvents", _EVENTBRIDGE, is_prepared=False),

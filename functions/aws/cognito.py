@@ -352,9 +352,7 @@ _client_secrets: Final = Cache(_read_client_secret, inf)
 _pools: Final = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 
-def prepare(settings: Runtime, actions: Collection[str]) -> None:
-    """Read the secret or the policy that these actions are for, and keep it."""
-    if "DescribeUserPoolClient" in actions:
-        _client_secrets.get(settings)
-    if "DescribeUserPool" in actions:
-        _pools.get(settings)
+def list_reads(settings: Runtime, actions: Collection[str]) -> list[Callable[[], object]]:
+    """Return what reads the secret and the policy that these actions are for, and keeps them."""
+    caches = {"DescribeUserPoolClient": _client_secrets, "DescribeUserPool": _pools}
+    return [partial(cache.get, settings) for action, cache in caches.items() if action in actions]

@@ -1,7 +1,6 @@
 """The table of counts and outcomes, where each item is changed under a condition."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -9,10 +8,9 @@ from botocore.exceptions import ClientError
 from functions.aws import clients
 from functions.aws.calls import trace
 from functions.settings import Runtime
-from functions.threads import run_all
 
 CONNECTIONS: Final = 3
-"""Items that a confirmation with a key changes at once, from an IPv4 address."""
+"""The items that a confirmation with a key changes at once, from an IPv4 address."""
 
 
 class ConditionFailedError(Exception):
@@ -28,10 +26,6 @@ class Table:
 
     def __init__(self, settings: Runtime) -> None:
         self._settings = settings
-
-    def connect(self) -> None:
-        """Open as many connections as the first request uses at once."""
-        run_all(*[partial(self.get, "no item")] * CONNECTIONS)
 
     def put(self, id_: str, item: Mapping[str, Any], condition: str, **values: Any) -> None:
         """Store an item, or raise a `ConditionFailedError`."""

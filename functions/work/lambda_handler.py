@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functions import times
 from functions.aws import clients
 from functions.aws.actions import Action
-from functions.aws.cognito import prepare
+from functions.aws.cognito import list_reads
+from functions.aws.table import CONNECTIONS, Table
 from functions.records import Record
 from functions.settings import Runtime
 from functions.telemetry.reporter import Reporter
+from functions.threads import run_all
 from functions.times import Times
 
 if TYPE_CHECKING:
@@ -45,12 +48,16 @@ class LambdaHandler:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make the clients, and read what is kept of the pool and its client."""
+        """Make the clients, read what is kept, and connect to the table, all at the same time."""
         with suppress(Exception):
             actions = [action for action in self.find_actions() if action.is_prepared]
             for action in actions:
                 clients.find_client(action.client)
-            prepare(self.settings, [action.name for action in actions])
+            names = [action.name for action in actions]
+            reads = list_reads(self.settings, names)
+            if "GetItem" in names:
+                reads += [partial(Table(self.settings).get, "no item")] * CONNECTIONS
+            run_all(*reads)
 
     @contextmanager
     def record(self) -> Iterator[Record]:

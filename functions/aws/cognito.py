@@ -354,5 +354,8 @@ _pools: Final = Cache(_read_pool, POLICY_LIFETIME, pause=POLICY_PAUSE)
 
 def list_reads(settings: Runtime, actions: Collection[str]) -> list[Callable[[], object]]:
     """Return what reads the secret and the policy that these actions are for, and keeps them."""
-    caches = {"DescribeUserPoolClient": _client_secrets, "DescribeUserPool": _pools}
-    return [partial(cache.get, settings) for action, cache in caches.items() if action in actions]
+    reads: dict[str, Callable[[], object]] = {
+        "DescribeUserPoolClient": partial(_client_secrets.get, settings),
+        "DescribeUserPool": partial(_pools.get, settings),
+    }
+    return [read for action, read in reads.items() if action in actions]

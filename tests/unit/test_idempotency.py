@@ -337,10 +337,14 @@ def test_a_change_with_a_key_takes_four_rounds_of_calls(
 
 
 @pytest.mark.usefixtures("dynamodb")
-def test_a_start_opens_the_connections_of_the_first_round(service: Service) -> None:
+def test_a_start_asks_for_everything_at_once_with_a_connection_for_each_call_of_the_first_round(
+    service: Service,
+) -> None:
     service.configure(limits=True)
 
-    with at_the_same_time(["GetItem"] * CONNECTIONS):
+    with at_the_same_time(
+        ["DescribeUserPoolClient", "DescribeUserPool", *["GetItem"] * CONNECTIONS]
+    ):
         service.deployment.handler(CONFIRM).start()
 
 

@@ -166,7 +166,7 @@ def scopes(target: Target) -> Finding:
 @check(CHECKS, remedy="Set firewall to count, and later to block.", local=NO_FIREWALL)
 def api_web_acl(target: Target) -> Finding:
     """A web ACL protects the API."""
-    acl = _web_acl(target, target.api_stage["arn"])
+    acl = find_web_acl(target, target.api_stage["arn"])
     return judge(f"Web ACL of the API: {acl or 'none'}.", good=acl)
 
 
@@ -175,11 +175,12 @@ def pool_web_acl(target: Target) -> Finding:
     """A web ACL protects a pool that has public clients."""
     if all(one.get("ClientSecret") for one in target.clients):
         return holds("The pool has no public client.")
-    acl = _web_acl(target, target.pool["Arn"])
+    acl = find_web_acl(target, target.pool["Arn"])
     return judge(f"Web ACL of the pool: {acl or 'none'}.", good=acl)
 
 
-def _web_acl(target: Target, arn: str) -> str:
+def find_web_acl(target: Target, arn: str) -> str:
+    """Return the name of the web ACL that protects a resource, if any."""
     client = target.client("wafv2")
     try:
         answer = client.get_web_acl_for_resource(ResourceArn=arn)
@@ -234,15 +235,17 @@ def cognito_quota(target: Target) -> Finding:
 )
 def quota_metric(target: Target) -> Finding:
     """The alarm on Cognito's throttling watches the metric that Service Quotas names."""
-    wanted = _quota(target).get("UsageMetric", {}).get("MetricDimensions")
-    if not wanted:
-        return not_observed("Service Quotas names no metric of UserAccountRecovery.")
     watched = [
         {one["Name"]: one["Value"] for one in query["MetricStat"]["Metric"]["Dimensions"]}
         for alarm in _alarms(target)
         for query in alarm.get("Metrics", ())
         if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "AWS/Usage"
     ]
+    if not watched:
+        return not_observed("No alarm of the stage watches Cognito's quota.")
+    wanted = _quota(target).get("UsageMetric", {}).get("MetricDimensions")
+    if not wanted:
+        return not_observed("Service Quotas names no metric of UserAccountRecovery.")
     return judge(f"Service Quotas names {wanted}.", good=wanted in watched)
 
 

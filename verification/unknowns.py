@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from functions.operations import CUSTOM_MESSAGE
 from functions.records import NAMESPACE, SERVICE, SUCCESS
 from infra.gateway_responses import GATEWAY_RESPONSES
-from verification.doctor import NO_FIREWALL
+from verification.doctor import find_web_acl
 from verification.runner import Check, Finding, check, holds, judge, not_observed, weakness
 from verification.srp import prove
 from verification.story import RESET, UPDATE
@@ -73,13 +73,11 @@ def preflight(target: Target) -> Finding:
     return judge(f"Refused: {', '.join(refused) or 'none'}.", good=not refused)
 
 
-@check(
-    CHECKS,
-    remedy="Is the web ACL on the API's stage, and firewall set to block?",
-    local=NO_FIREWALL,
-)
+@check(CHECKS, remedy="Set firewall to block.")
 def firewall_blocks(target: Target) -> Finding:
     """The firewall refuses a body that is too large before a function runs."""
+    if not find_web_acl(target, target.api_stage["arn"]):
+        return not_observed("The API has no web ACL.")
     reply = target.send(
         RESET.method, RESET.path, "x" * TOO_LARGE, {"Content-Type": "application/json"}
     )
@@ -189,7 +187,7 @@ def traces(target: Target) -> Finding:
 def metrics(target: Target) -> Finding:
     """CloudWatch extracts the functions' metrics from their logs."""
     now = datetime.now(UTC)
-    names = {"operation": RESET.id, "service": SERVICE, "stage": target.settings.stage}
+    names = {"service": SERVICE, "stage": target.settings.stage}
 
     def look() -> list[dict[str, Any]]:
         points: list[dict[str, Any]] = target.client("cloudwatch").get_metric_statistics(
@@ -204,4 +202,4 @@ def metrics(target: Target) -> Finding:
         return points
 
     count = sum(one["Sum"] for one in target.wait_for(look))
-    return judge(f"{count:.0f} resets were counted in the last hour.", good=count)
+    return judge(f"{count:.0f} successes were counted in the last hour.", good=count)

@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.operations import FUNCTIONS, SCOPE
-from functions.records import NAMESPACE, SERVICE, SUCCESS
+from functions.operations import FUNCTIONS, SCOPE, Operation
+from functions.records import NAMESPACE, SUCCESS
 from local import emulator
 from local.emulator import REGION
 from local.processes import ROOT
@@ -24,6 +24,7 @@ from local.stack import Stack
 from tests.e2e.conftest import Fronts
 from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
+from tests.support.invocation import Deployment
 from verification import doctor, figures, permissions, runner, story, unknowns
 from verification.commands import CHECKS, verify
 from verification.leaving import refuse_with_rules
@@ -33,7 +34,7 @@ from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    *("unknown-user-throttle", "reset-mail", "other-sessions", "quota-metric"),
+    *("unknown-user-throttle", "reset-mail", "other-sessions", "quota-metric", "firewall-blocks"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
@@ -221,9 +222,9 @@ ANSWERS: list[tuple[str, dict[str, Any], Outcome]] = [
     # The local worker does not wait between two codes, so it may use any quota up.
     ("cognito-quota", {"ListServiceQuotas": QUOTA}, WEAKNESS),
     ("cognito-quota", {"ListServiceQuotas": {"Quotas": []}}, NOT_OBSERVED),
-    # The local stage has no alarm that could watch it.
-    ("quota-metric", {"ListServiceQuotas": MEASURED}, WEAKNESS),
-    ("quota-metric", {"ListServiceQuotas": QUOTA}, NOT_OBSERVED),
+    # The local stage has no alarm that could watch it, as `dev` has none.
+    ("quota-metric", {"ListServiceQuotas": MEASURED}, NOT_OBSERVED),
+    ("firewall-blocks", WEB_ACL, WEAKNESS),
     ("concurrency", {REST: NO_EXECUTIONS}, WEAKNESS),
     ("cloudwatch-role", {REST: {}}, WEAKNESS),
     ("leftovers", {"ListUsers": {"Users": [{"Username": "left@example.com"}]}}, WEAKNESS),
@@ -291,6 +292,30 @@ def test_an_alarm_that_rings_is_found(stack: Stack) -> None:
     assert outcomes == {"OK": HOLDS, "ALARM": EXPECTED}
 
 
+@pytest.mark.parametrize(
+    ("service", "quotas", "outcome"),
+    [
+        ("Cognito", MEASURED, HOLDS),
+        ("Cognito user pool", MEASURED, WEAKNESS),
+        ("Cognito", QUOTA, NOT_OBSERVED),
+    ],
+)
+def test_the_alarm_must_watch_the_metric_that_service_quotas_names(
+    stack: Stack, fronts: Fronts, service: str, quotas: dict[str, Any], outcome: Outcome
+) -> None:
+    front = fronts.mail
+    found = find(stack, lambda service: emulator.client(front.url, stack.key, service))
+    target = replace(found, resources={"AWS::CloudWatch::Alarm": ["planted"]})
+    dimensions = [{"Name": "Service", "Value": service}]
+    metric = {"Namespace": "AWS/Usage", "MetricName": "ThrottleCount", "Dimensions": dimensions}
+    watched = [{"Id": "m", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}]
+    alarms = {"MetricAlarms": [{"AlarmName": "planted", "Metrics": watched}]}
+    front.answer("DescribeAlarms", body=json.dumps(alarms).encode())
+    front.answer("ListServiceQuotas", body=json.dumps(quotas).encode())
+
+    assert judge(target, doctor.quota_metric) is outcome
+
+
 def test_a_subscription_that_nobody_confirmed_is_found(stack: Stack) -> None:
     sns = stack.client("sns")
     topic = {"TopicArn": sns.create_topic(Name="planted")["TopicArn"]}
@@ -343,9 +368,11 @@ def test_a_response_that_is_later_for_users_who_exist_is_seen(
         assert judge(target, figures.timing) is WEAKNESS
 
 
-def test_a_metric_that_cloudwatch_has_is_seen(stack: Stack) -> None:
-    names = {"operation": "reset_password", "service": SERVICE, "stage": "planted"}
-    dimensions = [{"Name": name, "Value": value} for name, value in names.items()]
+def test_a_metric_that_a_function_printed_is_seen(stack: Stack) -> None:
+    lines = Deployment(stage="planted").invoke(Operation.RESET_PASSWORD, raw="{").lines
+    (printed,) = (line for line in lines if "_aws" in line and "operation" in line)
+    (names,) = printed["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    dimensions = [{"Name": name, "Value": printed[name]} for name in names]
     point = {"MetricName": SUCCESS, "Dimensions": dimensions, "Value": 1}
     stack.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=[point])
     target = find(stack)

@@ -184,7 +184,8 @@ def _read_sentences() -> Iterator[tuple[str, str]]:
     for kind in ("StageChoices", "Choices"):
         for field, docstring in pairwise(classes[kind]):
             if isinstance(field, ast.AnnAssign) and isinstance(docstring, ast.Expr):
-                yield ast.unparse(field.target), ast.literal_eval(docstring.value)
+                text: str = ast.literal_eval(docstring.value)
+                yield ast.unparse(field.target), " ".join(text.split())
 
 
 def write_limits() -> str:

@@ -8,6 +8,10 @@ import os
 from typing import Any
 
 import boto3
+from botocore.config import Config
+
+PATIENCE = 90
+"""Seconds to wait for a version: more than any function may take."""
 
 
 def handler(event: dict[str, str], _context: object) -> None:
@@ -35,7 +39,8 @@ def handler(event: dict[str, str], _context: object) -> None:
 
 def _succeeds(check: dict[str, Any]) -> bool:
     version, event = check["version"], json.dumps(check["event"])
-    response = boto3.client("lambda").invoke(FunctionName=version, Payload=event)
+    config = Config(read_timeout=PATIENCE, retries={"total_max_attempts": 1})
+    response = boto3.client("lambda", config=config).invoke(FunctionName=version, Payload=event)
     answer = json.loads(response["Payload"].read())
     print(f"{version} answered {answer}")  # noqa: T201
     return bool(answer.items() >= check["answer"].items())

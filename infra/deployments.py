@@ -92,7 +92,8 @@ class Deployments(Construct):
             version = alias.version.function_arn
             called = {"group": group.deployment_group_name, "version": version}
             checks.append(called | find_check(name)._asdict())
-            alias.version.grant_invoke(role)
+            # Not of the version: a new permission is not known everywhere at once.
+            alias.lambda_.grant_invoke(role)
         check = lambda_.Function(
             self,
             "Check",
@@ -104,7 +105,7 @@ class Deployments(Construct):
             environment={"CHECKS": Stack.of(self).to_json_string(checks)},
             log_group=log_group,
             role=role,
-            timeout=Duration.minutes(1),
+            timeout=Duration.seconds(deployment_check.PATIENCE + 30),
         )
         arns = [group.deployment_group_arn for group in groups]
         role.add_to_policy(
@@ -112,9 +113,15 @@ class Deployments(Construct):
         )
         for group in groups:
             group.add_pre_hook(check)
-        id_ = Stack.of(self).get_logical_id(cast("CfnElement", check.node.default_child))
-        invokes = f"IAM5[Resource::<{id_}.Arn>:*]"
         acknowledge(check, {"L1": "It runs on the Python of the functions that it calls"})
+        for alias in functions.values():
+            acknowledge(role, {_invokes(alias.lambda_): "The check may call each version"})
         for group in groups:
-            acknowledge(group.role, {invokes: "CodeDeploy may call the check, one function"})
+            acknowledge(group.role, {_invokes(check): "CodeDeploy may call the check"})
             acknowledge_policy(group.role, "AWSCodeDeployRoleForLambdaLimited")
+
+
+def _invokes(function: lambda_.IFunction) -> str:
+    """Return the finding about a grant to invoke a function."""
+    id_ = Stack.of(function).get_logical_id(cast("CfnElement", function.node.default_child))
+    return f"IAM5[Resource::<{id_}.Arn>:*]"

@@ -23,7 +23,7 @@ REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no address uses up the throttle of a method for long."""
 PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
 """In a window, attempts without a signed-in caller: enough for everybody in a household, and so few
-that it takes 400 addresses to use up the throttle of 200 a second."""
+that it takes 400 addresses to use up the throttle of 200 a second for long."""
 FORCED_REQUESTS_PER_ADDRESS: Final = 120
 """In a window, requests that any website can make a visitor's browser send, such as one for the
 password policy: enough for an office whose pages all ask for it."""

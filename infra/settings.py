@@ -86,7 +86,7 @@ class Choices(TypedDict, total=False):
     confirm_reset_password_attempts: int
     """Attempts an hour at `confirm_reset_password` for one user and address."""
     update_password_attempts: int
-    """Attempts an hour at `update_password` for one user."""
+    """Attempts an hour at `update_password` for one user. Cognito itself allows five."""
     attempts_per_address: int
     """Attempts an hour at a public operation from one address, for all users together."""
     attempts_per_network: int

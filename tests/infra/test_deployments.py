@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.operations import FUNCTIONS, WORKER
+from functions.operations import FUNCTIONS, WORKER, WORKER_TIMEOUT
 from infra import deployment_check
 from infra.deployments import find_check
 from infra.settings import STAGES
@@ -44,9 +44,12 @@ def test_production_shifts_a_tenth_of_each_functions_traffic_first_and_rolls_bac
         if statement["Action"] == "lambda:InvokeFunction"
     ]
     for alias in shifted:
-        version = {"Ref": alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]}
-        assert json.dumps(version) in json.dumps(allowed)
-        assert json.dumps(version["Ref"]) in json.dumps(environment)
+        version = alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        assert json.dumps(version) in json.dumps(environment)
+        # Not of the version, because a new permission is not known everywhere at once.
+        function = alias["Properties"]["FunctionName"]["Ref"]
+        assert json.dumps({"Fn::GetAtt": [function, "Arn"]}) in json.dumps(allowed)
+        assert version not in json.dumps(allowed)
 
     # It rolls back on alarms that ring before it ends.
     ringing = alarms(template)
@@ -120,6 +123,15 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[CognitoFront]:
         info = {"deploymentInfo": {"deploymentGroupName": "worker"}}
         front.answer("GetDeployment", body=info)
         yield front
+
+
+def test_the_check_waits_for_the_slowest_version_and_has_time_to_tell() -> None:
+    template = synthesize_stage("prod")
+    (check,) = (
+        one for one in find_in(template, "AWS::Lambda::Function") if "ZipFile" in one["Code"]
+    )
+
+    assert WORKER_TIMEOUT < deployment_check.PATIENCE < check["Timeout"]
 
 
 @pytest.mark.parametrize(

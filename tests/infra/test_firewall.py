@@ -199,7 +199,7 @@ def test_a_household_passes() -> None:
     assert limit("PublicPerAddress") >= 2 * one_person
 
 
-def test_one_address_cannot_use_up_the_throttle_of_any_method() -> None:
+def test_one_address_cannot_use_up_the_throttle_of_any_method_for_long() -> None:
     """Each method takes hundreds of addresses."""
     for operation in Operation:
         for name in ("RequestsPerAddress", "ForcedPerAddress"):

@@ -108,6 +108,19 @@ def test_the_document_counts_what_a_stage_has() -> None:
     assert {name: int(FIXED[name][0]) for name in counts} == counts
 
 
+def test_the_document_prices_a_stage_of_a_developer() -> None:
+    template = synthesize(stage="dev")
+    has = [*alarms(template).values()]
+    metrics = sum(map(len, map(watched, has)))
+    others = ("WAF", "KMS", "CloudWatch: metrics that alarms watch", "all")
+    same = sum(float(cells[-1]) for name, cells in FIXED.items() if not name.startswith(others))
+
+    assert find_in(template, "AWS::WAFv2::WebACL") == find_in(template, "AWS::KMS::Key") == []
+    assert len(has) == 4
+    assert f"four alarms with {metrics} metrics" in CHAPTER
+    assert f"${same + 0.1 * metrics:.2f} and less" in CHAPTER
+
+
 def test_the_sums_of_the_document_are_right() -> None:
     *rows, (_, total) = USED.items()
     for name, (*used, price, cost) in rows:

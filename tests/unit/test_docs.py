@@ -53,6 +53,19 @@ def test_a_document_names_only_files_targets_and_tests_that_exist(document: Path
     assert text.count(".py::") == len(cited)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_row_of_a_table_is_on_one_line_and_has_as_many_cells_as_the_title(document: Path) -> None:
+    """Otherwise, the table ends there."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", document.read_text(), flags=re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n)(?:^\|[ -|:]+\|\n)(?:^.+\n)*", text, re.MULTILINE)
+
+    rows = [(row, table.splitlines()[0]) for table in tables for row in table.splitlines()]
+    cells = re.compile(r"(?<!\\)\|")
+    assert [
+        row for row, title in rows if len(cells.findall(row)) != len(cells.findall(title))
+    ] == []
+
+
 def test_a_remedy_of_make_verify_names_only_settings_queries_and_sections_that_exist() -> None:
     remedies = "\n".join(check.remedy for check in CHECKS)
     settings = {camel_case(name) for name in StageChoices.__annotations__}

@@ -16,17 +16,17 @@ def _account(cause: str, problem: Problem, text: str = "") -> Outcome:
     return Outcome(cause, problem, of_account=True, final=True, text=text)
 
 
-_NOT_AUTHORIZED: Final = "NotAuthorizedException"
+NOT_AUTHORIZED: Final = "NotAuthorizedException"
 
 WRONG_PASSWORD: Final = _account(
-    _NOT_AUTHORIZED, problems.WRONG_PASSWORD, "incorrect username or password"
+    NOT_AUTHORIZED, problems.WRONG_PASSWORD, "incorrect username or password"
 )
 INVALID_PARAMETER: Final = _account("InvalidParameterException", problems.INVALID_REQUEST)
 USER_NOT_FOUND: Final = _account("UserNotFoundException", problems.USER_NOT_FOUND)
 WRONG_SECRET_HASH: Final = Outcome(
     "WrongSecretHash",
     problems.INTERNAL_ERROR,
-    exception=_NOT_AUTHORIZED,
+    exception=NOT_AUTHORIZED,
     text="secret hash",
 )
 DAILY_MAIL_LIMIT: Final = Outcome(
@@ -56,7 +56,7 @@ COGNITO: Final = (
     WRONG_SECRET_HASH,
     WRONG_PASSWORD,
     *(
-        _account(_NOT_AUTHORIZED, problem, text)
+        _account(NOT_AUTHORIZED, problem, text)
         for text, problem in (
             ("attempts exceeded", problems.FAILED_ATTEMPTS_EXCEEDED),
             ("revoked", problems.NOT_SIGNED_IN),

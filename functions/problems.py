@@ -140,11 +140,6 @@ class Outcome(NamedTuple):
         """Return a new `Failure` with this outcome."""
         return Failure(self.problem, outcome=self, note=note, action=action)
 
-    @property
-    def is_transient(self) -> bool:
-        """Whether the same call may succeed a moment later."""
-        return self.may_have_acted or self.problem.retry_after is not None
-
 
 class Failure(Exception):  # noqa: N818 - the field calls it a problem, not an error
     """A problem on its way to the caller, and what caused it, for the operator only.

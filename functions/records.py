@@ -59,6 +59,7 @@ EXCUSED: Final = {Degradation.SIGN_OUT_DELAYED, Degradation.WRONG_SERVER}
 cause the second, which has an alarm of its own."""
 
 _degrading: Final = Lock()
+_NOT_LOGGED: Final = {"logged": False}
 
 
 @dataclass
@@ -91,8 +92,8 @@ class Record:
     degradations: list[str] | None = None
     stack: list[str] | None = None
     duration: float = 0.0
-    started: float = field(default_factory=times.monotonic)
-    padding: float = 0.0
+    started: float = field(default_factory=times.monotonic, metadata=_NOT_LOGGED)
+    padding: float = field(default=0.0, metadata=_NOT_LOGGED)
 
     def succeed(self, status: int | None = None) -> None:
         """Note that the request was carried out."""
@@ -146,9 +147,5 @@ class Record:
     @property
     def members(self) -> dict[str, Any]:
         """The members that have a value, in the order of their declaration."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {
-            name: value
-            for name, value in values.items()
-            if value is not None and name not in {"started", "padding"}
-        }
+        logged = [one.name for one in fields(self) if one.metadata.get("logged", True)]
+        return {name: value for name in logged if (value := getattr(self, name)) is not None}

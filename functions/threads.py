@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from threading import current_thread
 from typing import Final, cast
 
 from functions.problems import Failure
 
-_POOL: Final = ThreadPoolExecutor(10, "works")
+_NAME: Final = "works"
+_POOL: Final = ThreadPoolExecutor(10, _NAME)
 """The threads of this process, as many as botocore keeps connections of a client. They start when
 they are first needed, and stay: new ones for each call took a quarter of its processor time."""
 
@@ -23,6 +25,8 @@ def run_all[T](*works: Callable[[], T]) -> list[T]:
     if not works:
         return []
     first, *others = works
+    if others and current_thread().name.startswith(_NAME):
+        raise RuntimeError("Only the first of several works may itself run several.")
     running = [_POOL.submit(copy_context().run, work) for work in others]
     results: list[T] = []
     failures: list[Exception] = []

@@ -155,6 +155,9 @@ def _find_sign_in_attributes(pool: IUserPool) -> tuple[str, ...]:
 
 def _check_pool(stack: Stack, pool: IUserPool) -> Iterator[str]:
     """A pool that is imported by its ID is taken for one of the stack's region, so compare both."""
+    if not hasattr(pool, "user_pool_id"):
+        yield f"user_pool must be a pool, as from UserPool.from_user_pool_id, not {pool!r}."
+        return
     known = [one for one in (pool.env.region, pool.user_pool_id) if not Token.is_unresolved(one)]
     own = stack.region
     for region in {one.partition("_")[0] for one in known}:
@@ -163,6 +166,10 @@ def _check_pool(stack: Stack, pool: IUserPool) -> Iterator[str]:
 
 
 def _check_client(client: IUserPoolClient) -> Iterator[str]:
+    if not hasattr(client, "user_pool_client_id"):
+        how = "UserPoolClient.from_user_pool_client_id"
+        yield f"user_pool_client must be an app client, as from {how}, not {client!r}."
+        return
     made = client.node.default_child
     if isinstance(made, CfnUserPoolClient) and made.generate_secret is not True:
         yield "user_pool_client has no secret: make it with generate_secret=True."

@@ -262,7 +262,9 @@ RULES: Final[Mapping[str, rules.Rule]] = {
     "ipv6_address_prefix": rules.number(56, 128),
     "ipv6_network_prefix": rules.number(16, 55),
     "breach_endpoint": rules.text(
-        r"https?://[^/:\s]+(?::\d+)?(?:/\S*)?", "https://api.pwnedpasswords.com/range"
+        # Without TLS, only to this machine, where the local stage and tests have one.
+        r"(?:https://[^/:\s]+|http://127\.0\.0\.1)(?::\d+)?(?:/\S*)?",
+        "https://api.pwnedpasswords.com/range",
     ),
     "forbidden_words": rules.names(
         r"[^\x00-\x1f\x7f-\x9f,]{3,64}", "Acme,Acme Rockets", "words of 3 to 64 characters"
@@ -309,7 +311,7 @@ def read_context(context: Mapping[str, Any]) -> Deployment:
     """
     given = {k: value for k, value in context.items() if ":" not in k and k not in _NOT_SETTINGS}
     stage = context.get("stage", "dev")
-    mistakes, values = _read(stage, STAGES, given, _CONTEXT)
+    mistakes, values = _read(stage, "stage", STAGES, given, _CONTEXT)
     if stage == "prod" and not values.get("user_pool_id") and not values.get("mail_from"):
         mistakes.append(
             "prod needs mailFrom or a userPoolId: Cognito's own mailer sends 50 mails a day."
@@ -326,28 +328,32 @@ def read_arguments(
 
     The `defaults` are those of one of our own stages.
     """
-    mistakes, values = _read(defaults, ("dev", "prod"), given, _ARGUMENTS)
+    mistakes, values = _read(defaults, "defaults", ("dev", "prod"), given, _ARGUMENTS)
     mistakes += _check("stage", stage, STAGE_NAME)
     # There is one role for access logs in an account.
     return mistakes, Deployment(**{"cloud_watch_role": False, **values, "stage": stage})
 
 
 def _read(
-    stage: object, stages: Iterable[str], given: Mapping[str, object], keys: Mapping[str, str]
+    stage: object,
+    name_of_stage: str,
+    stages: Iterable[str],
+    given: Mapping[str, object],
+    keys: Mapping[str, str],
 ) -> tuple[list[str], dict[str, Any]]:
     """Return mistakes, and the defaults of a stage with what was given under the `keys`."""
-    mistakes = []
     values: dict[str, Any] = {}
-    if isinstance(stage, str) and stage in stages:
-        values |= STAGES[stage]
-    else:
-        mistakes.append(f"There is no stage {stage!r}: choose one of {', '.join(stages)}.")
+    mistakes = list(_check(name_of_stage, stage, rules.choice(*stages)))
+    if not mistakes:
+        values |= STAGES[str(stage)]
+    unread = set()
     for key, value in given.items():
         if key not in keys:
             (similar,) = get_close_matches(key, keys, n=1, cutoff=0)
             mistakes.append(f"There is no setting {key!r}: did you mean {similar}?")
         elif wrong := list(_check(key, value, RULES[keys[key]])):
             mistakes += wrong
+            unread.add(key)
         else:
             values[keys[key]] = RULES[keys[key]].read(value)
     mistakes += [
@@ -355,6 +361,7 @@ def _read(
         for key, name in keys.items()
         for other, needed in keys.items()
         if NEEDS.get(name) == needed and values.get(name) and not values.get(needed)
+        if other not in unread
     ]
     return mistakes, values
 

@@ -96,7 +96,8 @@ def _arns(target: Target) -> dict[Scope, list[str]]:
     return {
         Scope.POOL: [arn("cognito-idp", f"userpool/{target.settings.user_pool_id}")],
         Scope.FUNCTIONS: functions,
-        Scope.LOGS: [arn("logs", f"log-group:{group}:*") for group in groups],
+        # IAM knows a log group by both names.
+        Scope.LOGS: [arn("logs", f"log-group:{g}{end}") for g in groups for end in ("", ":*")],
         Scope.STACK: [arn("cloudformation", f"stack/{name}/*") for name in target.stacks],
         Scope.API: [target.api_stage["arn"], f"arn:{partition}:apigateway:{region}::/account"],
         Scope.TOPICS: [*target.resources.get("AWS::SNS::Topic", ())],

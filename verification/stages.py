@@ -225,7 +225,9 @@ def _address(resources: Mapping[str, Sequence[str]], region: str) -> str:
 def client(service: str) -> Any:  # noqa: ANN401 - as boto3 has it
     """Return a client of the account that the environment names."""
     retries = Config(retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client(service, config=retries)  # type: ignore[call-overload]
+    # boto3 itself reads AWS_DEFAULT_REGION, which the AWS CLI reads only after this one.
+    region = os.environ.get("AWS_REGION")
+    return boto3.client(service, region_name=region, config=retries)  # type: ignore[call-overload]
 
 
 def ask_mailbox(address: str) -> Mailbox | None:

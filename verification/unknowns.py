@@ -142,6 +142,7 @@ def unknown_user_throttle(target: Target) -> Finding:
 @check(
     CHECKS,
     remedy="Does the check code-mails hold? If so, read the log of the function custom_message.",
+    local="The emulator calls no trigger for a reset.",
 )
 def reset_mail(target: Target) -> Finding:
     """Cognito has the function write the mail of a reset."""

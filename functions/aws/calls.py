@@ -56,7 +56,7 @@ def _read_cognito(error: ClientError, *, signed_in: bool) -> Outcome:
     for outcome in outcomes.COGNITO:
         if code == (outcome.exception or outcome.cause) and outcome.text in text:
             return outcome
-    if code == outcomes.WRONG_SECRET_HASH.exception:
+    if code == outcomes.NOT_AUTHORIZED:
         unknown = outcomes.UNKNOWN_MEANING
         return unknown._replace(problem=problems.NOT_SIGNED_IN) if signed_in else unknown
     # If Cognito named no exception, botocore puts the HTTP status here.

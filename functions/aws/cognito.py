@@ -339,9 +339,10 @@ def _read_client_secret(settings: Runtime) -> str:
         response = call(action, UserPoolId=pool_id, ClientId=client_id)
     except Failure as failure:
         # Nothing was changed: throttled, unreachable, or a faulty deployment.
-        cause, transient = failure.outcome.cause, failure.outcome.is_transient
-        problem = problems.SERVICE_UNAVAILABLE if transient else problems.INTERNAL_ERROR
-        outcome = Outcome(f"{action}.{cause}", problem, frees_name=True)
+        busy = problems.TOO_MANY_REQUESTS, problems.SERVICE_UNAVAILABLE, problems.OUTCOME_UNKNOWN
+        is_busy = failure.problem in busy
+        problem = problems.SERVICE_UNAVAILABLE if is_busy else problems.INTERNAL_ERROR
+        outcome = Outcome(f"{action}.{failure.outcome.cause}", problem, frees_name=True)
         raise outcome.failure(failure.note) from None
     secret: str = response["UserPoolClient"].get("ClientSecret", "")
     return secret

@@ -121,8 +121,8 @@ def _protect(scope: Scope, message: Message, act: Callable[[str], None]) -> None
         if failure.outcome is USER_NOT_FOUND:
             scope.events.report(EventType.UNANNOUNCED, scope.subject, USER_GONE)
         # Whatever the reason, sessions or devices live on.
-        failure.outcome = failure.outcome._replace(final=False)
-        raise
+        outcome = failure.outcome._replace(final=False)
+        raise outcome.failure(failure.note, failure.action) from None
 
 
 def put_event(scope: Scope, message: Message) -> None:

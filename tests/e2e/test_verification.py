@@ -25,7 +25,7 @@ from tests.e2e.conftest import Fronts
 from tests.support import PATIENCE, wait_until
 from tests.support.front import CognitoFront
 from tests.support.invocation import Deployment
-from verification import doctor, figures, permissions, runner, story, unknowns
+from verification import doctor, figures, permissions, runner, stages, story, unknowns
 from verification.commands import CHECKS, verify
 from verification.leaving import refuse_with_rules
 from verification.runner import Outcome
@@ -34,7 +34,7 @@ from verification.target import MARK, Target
 
 UNSEEN = {
     *("cognito-quota", "killed-function", "traces", "cold-starts", "timing"),
-    *("unknown-user-throttle", "reset-mail", "other-sessions", "quota-metric", "firewall-blocks"),
+    *("unknown-user-throttle", "other-sessions", "quota-metric", "firewall-blocks"),
 }
 """The checks for which the emulator has no data."""
 BY_SPEED = "run-times"
@@ -366,6 +366,13 @@ def test_a_response_that_is_later_for_users_who_exist_is_seen(
 
     with replace(find(stack), clock=late) as target:
         assert judge(target, figures.timing) is WEAKNESS
+
+
+def test_the_region_is_that_of_the_aws_cli(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, region in (("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "us-east-2")):
+        monkeypatch.setenv(name, region)
+
+    assert stages.client("sts").meta.region_name == "eu-west-1"
 
 
 def test_a_metric_that_a_function_printed_is_seen(stack: Stack) -> None:

@@ -233,11 +233,15 @@ def test_the_rule_that_the_document_shows_is_deleted_before_the_bus() -> None:
     assert rule["EventPattern"] == {"source": [SOURCE]}
 
 
+HELP = "https://example.com/help"
+
+
 @pytest.mark.parametrize(
     ("settings", "mistakes"),
     [
         (
-            {"mail_form": "a", "mail_from": "example.com", "limits": 1.5},
+            # What is wrong is not called missing as well.
+            {"mail_form": "a", "mail_from": "example.com", "limits": 1.5, "support_url": HELP},
             [
                 "There is no setting 'mail_form': did you mean mail_from?",
                 "mail_from must be like no-reply@example.com, not 'example.com'.",
@@ -247,7 +251,7 @@ def test_the_rule_that_the_document_shows_is_deleted_before_the_bus() -> None:
         (
             {"stage": "my shop", "defaults": "local", "mail_reply_to": "help@example.com"},
             [
-                "There is no stage 'local': choose one of dev, prod.",
+                "defaults must be one of dev, prod, not 'local'.",
                 "mail_reply_to is set, so set mail_from as well.",
                 "stage must be like shop-passwords, not 'my shop'.",
             ],
@@ -280,13 +284,13 @@ def test_a_pool_of_another_region_and_a_client_without_a_secret_are_refused() ->
     own = cognito.UserPool(stack, "Own")
     public, secret = own.add_client("Public"), own.add_client("Secret", generate_secret=True)
 
-    for number, (pool, client, parts) in enumerate(
-        [
-            (china, public, ["user_pool is in cn-north-1, and the stack in", "no secret"]),
-            (ohio, secret, ["user_pool is in us-east-2, and the stack in eu-west-1"]),
-            (own, public, ["user_pool_client has no secret"]),
-        ]
-    ):
+    refused: list[tuple[Any, Any, list[str]]] = [
+        (china, public, ["user_pool is in cn-north-1, and the stack in", "no secret"]),
+        (ohio, secret, ["user_pool is in us-east-2, and the stack in eu-west-1"]),
+        (own, public, ["user_pool_client has no secret"]),
+        ("eu-west-1_a", "b", ["user_pool must be a pool", "user_pool_client must be an app"]),
+    ]
+    for number, (pool, client, parts) in enumerate(refused):
         with pytest.raises(ValueError, match=f"^Shop/P{number} cannot") as raised:
             PasswordService(stack, f"P{number}", user_pool=pool, user_pool_client=client)
 

@@ -29,8 +29,8 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
 @pytest.mark.parametrize(
     ("context", "sentence"),
     [
-        ({"stage": "staging"}, "There is no stage 'staging': choose one of local, dev, prod."),
-        ({"stage": ["prod"]}, r"There is no stage \['prod'\]: choose one of local, dev, prod."),
+        ({"stage": "staging"}, "stage must be one of local, dev, prod, not 'staging'."),
+        ({"stage": ["prod"]}, r"stage must be one of local, dev, prod, not \['prod'\]."),
         ({"alarm-email": "ops@example.com"}, "There is no setting 'alarm-email'"),
         ({"userPoolId": "eu-west-1_Imported0"}, "userPoolId is set, so set userPoolClientId as"),
         ({"userPoolClientId": "client"}, "userPoolClientId is set, so set userPoolId as"),
@@ -75,6 +75,7 @@ CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/6c0b5b3a"
         ({"ipv6AddressPrefix": 48}, "ipv6AddressPrefix must be a whole number from 56 to 128, not"),
         ({"ipv6NetworkPrefix": "64"}, "ipv6NetworkPrefix must be a whole number from 16 to 55"),
         ({"breachEndpoint": "range.example"}, "breachEndpoint must be like https://api.pwnedpass"),
+        ({"breachEndpoint": "http://range.example/range"}, "breachEndpoint must be like https://"),
         ({"responseInterval": "slow"}, "responseInterval must be a number from 0 to 5, not"),
         ({"codePause": "0.5"}, "codePause must be a whole number from 0 to 600, not '0.5'."),
         ({"responseInterval": "6"}, "responseInterval must be a number from 0 to 5, not '6'."),

@@ -29,6 +29,17 @@ def test_a_crash_comes_before_a_failure(works: tuple[()]) -> None:
         run_all(*works)
 
 
+def test_no_work_of_the_threads_waits_for_another_one_of_them() -> None:
+    """If each of them did, none would ever end."""
+
+    def several() -> None:
+        run_all(*[lambda: None] * 2)
+
+    run_all(several, lambda: None)
+    with pytest.raises(RuntimeError, match="first"):
+        run_all(lambda: None, several)
+
+
 def test_what_a_failed_part_knew_is_freed_with_its_failure() -> None:
     kept: list[weakref.ref[Password]] = []
 

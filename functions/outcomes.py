@@ -134,7 +134,10 @@ CONNECTION: Final = {
     "OutOfTimeError": Outcome("OutOfTimeError", problems.SERVICE_UNAVAILABLE, frees_name=True),
     **{
         cause: Outcome(cause, problems.OUTCOME_UNKNOWN, may_have_acted=True)
-        for cause in ("HTTPClientError", "ForeignAnswerError", "ResponseParserError")
+        for cause in (
+            *("HTTPClientError", "ForeignAnswerError"),
+            *("ResponseParserError", "UnreadableAnswerError"),
+        )
     },
     # All others, such as credentials that are missing.
     "Exception": Outcome("Exception", problems.INTERNAL_ERROR),

@@ -21,9 +21,11 @@ WINDOW: Final = 60
 """Seconds over which WAF counts an address's requests. This is its shortest window."""
 REQUESTS_PER_ADDRESS: Final = WINDOW
 """In a window: one a second, so that no address uses up the throttle of a method for long."""
-PUBLIC_REQUESTS_PER_ADDRESS: Final = 30
-"""In a window, attempts without a signed-in caller: enough for everybody in a household, and so few
-that it takes 400 addresses to use up the throttle of 200 a second for long."""
+PUBLIC_REQUESTS_PER_ADDRESS: Final = 2 * sum(
+    one.attempts_per_hour for one in Operation if not one.signed_in
+)
+"""In a window, attempts without a signed-in caller: all that two users of one household have in an
+hour, and so few that it takes 400 addresses to use up the throttle of 200 a second for long."""
 FORCED_REQUESTS_PER_ADDRESS: Final = 120
 """In a window, requests that any website can make a visitor's browser send, such as one for the
 password policy: enough for an office whose pages all ask for it."""

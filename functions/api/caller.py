@@ -48,16 +48,15 @@ def name_user(caller: Caller, event: dict[str, Any], settings: Runtime, record: 
     A server proves with a secret that it may name an address. Without the right one, the address of
     the connection counts.
     """
-    sent = _values(event, SERVER_HEADER)
+    sent, named = _values(event, SERVER_HEADER), _values(event, ADDRESS_HEADER)
     secrets = [one for one in (settings.server_secret, settings.next_server_secret) if one]
-    if not (secrets and sent):
+    if not (secrets and (sent or named)):
         return caller
     # Each is compared, so that the time tells nothing.
-    fits = [hmac.compare_digest(sent[0].encode(), own.encode()) for own in secrets]
-    if len(sent) > 1 or not any(fits):
+    fits = [hmac.compare_digest(one.encode(), own.encode()) for one in sent for own in secrets]
+    if len(sent) != 1 or not any(fits):
         record.degrade(Degradation.WRONG_SERVER)
         return caller
-    named = _values(event, ADDRESS_HEADER)
     with suppress(ValueError):
         if len(named) == 1 and "%" not in named[0]:  # after which an address may have any text
             caller = caller._replace(source_ip=str(ip_address(named[0])), by_server=True)
@@ -79,7 +78,7 @@ def identify(
     The authorizer has verified the token. It does not check the app client, and it could have been
     removed from the method by hand, so the claims are checked here as well.
     """
-    key = headers.get("idempotency-key", "")
+    key = headers.get("idempotency-key", "") if operation.repeatable else ""
     if len(key) > MAX_IDEMPOTENCY_KEY:
         name, rule, params = "Idempotency-Key", "maxLength", {"maximum": MAX_IDEMPOTENCY_KEY}
         error = FieldError(name, rule, REQUEST_RULES[rule].format(field=name, **params), params)

@@ -52,7 +52,7 @@ def _read_failure(error: Exception, action: str, parameters: Mapping[str, Any]) 
 def _read_cognito(error: ClientError, *, signed_in: bool) -> Outcome:
     code = error.response["Error"]["Code"]
     # Cognito writes both "secret hash" and "SECRET_HASH".
-    text = error.response["Error"].get("Message", "").lower().replace("_", " ")
+    text = str(error.response["Error"].get("Message") or "").lower().replace("_", " ")
     for outcome in outcomes.COGNITO:
         if code == (outcome.exception or outcome.cause) and outcome.text in text:
             return outcome

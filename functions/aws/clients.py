@@ -49,6 +49,12 @@ def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
         raise ForeignAnswerError
 
 
+class UnreadableAnswerError(BotoCoreError):
+    """A response that botocore itself cannot read, such as a list instead of a document."""
+
+    fmt = "The response cannot be read."
+
+
 class OutOfTimeError(BotoCoreError):
     """A call failed, and there is no time left to retry it."""
 
@@ -113,7 +119,12 @@ def find_client(kind: Client) -> Any:
 def request(action: str, **parameters: Any) -> dict[str, Any]:
     """Return AWS's response to an action, or raise one of `ERRORS`."""
     client = find_client(ACTIONS[action].client)
-    response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
+    try:
+        response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
+    except ERRORS:
+        raise
+    except Exception:  # noqa: BLE001 - what its parser does not expect may raise anything
+        raise UnreadableAnswerError from None
     return response
 
 

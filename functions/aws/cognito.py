@@ -147,7 +147,9 @@ class Cognito:
         else:
             ask = partial(self._ask, "ListUserSessions", AccessToken=self._caller.access_token)
         try:
-            return [_read_session(one) for one in _read_pages(ask, "NextToken", "Sessions")]
+            sessions = _read_pages(ask, "NextToken", "Sessions")
+            # AWS's model requires no member.
+            return [_read_session(one) for one in sessions if one.get("SessionId")]
         except Failure as failure:
             # A place that does not know an unsigned action may refuse it by any name.
             is_known = failure.outcome.is_known or username
@@ -258,7 +260,7 @@ class Cognito:
             if not failure.outcome.final:  # the action itself reports the others
                 self._record.degrade(Degradation.NAMES_UNREADABLE)
             return None
-        return _read_user(user, user["UserAttributes"])
+        return _read_user(user, user.get("UserAttributes", ()))
 
     @property
     def _locale(self) -> dict[str, str]:
@@ -303,7 +305,7 @@ def _read_user(user: Mapping[str, Any], attributes: Iterable[dict[str, str]]) ->
         user.get("UserStatus", ""),
         user.get("Enabled", True),
         changed.timestamp() if changed else 0.0,
-        {one["Name"]: one["Value"] for one in attributes},
+        {one["Name"]: one.get("Value", "") for one in attributes},
     )
 
 

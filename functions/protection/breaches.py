@@ -27,9 +27,10 @@ def contain(endpoint: str, password: str) -> bool | None:
         body = _read(endpoint, digest[:_PREFIX])
     if body is None:
         return None
-    # Padding lines have a count of 0.
-    _, found, rest = f"\n{body.decode('ascii', 'replace')}".partition(f"\n{digest[_PREFIX:]}:")
-    return bool(found and rest.partition("\n")[0].strip("0 \r"))
+    lines = f"\n{body.decode('ascii', 'replace').upper()}"
+    _, _, rest = lines.partition(f"\n{digest[_PREFIX:]}:")
+    count = rest.partition("\n")[0].strip()
+    return count.isdecimal() and int(count) > 0  # padding lines have a count of 0
 
 
 def connect(endpoint: str) -> None:
@@ -61,16 +62,27 @@ class _Lookup(Thread):
 
     def run(self) -> None:
         """Set the body if a response arrives. After any failure, the password is accepted."""
+        was_kept = self.connection.sock is not None
         with suppress(Exception):
-            headers = {"Add-Padding": "true", "User-Agent": "password-service"}
-            self.connection.request("GET", self.path, headers=headers)
-            if not self._given_up:
-                response = self.connection.getresponse()
-                body = response.read()
-                if response.status == 200:  # noqa: PLR2004 - HTTP's own number
-                    self.body = body
+            try:
+                self._ask()
+            except ConnectionError:
+                # The other end may close a connection just when it is used again.
+                if not was_kept or self._given_up:
+                    raise
+                self.connection.close()
+                self._ask()
         if self.body is None or self._given_up:
             self.connection.close()
+
+    def _ask(self) -> None:
+        headers = {"Add-Padding": "true", "User-Agent": "password-service"}
+        self.connection.request("GET", self.path, headers=headers)
+        if not self._given_up:
+            response = self.connection.getresponse()
+            body = response.read()
+            if response.status == 200:  # noqa: PLR2004 - HTTP's own number
+                self.body = body
 
     def give_up(self) -> None:
         """Stop the thread's waiting. Before it has connected, it stops by itself.

@@ -193,12 +193,6 @@ def test_a_body_larger_than_any_valid_one_is_blocked(body: int) -> None:
     assert matches(rule["Statement"], body=body)
 
 
-def test_a_household_passes() -> None:
-    one_person = sum(o.attempts_per_hour for o in Operation if not o.signed_in)
-
-    assert limit("PublicPerAddress") >= 2 * one_person
-
-
 def test_one_address_cannot_use_up_the_throttle_of_any_method_for_long() -> None:
     """Each method takes hundreds of addresses."""
     for operation in Operation:

@@ -19,7 +19,7 @@ OPERATION: Final = """    CONFIRM_SIGN_UP = Facts(
         log_message="sign-up confirmation requested",
         uses_client_secret=True,
         attempts_per_hour=5,
-        requests_per_second=100,
+        requests_per_second=200,
         success="The account is confirmed.",
         status=204,
     )
@@ -83,6 +83,7 @@ INSERTED: Final = (
         '        Action("GetUser", READS',
         '        Action("ConfirmSignUp", CHANGES, is_granted=False),\n',
     ),
+    ("pyproject.toml", "custom_message | password_policy", "confirm_sign_up | "),
     # A setting
     (
         "functions/settings.py",
@@ -195,21 +196,22 @@ def test_who_follows_the_lists_is_done_and_what_is_left_out_is_named(grown: Path
         grown,
         *("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis"),
         "tests/unit",
-        *(
-            "tests/infra/test_service.py",
-            "tests/infra/test_stack.py",
-            "tests/infra/test_settings.py",
-        ),
+        "tests/infra",
         "tests/bundle/test_proof.py",
+        "tests/web/test_client.py",
         *("-k", "(not bundle or stock) and " + " and ".join(f"not {name}" for name in SLOW)),
     )
 
+    layered = run(grown, "tests", "imports")
+
     assert written.returncode == 0, written.stderr
+    assert layered.returncode == 0, layered.stdout
     failed = re.findall(r"^FAILED tests/\w+/\w+\.py::(\w+)", tested.stdout, re.MULTILINE)
     assert sorted(failed) == [
         "test_every_language_has_the_same_texts_with_the_same_placeholders",
         "test_the_document_counts_what_a_stage_has",
         "test_the_ids_of_what_holds_data_are_those_of_the_last_version",
+        "test_the_logical_ids_are_those_of_the_construct_without_a_canary",
     ], tested.stdout
     assert "de: page.rules.maxRepeats" in tested.stdout
     assert "PasswordsFunctionsConfirmSignUp" in tested.stdout

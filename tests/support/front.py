@@ -78,7 +78,7 @@ class CognitoRequest:
 class Refusal(Exception):  # noqa: N818 - `error` is Cognito's name for it
     """An error of Cognito, which a `respond` raises instead of answering."""
 
-    def __init__(self, error: str, message: str, status: int = 400, **members: Any) -> None:
+    def __init__(self, error: str, message: str | None, status: int = 400, **members: Any) -> None:
         super().__init__(error, message, status)
         self.error = error
         self.message = message
@@ -189,7 +189,7 @@ class Front:
         action: str,
         *,
         error: str | None = None,
-        message: str = "",
+        message: str | None = "",
         status: int | None = None,
         body: bytes | dict[str, Any] | None = None,
         delay: float = 0.0,

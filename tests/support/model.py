@@ -80,7 +80,7 @@ class CognitoModel:
         try:
             return self._act(action, body)
         except Refusal as refusal:
-            refusal.message += f" You sent {', '.join(map(str, body.values()))}."
+            refusal.message = f"{refusal.message} You sent {', '.join(map(str, body.values()))}."
             raise
 
     @property

@@ -107,10 +107,11 @@ def test_a_look_up_is_an_attempt(operation: Operation, endpoint: str, service: S
     [
         ("200 OK", b":1", {"InvalidPasswordException"}),
         ("200 OK", b":0", {"Success"}),
+        *(("200 OK", count, {"Success"}) for count in (b":", b":x", b":-1", b":\t0")),
         ("200 OK", b"\xff\xfe<html>", {"Success"}),
         ("503 Service Unavailable", b":1", {"Success", "BreachCheckFailed"}),
     ],
-    ids=["known", "a line that pads", "no sense", "down"],
+    ids=["known", "a line that pads", *["no count"] * 4, "no sense", "down"],
 )
 def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
     status: str, count: bytes, metrics: set[str], service: Service
@@ -128,6 +129,29 @@ def test_sends_five_characters_of_a_hash_and_believes_only_a_count(
     assert path.startswith("/range/")
     assert len(path.removeprefix("/range/")) == 5
     assert b"add-padding: true" in request.lower()
+
+
+def test_knows_a_hash_in_small_letters(service: Service) -> None:
+    tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest()[5:].encode()
+
+    with range_api(service.configure, lambda one, _: answer(one, tail + b":7")):
+        assert choose(service.invoke, CONFIRM, NOT_WEAK).status == 400
+
+
+def test_asks_again_if_a_kept_connection_ends_while_it_is_used(service: Service) -> None:
+    tail = hashlib.sha1(NOT_WEAK.encode()).hexdigest().upper()[5:].encode()
+    seen: list[bytes] = []
+
+    def play(connection: socket.socket, _: Event) -> None:
+        seen.append(answer(connection, tail + b":7" if seen else b""))
+        if len(seen) == 1:
+            connection.recv(4096)  # the next request, which gets no answer
+
+    with range_api(service.configure, play):
+        first = choose(service.invoke, CONFIRM, "another password that is fine")
+        second = choose(service.invoke, CONFIRM, NOT_WEAK)
+
+    assert (first.status, second.status, len(seen)) == (204, 400, 2)
 
 
 @pytest.fixture

@@ -232,6 +232,8 @@ def test_a_key_has_a_bounded_length(cognito: CognitoFront, invoke: Invoke) -> No
     assert_is_problem(reply, 400, "InvalidParameterException")
     assert reply.rules == {("Idempotency-Key", "maxLength")}
     assert cognito.requests == []
+    # The other operations ignore the header.
+    assert repeatable(invoke, Operation.RESET_PASSWORD, key="k" * 256).status == 200
 
 
 @changing

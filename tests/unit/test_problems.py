@@ -126,6 +126,9 @@ def test_tells_the_meanings_of_not_authorized_apart(
     assert (reply.status, reply.body["title"]) == (status, title)
 
 
+NO_TEXT: dict[str, object] = {"message": None, "status": 500}
+
+
 @pytest.mark.parametrize("operation", WITH_BODY, ids=ids)
 @pytest.mark.parametrize(
     ("trouble", "status", "cause"),
@@ -134,6 +137,9 @@ def test_tells_the_meanings_of_not_authorized_apart(
         ({"status": 503, "body": b"<html>"}, 504, "503"),
         ({"body": b"<html>"}, 504, "ForeignAnswerError"),
         ({"body": b"[]"}, 504, "ForeignAnswerError"),
+        ({"status": 500, "body": b"[]"}, 504, "UnreadableAnswerError"),
+        ({"status": 503, "body": b'{"__type": 5}'}, 504, "UnreadableAnswerError"),
+        (NO_TEXT | {"error": "InternalErrorException"}, 504, "InternalErrorException"),
         ({"reset": True}, 504, "ConnectionClosedError"),
     ],
 )

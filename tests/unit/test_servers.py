@@ -58,11 +58,12 @@ def test_the_address_that_a_server_names_is_the_callers(
     [
         {"Caller-Secret": "wrong", "Caller-Address": USER},
         {"Caller-Secret": "", "Caller-Address": USER},
+        {"Caller-Address": USER},
         {"Caller-Secret": SECRETS[0].upper(), "Caller-Address": USER},
         {"Caller-Secret": "\u00e9", "Caller-Address": "no address"},
     ],
 )
-def test_a_wrong_secret_names_nobody_and_is_counted(
+def test_a_wrong_secret_or_none_names_nobody_and_is_counted(
     headers: dict[str, str], service: Service
 ) -> None:
     plain = service.invoke(RESET)

@@ -8,6 +8,7 @@ import pytest
 from functions.aws.cognito import LIST_LAG
 from functions.operations import Operation
 from tests.support.contract import ids
+from tests.support.front import make_user
 from tests.support.invocation import BODIES, NOW, TIMES
 from tests.unit.conftest import Service, after
 
@@ -280,6 +281,22 @@ def test_a_session_that_has_ended_is_no_failure_and_another_is_left_to_the_worke
     service.cognito.answer("AdminRevokeUserSession", error="ResourceNotFoundException")
     assert service.work().metrics == {"Success"}
     assert "tkn-other" in revoked(service, "AdminRevokeUserSession")
+
+
+@pytest.mark.parametrize("operation", [CONFIRM, UPDATE], ids=ids)
+def test_what_awss_model_does_not_require_may_be_missing(
+    operation: Operation, service: Service
+) -> None:
+    """An attribute without a value, and a session without an ID."""
+    service.configure(mail_from="no-reply@example.com")
+    user = make_user()
+    user["UserAttributes"].append({"Name": "custom:note"})
+    for action in ("AdminGetUser", "GetUser"):
+        service.cognito.answer(action, body=user)
+    track(service, {"SessionType": "TOKEN"}, *TRACKED)
+
+    assert service.invoke(operation).status == 204
+    assert any("mail_change" in one["MessageBody"] for one in service.cognito.messages)
 
 
 def test_every_page_of_a_list_is_read(service: Service) -> None:

@@ -240,7 +240,7 @@ HELP = "https://example.com/help"
     ("settings", "mistakes"),
     [
         (
-            # What is wrong is not called missing as well.
+            # A setting whose value is wrong is not called missing as well.
             {"mail_form": "a", "mail_from": "example.com", "limits": 1.5, "support_url": HELP},
             [
                 "There is no setting 'mail_form': did you mean mail_from?",

@@ -12,7 +12,12 @@ import pytest
 
 from functions.aws.cognito import POLICY_PAUSE
 from functions.operations import Operation
-from functions.problems import ATTEMPTS_EXCEEDED, CODE_REFUSED, SERVICE_UNAVAILABLE
+from functions.problems import (
+    ATTEMPTS_EXCEEDED,
+    CODE_REFUSED,
+    OUTCOME_UNKNOWN,
+    SERVICE_UNAVAILABLE,
+)
 from functions.protection.limits import WINDOW
 from local.stack import Stack, User
 from tests.e2e.client import CONFIRM, RESET, kill
@@ -51,7 +56,11 @@ def test_ten_functions_that_start_at_once_fail_nobody(
 def test_of_twenty_concurrent_calls_exactly_the_limit_passes(
     api: Api, stack: Stack, fronts: Fronts, operation: Operation
 ) -> None:
-    """A retried count may count twice, and a count that fails again lets its call pass."""
+    """A retried count may count twice, and a count that fails again lets its call pass.
+
+    On a slow machine, Cognito may answer too late: for the policy, which comes before the count, or
+    for the call itself.
+    """
     kill(stack, operation.id)
     user = new_user(stack)
     bodies = {RESET: {"username": user.username}, CONFIRM: confirm(user, "000000", NEW)}
@@ -63,14 +72,16 @@ def test_of_twenty_concurrent_calls_exactly_the_limit_passes(
     hours = 1 + int(time.time() // WINDOW - started // WINDOW)
     passed = 200 if operation is RESET else CODE_REFUSED.status
     statuses = Counter(reply.status for reply in replies)
-    assert set(statuses) == {passed, ATTEMPTS_EXCEEDED.status}
+    late, unknown = statuses[SERVICE_UNAVAILABLE.status], statuses[OUTCOME_UNKNOWN.status]
+    counted = statuses[passed] + unknown
+    assert counted + late + statuses[ATTEMPTS_EXCEEDED.status] == len(replies)
     retried = [
         request
         for request in fronts.table.requests
         if not request.headers["amz-sdk-request"].startswith("attempt=1")
     ]
     most = operation.attempts_per_hour
-    assert most - len(retried) <= statuses[passed] <= hours * most + len(retried)
+    assert min(most, 20 - late) - len(retried) <= counted <= hours * most + len(retried)
     assert stack.settle()
-    asked = 1 if operation is RESET else statuses[passed]
+    asked = 1 if operation is RESET else counted
     assert acted(fronts.cognito).count(operation.action) == asked

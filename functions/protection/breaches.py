@@ -30,7 +30,7 @@ def contain(endpoint: str, password: str) -> bool | None:
     lines = f"\n{body.decode('ascii', 'replace').upper()}"
     _, _, rest = lines.partition(f"\n{digest[_PREFIX:]}:")
     count = rest.partition("\n")[0].strip()
-    return count.isdecimal() and int(count) > 0  # padding lines have a count of 0
+    return count.isdecimal() and bool(count.strip("0"))  # padding lines have a count of 0
 
 
 def connect(endpoint: str) -> None:
@@ -66,7 +66,7 @@ class _Lookup(Thread):
         with suppress(Exception):
             try:
                 self._ask()
-            except ConnectionError:
+            except (ConnectionError, ssl.SSLError):
                 # The other end may close a connection just when it is used again.
                 if not was_kept or self._given_up:
                     raise

@@ -57,7 +57,7 @@ class SlowForKnown(CognitoModel):
 
 def answer(operation: Operation, username: str) -> float:
     """Return the seconds that the handler takes, with a wrong code if it needs one."""
-    handler = import_module(f"functions.{operation.id}.handler").handler
+    handler = import_module(f"functions.{operation.id}.lambda_function").handler
     request = make_event(operation, dumps(BODIES[operation] | {"username": username}))
     started = time.perf_counter()
     reply = handler(request, Context())
@@ -76,7 +76,7 @@ def warm_up() -> None:
 
 def work(body: str) -> None:
     """Process a message in a worker."""
-    worker = import_module("functions.worker.handler").handler
+    worker = import_module("functions.worker.lambda_function").handler
     worker({"Records": [make_message(body)]}, Context())
 
 

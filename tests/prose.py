@@ -114,7 +114,8 @@ def _join(block: list[tokenize.TokenInfo]) -> Text:
 
 def main() -> None:
     """Print what proselint and the patterns find, and exit with 1 if that is anything."""
-    files = sorted({file for pattern in SOURCES for file in ROOT.glob(pattern)})
+    found_files = {file for pattern in SOURCES for file in ROOT.glob(pattern)}
+    files = sorted(file for file in found_files if "node_modules" not in file.parts)
     documents = [file for file in files if file.suffix == ".md"]
     # All of proselint's checks except typography, which wants curly quotes even in code.
     options = ["check", "--config", str(ROOT / "tests/proselint.json")]

@@ -24,7 +24,9 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 def main() -> None:
     """Check a stage of this repository, or the construct in a stack of yours."""
-    parser = ArgumentParser(prog="python -m verification", description=main.__doc__)
+    is_module = Path(sys.argv[0]).name == "__main__.py"  # otherwise, it is the wheel's program
+    prog = "python -m verification" if is_module else None
+    parser = ArgumentParser(prog=prog, description=main.__doc__)
     parser.add_argument("stage", nargs="?", default="dev", help=", ".join(STAGES))
     parser.add_argument("--stack", default="", help="the stack that you put the construct into")
     parser.add_argument("--construct", default="", help="its path, if the stack has several")

@@ -48,7 +48,9 @@ def main() -> None:
         else:
             start(client("sqs"), queue, given.task, given.username)
     except (BotoCoreError, ClientError) as error:
-        sys.exit(f"{stack}: {error} Check AWS_PROFILE, AWS_REGION and the stage: {HELP}")
+        sys.exit(
+            f"{stack} cannot be read: {error}. Check AWS_PROFILE, AWS_REGION and its name: {HELP}."
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 

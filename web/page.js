@@ -170,7 +170,8 @@ element('restart').addEventListener('click', restart);
 // Unless a link or a password manager has brought another one.
 shareUsername(readUsername() || element('sign-in-username').value || config.demoUsers[0].username);
 for (const button of document.querySelectorAll('[data-go]')) {
-  button.addEventListener('click', () => go(button.dataset.go));
+  // The browser's Back button does not return to what is done.
+  button.addEventListener('click', () => go(button.dataset.go, { replace: button.id === 'done-next' }));
 }
 element('send-again').addEventListener('click', () => element('request').requestSubmit());
 element('sign-out').addEventListener('click', () => {

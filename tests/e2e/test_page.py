@@ -212,6 +212,18 @@ def test_the_page_names_the_user_who_signed_in_and_not_the_one_of_a_link(
     expect(page.locator("#signed-in-as")).to_have_text(f"You are signed in as {user.username}.")
 
 
+def test_back_does_not_return_to_what_is_done(page: Page, user: User) -> None:
+    open_update(page, user)
+    submit(page, oldPassword=OLD, newPassword=NEW)
+    expect(card(page)).to_contain_text("Your password was changed")
+
+    page.locator("#done-next").click()
+    expect(page.locator("#account")).to_be_visible()
+    page.go_back()
+
+    expect(page.locator("#account")).to_be_visible()
+
+
 def texts(words: object) -> set[str]:
     """Return every text of a catalogue, or of a part of it."""
     return set().union(*map(texts, words.values())) if isinstance(words, dict) else {str(words)}

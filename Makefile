@@ -126,7 +126,7 @@ format: install-checks ## format the code and apply safe fixes
 	@.venv/bin/ruff check --fix --quiet; .venv/bin/ruff format
 
 clean: ## remove everything that was installed or built here
-	@rm -rf .venv .build .local cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* verification.json verification.md
+	@rm -rf .venv .build .local node_modules cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* verification.json verification.md
 	@find . \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
 
 # local/install.py skips what is installed already.

@@ -346,14 +346,14 @@ def _read(
     mistakes = list(_check(name_of_stage, stage, rules.choice(*stages)))
     if not mistakes:
         values |= STAGES[str(stage)]
-    unread = set()
+    wrong_keys = set()
     for key, value in given.items():
         if key not in keys:
             (similar,) = get_close_matches(key, keys, n=1, cutoff=0)
             mistakes.append(f"There is no setting {key!r}: did you mean {similar}?")
         elif wrong := list(_check(key, value, RULES[keys[key]])):
             mistakes += wrong
-            unread.add(key)
+            wrong_keys.add(key)
         else:
             values[keys[key]] = RULES[keys[key]].read(value)
     mistakes += [
@@ -361,7 +361,7 @@ def _read(
         for key, name in keys.items()
         for other, needed in keys.items()
         if NEEDS.get(name) == needed and values.get(name) and not values.get(needed)
-        if other not in unread
+        if other not in wrong_keys
     ]
     return mistakes, values
 

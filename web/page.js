@@ -170,8 +170,7 @@ element('restart').addEventListener('click', restart);
 // Unless a link or a password manager has brought another one.
 shareUsername(readUsername() || element('sign-in-username').value || config.demoUsers[0].username);
 for (const button of document.querySelectorAll('[data-go]')) {
-  // The browser's Back button does not return to what is done.
-  button.addEventListener('click', () => go(button.dataset.go, { replace: button.id === 'done-next' }));
+  button.addEventListener('click', () => go(button.dataset.go));
 }
 element('send-again').addEventListener('click', () => element('request').requestSubmit());
 element('sign-out').addEventListener('click', () => {
@@ -233,7 +232,9 @@ function readUsername() {
 
 /** Move on to a card, and its focus to the first empty field, or else to its heading. */
 function go(card, { replace = false } = {}) {
-  history[replace ? 'replaceState' : 'pushState']({ card }, '');
+  // The browser's Back button does not return to what is done.
+  const replaces = replace || !element('done').hidden;
+  history[replaces ? 'replaceState' : 'pushState']({ card }, '');
   const shown = show(card);
   const fields = [...shown.querySelectorAll('input:not([readonly], [type=checkbox])')];
   (fields.find(({ value }) => !value) ?? shown.querySelector('h2')).focus();

@@ -76,8 +76,7 @@ def _redact(text: str, parameters: Mapping[str, Any]) -> str:
     sent: set[str] = set()
     for value in parameters.values():
         if isinstance(value, dict):
-            # A language is a word of two letters, and no secret.
-            sent |= {one for name, one in value.items() if name != "locale"}
+            sent |= set(value.values())
         elif isinstance(value, str):
             sent.add(value)
     for value in sorted(sent, key=len, reverse=True):

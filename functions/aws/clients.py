@@ -52,7 +52,7 @@ def _refuse_foreign(response_dict: dict[str, Any], **_: object) -> None:
 class UnreadableAnswerError(BotoCoreError):
     """A response that botocore itself cannot read, such as a list instead of a document."""
 
-    fmt = "The response cannot be read."
+    fmt = "botocore could not read the response: {kind}."
 
 
 class OutOfTimeError(BotoCoreError):
@@ -123,8 +123,8 @@ def request(action: str, **parameters: Any) -> dict[str, Any]:
         response: dict[str, Any] = getattr(client, xform_name(action))(**parameters)
     except ERRORS:
         raise
-    except Exception:  # noqa: BLE001 - what its parser does not expect may raise anything
-        raise UnreadableAnswerError from None
+    except Exception as error:  # noqa: BLE001 - what its parser does not expect may raise anything
+        raise UnreadableAnswerError(kind=type(error).__name__) from None
     return response
 
 
